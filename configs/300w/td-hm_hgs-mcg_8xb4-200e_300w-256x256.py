@@ -1,0 +1,4 @@
+# HGs+MCG: the baseline with attention in every stack.
+_base_ = ['./td-hm_hgs_8xb4-200e_300w-256x256.py']
+
+model = dict(backbone=dict(attention='all'))

@@ -1,0 +1,189 @@
+"""What lets MMPose 1.3 import and load checkpoints on today's stack; nothing else knows of it.
+
+Three things stand in the way of `import mmpose.models` on a fresh machine, and one in the way of
+resuming a run:
+
+* `mmcv` is needed, but only its compiled build has `mmcv.ops`, and MMPose imports one name from
+  there without a guard (`MultiScaleDeformableAttention`, for EDPose). With mmcv-lite, `prepare`
+  puts a module in its place whose only content is a class that refuses to be built. Other optional
+  imports from `mmcv.ops` still fail with ImportError, which MMPose and MMDetection expect.
+  With the compiled mmcv nothing is touched.
+* OpenCV's desktop build needs libGL, which servers and containers lack.
+* xtcocotools' wheels are built against numpy 1.
+* torch >= 2.6 loads checkpoints with `weights_only=True`. The classes that MMEngine 0.10 pickles
+  are allow-listed; the protection stays on.
+
+`prepare` reports an unusable combination as one `ImportError` that ends with the command that
+mends it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+import types
+import warnings
+
+import numpy as np
+
+# (distribution to install, module, lower bound, upper bound (exclusive)); MMDetection 3.3.0 sets
+# the bound on mmcv, and mmpose.models imports MMDetection.
+_OPENMMLAB = (
+    ('mmengine==0.10.7', 'mmengine', '0.10.0', '1.0.0'),
+    ('mmcv-lite==2.1.0', 'mmcv', '2.0.0', '2.2.0'),
+    ('mmdet==3.3.0', 'mmdet', '3.0.0', '3.4.0'),
+    ('mmpose==1.3.2', 'mmpose', '1.3.0', '2.0.0'),
+)
+_HEADLESS_OPENCV = (
+    'pip uninstall -y opencv-python && '
+    'pip install --force-reinstall --no-deps "opencv-python-headless==4.11.0.86"'
+)
+
+
+def prepare() -> None:
+    """Check the installed stack and fit the gaps listed in the module's docstring.
+
+    Raises:
+        ImportError: If a package is missing, out of range or does not load.
+    """
+    _check_pkg_resources()
+    _check_opencv()
+    for requirement, module, low, high in _OPENMMLAB:
+        _check_version(requirement, module, low, high)
+    _check_xtcocotools()
+    _fill_in_mmcv_ops()
+    _allow_checkpoint_classes()
+
+
+def _check_pkg_resources() -> None:
+    if importlib.util.find_spec('pkg_resources') is None:
+        raise ImportError(
+            'MMEngine 0.10 needs pkg_resources, which setuptools dropped in version 82. '
+            'Run: pip install "setuptools<81"'
+        )
+
+
+def _check_opencv() -> None:
+    try:
+        importlib.import_module('cv2')
+    except ImportError as error:
+        raise ImportError(
+            f'OpenCV does not load ({error}); on a machine without a display use its headless '
+            f'build. Run: {_HEADLESS_OPENCV}'
+        ) from error
+
+
+def _check_version(requirement: str, module: str, low: str, high: str) -> None:
+    """Refuse `module` when it is not installed or its version is not in [low, high)."""
+    # The version is read from the file, since importing mmdet or mmpose against a wrong mmcv fails
+    # with an assertion of theirs.
+    spec = importlib.util.find_spec(module)
+    mend = f'Run: pip install --no-deps "{requirement}"'
+    if spec is None:
+        raise ImportError(f'{module} is not installed. {mend}')
+    found = _version_of(module)
+    digits = _digits(found)
+    if not _digits(low) <= digits < _digits(high):
+        raise ImportError(f'{module} {found} is out of the range [{low}, {high}). {mend}')
+
+
+def _version_of(module: str) -> str:
+    names = ('mmcv', 'mmcv-lite') if module == 'mmcv' else (module,)
+    for name in names:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return importlib.import_module(module).__version__  # a source tree on PYTHONPATH
+
+
+def _digits(version: str) -> tuple[int, ...]:
+    """'2.1.0rc1+cpu' -> (2, 1, 0)."""
+    parts = []
+    for part in version.split('+')[0].split('.')[:3]:
+        head = ''.join(c if c.isdigit() else ' ' for c in part).split()
+        parts.append(int(head[0]) if head else 0)
+    return tuple(parts)
+
+
+def _check_xtcocotools() -> None:
+    try:
+        importlib.import_module('xtcocotools.mask')
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            'xtcocotools is not installed. Run: pip install cython numpy "setuptools<81" && '
+            'pip install --no-build-isolation "xtcocotools==1.14.3"'
+        ) from error
+    except (ImportError, ValueError) as error:  # ValueError: numpy.dtype size changed
+        raise ImportError(
+            f'xtcocotools was built for another numpy than {np.__version__} ({error}). '
+            'Run: pip install "numpy<2" (or build it here: pip install cython "setuptools<81" && '
+            'pip install --force-reinstall --no-deps --no-binary xtcocotools '
+            '--no-build-isolation "xtcocotools==1.14.3")'
+        ) from error
+
+
+def _fill_in_mmcv_ops() -> None:
+    """Give mmcv-lite an `mmcv.ops` with the one name that MMPose imports unguarded."""
+    if 'mmcv.ops' in sys.modules or importlib.util.find_spec('mmcv._ext') is not None:
+        return
+
+    class MultiScaleDeformableAttention:
+        """Stands in for mmcv's compiled operator, which mmcv-lite does not have."""
+
+        def __init__(self, *args, **kwargs):
+            raise ImportError(
+                'MultiScaleDeformableAttention needs the compiled mmcv; mmcv-lite is installed. '
+                'See https://mmcv.readthedocs.io/en/2.x/get_started/installation.html'
+            )
+
+    stand_in = types.ModuleType('mmcv.ops', 'Stand-in of mhhn_mmpose.compat for mmcv-lite.')
+    stand_in.MultiScaleDeformableAttention = MultiScaleDeformableAttention
+    sys.modules['mmcv.ops'] = stand_in
+    # mmcv.cnn says at import that the operator is missing; whoever builds it is told so by name.
+    warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+
+
+def _allow_checkpoint_classes() -> None:
+    """Allow-list the plain data classes in MMEngine's checkpoints for torch's weights-only load."""
+    import torch
+    from mmengine.logging import HistoryBuffer
+
+    if _digits(torch.__version__) < (2, 6, 0):  # loads without the protection, nothing to allow
+        return
+    numpy_core = 'numpy._core' if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else 'numpy.core'
+    reconstruct = importlib.import_module(f'{numpy_core}.multiarray')._reconstruct
+    numbers = {type(np.dtype(code)) for code in np.typecodes['AllInteger'] + 'efd?'}
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            np.ndarray,
+            np.dtype,
+            *numbers,
+            # numpy 1 and 2 call the module of this function differently, and a checkpoint may have
+            # been written under either.
+            (reconstruct, 'numpy.core.multiarray._reconstruct'),
+            (reconstruct, 'numpy._core.multiarray._reconstruct'),
+        ]
+    )
+
+
+def prepare_cpu_launcher(cfg) -> None:
+    """Let MMEngine's distributed runner work where there is no GPU.
+
+    MMEngine 0.10 calls `torch.cuda.set_device` when it starts a process group and hands device ids
+    to DistributedDataParallel. Without a GPU, start the gloo group first and wrap without ids.
+
+    Args:
+        cfg (mmengine.Config): Changed in place; only looked at where `cfg.launcher` is 'pytorch'
+            and no GPU is present.
+    """
+    import torch
+    import torch.distributed
+
+    if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available():
+        return
+    torch.distributed.init_process_group(backend='gloo')
+    cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))

@@ -1,0 +1,1 @@
+"""What MMPose's datasets lack: converters and generated faces."""

@@ -1,0 +1,153 @@
+"""What every face converter shares: the COCO-style records, the box rule, photos and problems.
+
+Landmarks are ``(x, y)`` in photo pixels, 0-based: the centre of the top-left pixel is (0, 0).
+"""
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from PIL import Image
+
+PIXEL_STD = 200.0  # MMPose's face datasets multiply `scale` by it
+BOX_MARGIN = 0.1  # of the landmark box's width and height, added on each side of `bbox`
+EXIF_ORIENTATION = 0x0112
+
+T = TypeVar('T')
+
+
+class BadSampleError(ValueError):
+    """One face cannot be converted; the message is one line: file, line number, what to do."""
+
+    def __init__(self, path: str | Path, reason: str, line: int | None = None):
+        where = f'{path}:{line}' if line else f'{path}'
+        super().__init__(f'{where}: {reason}')
+
+
+@dataclass
+class Problems:
+    """What went wrong (``errors``: a face was lost) and what looks odd (``warnings``)."""
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def landmark_box(points: np.ndarray) -> tuple[float, float, float, float]:
+    """Return the tight box ``(x1, y1, x2, y2)`` round points of shape (K, 2), in pixels."""
+    (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
+    return float(x1), float(y1), float(x2), float(y2)
+
+
+def center_and_scale(points: np.ndarray) -> tuple[list[float], float]:
+    """Return the box centre in pixels and the scale in units of 200 px, by MMPose's rule.
+
+    The landmark box is first grown to whole pixels; the scale is its larger side.
+    """
+    x1, y1, x2, y2 = landmark_box(points)
+    left, top, right, bottom = math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
+    center = [(left + right) / 2, (top + bottom) / 2]
+    return center, max(right - left, bottom - top) / PIXEL_STD
+
+
+def bounding_box(points: np.ndarray, width: int, height: int) -> list[float]:
+    """Return ``[x, y, w, h]``: the landmark box grown by 10% a side, clipped to the photo."""
+    x1, y1, x2, y2 = landmark_box(points)
+    margin_x, margin_y = BOX_MARGIN * (x2 - x1), BOX_MARGIN * (y2 - y1)
+    left, top = max(x1 - margin_x, 0.0), max(y1 - margin_y, 0.0)
+    right, bottom = min(x2 + margin_x, float(width)), min(y2 + margin_y, float(height))
+    return [left, top, right - left, bottom - top]
+
+
+def face_annotation(
+    points: np.ndarray,
+    width: int,
+    height: int,
+    sample_id: int,
+    image_id: int,
+    visible: np.ndarray | None = None,
+    **extra: Any,
+) -> dict[str, Any]:
+    """Build one face's annotation in the form of MMPose's published face annotations.
+
+    Args:
+        points: Landmarks (K, 2), 0-based photo pixels.
+        width: Photo width in pixels, as cv2 loads it.
+        height: Photo height in pixels, as cv2 loads it.
+        sample_id: The annotation's id.
+        image_id: The photo's id.
+        visible: Flags (K,), 0 for a landmark that is not annotated. Default: all 1.
+        **extra: Further entries, such as ``subsets``.
+    """
+    visible = np.ones(len(points), dtype=int) if visible is None else np.asarray(visible)
+    center, scale = center_and_scale(points)
+    bbox = bounding_box(points, width, height)
+    keypoints = np.column_stack([points, visible]).tolist()
+    return dict(
+        id=sample_id,
+        image_id=image_id,
+        category_id=1,
+        keypoints=[value for landmark in keypoints for value in landmark],
+        num_keypoints=int(np.count_nonzero(visible)),
+        bbox=bbox,
+        area=bbox[2] * bbox[3],
+        iscrowd=0,
+        center=center,
+        scale=scale,
+        **extra,
+    )
+
+
+def coco_dict(
+    images: Sequence[dict], annotations: Sequence[dict], description: str
+) -> dict[str, Any]:
+    """Put images and annotations together with the one category every face dataset has."""
+    face = dict(id=1, name='face', supercategory='person', keypoints=[], skeleton=[])
+    return dict(
+        info=dict(description=description),
+        categories=[face],
+        images=list(images),
+        annotations=list(annotations),
+    )
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """Return a photo's ``(width, height)`` in pixels as cv2, and so MMPose, loads it.
+
+    The whole file is read, since a header says nothing of a truncated body. JPEGs are decoded at
+    an eighth of their size, which finds the same faults: 17 ms for 6 megapixels instead of 99.
+
+    Raises:
+        BadSampleError: If the file is no JPEG or PNG, or is truncated or damaged.
+    """
+    try:
+        with Image.open(path, formats=('JPEG', 'PNG')) as photo:
+            width, height = photo.size
+            turned = photo.getexif().get(EXIF_ORIENTATION, 1) != 1
+            photo.draft('L', (max(width // 8, 1), max(height // 8, 1)))
+            photo.load()
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError and others here
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadSampleError(path, f'unreadable photo ({reason}); unpack it again') from error
+    if turned:
+        # cv2 turns such a photo while loading; which tags it heeds is its own business.
+        pixels = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise BadSampleError(path, 'cv2 cannot read this photo; unpack it again')
+        height, width = pixels.shape[:2]
+    return width, height
+
+
+def with_progress(items: Sequence[T], label: str) -> Iterator[T]:
+    """Yield the items; on a terminal, show on stderr how many are done."""
+    visible = sys.stderr.isatty()
+    step = max(len(items) // 100, 1)
+    for done, item in enumerate(items, start=1):
+        yield item
+        if visible and (done % step == 0 or done == len(items)):
+            end = '\n' if done == len(items) else ''
+            print(f'\r{label}: {done}/{len(items)}', end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,29 @@
+"""Synthetic faces with exact landmarks: the default data, so that nothing need be downloaded.
+
+>>> face = random_face(7)
+>>> picture, points = render(face), landmarks(face, '300w')
+"""
+
+from .params import Asymmetry, Camera, Expression, Face, Look, Patch, Pose, Shape
+from .render import render
+from .sampling import random_face
+from .schemes import SCHEMES, landmarks, occluded
+from .writer import write_300w_archive, write_pts
+
+__all__ = [
+    'SCHEMES',
+    'Asymmetry',
+    'Camera',
+    'Expression',
+    'Face',
+    'Look',
+    'Patch',
+    'Pose',
+    'Shape',
+    'landmarks',
+    'occluded',
+    'random_face',
+    'render',
+    'write_300w_archive',
+    'write_pts',
+]

@@ -1,0 +1,208 @@
+"""A parametric head: its smooth 3D curves and their weak-perspective picture.
+
+Curves are (N, 3) in head units, see ``params``. Paired curves come as (left, right) and run from
+the outside in: ear to chin, outer to inner corner, mouth corner to the middle.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .params import Face, Pose
+
+PIVOT = np.array([0.0, 0.55, -0.35])  # the head turns about it; pose.center is its picture
+SEGMENT_SAMPLES = 16  # a curve's chords then stay within 0.01 px of the spline at 80 px a unit
+CHEEK_DEPTH = 0.95  # depth over width of the head's horizontal section, which shapes the far cheek
+SIDES = (-1.0, 1.0)
+STEPS = np.arange(SEGMENT_SAMPLES) / SEGMENT_SAMPLES
+# Catmull-Rom: the weights (16, 4) of the two points before and the two after each step.
+BASIS = (
+    np.vander(STEPS, 4, increasing=True)
+    @ np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
+    / 2.0
+)
+
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def spline(control: np.ndarray, *, to_middle: bool = False) -> np.ndarray:
+    """A Catmull-Rom spline through the control points.
+
+    Args:
+        control: (M, 3) points, M >= 2.
+        to_middle: The curve ends on the midline and goes on mirrored, hence level, beyond it.
+
+    Returns:
+        ((M - 1) * 16 + 1, 3) points; every control point is among them.
+    """
+    if to_middle:
+        # 2 * middle - x, so that the curve stays level however the middle is shifted.
+        after = control[-2] * (-1.0, 1.0, 1.0) + (2.0 * control[-1, 0], 0.0, 0.0)
+    else:
+        after = 2.0 * control[-1] - control[-2]
+    p = np.vstack([2.0 * control[0] - control[1], control, after])
+    windows = np.stack([p[i : len(p) - 3 + i] for i in range(4)], 1)
+    return np.vstack([(BASIS @ windows).reshape(-1, 3), control[-1:]])
+
+
+def at(curve: np.ndarray, fractions: np.ndarray | list[float]) -> np.ndarray:
+    """The (K, 3) points at fractions 0..1 of the curve's length in space."""
+    steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    where = np.asarray(fractions) * length[-1]
+    return np.stack([np.interp(where, length, curve[:, i]) for i in range(3)], axis=1)
+
+
+def slide(face: Face, curve: np.ndarray, side: float) -> np.ndarray:
+    """Moves an outline of the head along its skin to where the turned head's outline is seen.
+
+    Each level is an ellipse of half axes |x| and ``CHEEK_DEPTH`` |x|; on the far side of a turned
+    head the seen outline lies ``angle`` before its widest point, as people annotate it. On the
+    near side, it hardly moves, for the line from chin to ear remains in view.
+    """
+    angle = np.arctan(CHEEK_DEPTH * np.tan(np.deg2rad(face.pose.yaw) * side))
+    angle = angle if angle > 0 else 0.2 * angle
+    out = curve.copy()
+    out[:, 0] = curve[:, 0] * np.cos(angle)
+    out[:, 2] = curve[:, 2] + CHEEK_DEPTH * np.abs(curve[:, 0]) * np.sin(angle)
+    return out
+
+
+def _jaw(face: Face, side: float) -> np.ndarray:
+    s, e = face.shape, face.expression
+    jaw, chin, drop = s.width * s.jaw_width, s.width * s.chin_width, 0.2 * e.mouth_open
+    y = np.array([0.05, 0.35, 0.68, 0.98, 1.24, 1.44, 1.53])
+    lengthening = np.array([0, 0, 0.1, 0.4, 0.7, 0.95, 1]) * 0.6 * (s.chin_length - 1.0)
+    y = (y + lengthening + np.array([0, 0, 0.1, 0.45, 0.8, 1, 1]) * drop) * s.height
+    x = np.array([s.width, 0.985 * s.width, 0.93 * jaw, 0.81 * jaw, 0.61 * jaw, 0.33 * chin, 0])
+    z = np.array([-0.62, -0.6, -0.52, -0.38, -0.2, -0.03, 0.06])
+    return slide(face, spline(np.stack([side * x, y, z], 1), to_middle=True), side)
+
+
+def _skull(face: Face, side: float) -> np.ndarray:
+    x = np.array([1.0, 1.0, 0.9, 0.56, 0.0]) * face.shape.width
+    y = np.array([0.05, -0.3, -0.7, -1.0, -1.1]) * face.shape.height
+    control = np.stack([side * x, y, [-0.62, -0.6, -0.45, -0.25, -0.12]], 1)
+    return slide(face, spline(control, to_middle=True), side)
+
+
+def _brow(face: Face, side: float) -> tuple[np.ndarray, np.ndarray]:
+    s, e = face.shape, face.expression
+    raised = e.brow_raise + side * face.asymmetry.brow_raise
+    x = (0.5 + np.array([0.34, 0.2, 0.02, -0.15, -0.3]) * s.brow_length) * s.eye_spacing
+    x[-2:] -= np.array([0.01, 0.03]) * e.frown
+    arch = np.array([0.02, -0.09, -0.12, -0.08, -0.01]) * s.brow_arch
+    y = -0.27 + s.brow_height + arch - np.array([0.04, 0.1, 0.12, 0.11, 0.09]) * raised
+    y += np.array([-0.02, -0.02, 0.0, 0.04, 0.07]) * e.frown
+    z = np.array([-0.22, -0.06, 0.07, 0.13, 0.15])
+    thick = np.array([0.0, 0.055, 0.085, 0.09, 0.08]) * s.brow_thickness
+    upper = np.stack([side * x, y, z], 1)
+    lower = np.stack([side * x, y + thick, z], 1)
+    return spline(upper), spline(lower)
+
+
+def _eye(face: Face, side: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    s, e, a = face.shape, face.expression, face.asymmetry
+    opening = max(0.0, e.eye_open + side * a.eye_open)
+    x = 0.44 * s.eye_spacing + np.array([0.19, 0.115, 0.0, -0.11, -0.19]) * s.eye_size
+    z = np.array([-0.14, -0.06, 0.0, 0.0, -0.03])
+    level = np.array([1.0, 0.5, 0.0, -0.5, -1.0]) * -s.eye_tilt + side * a.eye_height
+    level += np.array([0.0, 0.0, 0.0, 0.01, 0.02])
+    low = np.array([0.0, 0.042, 0.055, 0.035, 0.0]) * s.eye_size
+    wide = np.array([0.0, -0.078, -0.1, -0.07, 0.0]) * s.eye_size
+    shut = np.array([0.0, 0.032, 0.042, 0.025, 0.0]) * s.eye_size
+    up = shut + (wide - shut) * opening
+    pupil = [
+        0.44 * s.eye_spacing + side * 0.06 * e.gaze_x,
+        level[2] - 0.015 + 0.03 * e.gaze_y,
+        0.03,
+    ]
+    upper = spline(np.stack([side * x, level + up, z], 1))
+    lower = spline(np.stack([side * x, level + low, z], 1))
+    return upper, lower, np.array([pupil]) * (side, 1.0, 1.0)
+
+
+def _nose(face: Face, side: float) -> tuple[np.ndarray, np.ndarray]:
+    s = face.shape
+    y = np.array([-0.03, 0.17, 0.36, 0.54]) * s.nose_length
+    z = np.array([0.1, 0.2, 0.33, 0.46]) * s.nose_depth
+    bridge = spline(np.stack([np.zeros(4), y, z], 1))
+    x = np.array([0.21, 0.11, 0.0]) * s.nose_width * (1.0 + 0.06 * face.expression.smile)
+    base_y = np.array([0.64, 0.685, 0.71]) * s.nose_length
+    base_z = np.array([0.16, 0.25, 0.3]) * s.nose_depth
+    return bridge, spline(np.stack([side * x, base_y, base_z], 1), to_middle=True)
+
+
+def _mouth(face: Face, side: float) -> dict[str, np.ndarray]:
+    s, e = face.shape, face.expression
+    smile = e.smile + side * face.asymmetry.smile
+    level = 1.0 * s.height + 0.4 * (s.nose_length - 1.0) + s.mouth_height
+    half = 0.36 * s.mouth_width * (1 + 0.22 * smile - 0.3 * e.pucker - 0.08 * e.mouth_open)
+    corner = np.array([half, -0.1 * smile + 0.07 * e.mouth_open, -0.02 - 0.05 * smile])
+    drop, thin = 0.38 * e.mouth_open, 1.0 - 0.25 * min(1.0, max(0.0, e.smile))
+    inner = corner * (0.87, 1.0, 1.0) + (0.0, 0.0, 0.02)
+
+    def curve(start: np.ndarray, rest: list[tuple[float, float, float]]) -> np.ndarray:
+        # The corner's height and width fade towards the middle.
+        rows = [(f * half, y + corner[1] * f, z) for f, y, z in rest]
+        control = np.array([tuple(start), *rows])
+        return spline(control * (side, 1.0, 1.0) + (0.0, level, 0.0), to_middle=True)
+
+    up, low = 0.115 * s.upper_lip * thin, 0.14 * s.lower_lip * thin
+    lift, z = -0.03 * e.mouth_open, 0.16 + 0.05 * e.pucker
+    inner_top = [(0.45, -0.006 + 0.8 * lift, z - 0.04), (0.0, lift - 0.002, z)]
+    inner_bottom = [(0.45, 0.006 + 0.8 * drop, z - 0.05), (0.0, 0.006 + drop, z)]
+    bow = [(0.58, -0.62 * up + lift, z - 0.06), (0.21, -up + lift, z)]
+    bowl = [(0.6, 0.72 * low + 0.75 * drop, z - 0.08), (0.0, low + drop, z)]
+    return {
+        'lip_top': curve(corner, [*bow, (0.0, -0.8 * up + lift, z + 0.01)]),
+        'lip_bottom': curve(corner, bowl),
+        'mouth_top': curve(inner, inner_top),
+        'mouth_bottom': curve(inner, inner_bottom),
+    }
+
+
+@lru_cache(maxsize=16)
+def _curves(face: Face) -> Curves:
+    halves = []
+    for side in SIDES:
+        brow_top, brow_bottom = _brow(face, side)
+        eye_top, eye_bottom, pupil = _eye(face, side)
+        bridge, nose_base = _nose(face, side)
+        half = {
+            'jaw': _jaw(face, side), 'skull': _skull(face, side),
+            'brow_top': brow_top, 'brow_bottom': brow_bottom,
+            'eye_top': eye_top, 'eye_bottom': eye_bottom, 'pupil': pupil,
+            'bridge': bridge, 'nose_base': nose_base, **_mouth(face, side),
+        }  # fmt: skip
+        for curve in half.values():
+            curve.setflags(write=False)  # they are shared by all who ask
+        halves.append(half)
+    return {name: (halves[0][name], halves[1][name]) for name in halves[0]}
+
+
+def curves(face: Face) -> Curves:
+    """The face's curves in head units, each a (left, right) pair; the bridge is its own twin."""
+    # Only what bends a curve is part of the cache's key.
+    pose = Pose(yaw=face.pose.yaw)
+    return _curves(Face(face.shape, face.expression, face.asymmetry, pose))
+
+
+@lru_cache(maxsize=64)
+def _camera(pose: Pose) -> np.ndarray:
+    """(3, 2) from head units about the pivot to pixels about the centre."""
+    yaw, pitch, roll = np.deg2rad([pose.yaw, pose.pitch, pose.roll])
+    tilt = [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
+    turn = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
+    spin = [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0]]
+    return pose.scale * (np.array(spin) @ turn @ tilt).T
+
+
+def project(face: Face, points: np.ndarray) -> np.ndarray:
+    """Head units (..., 3) to picture coordinates (..., 2) in pixels."""
+    moved = points - PIVOT
+    moved[..., 0] += face.asymmetry.bend * np.maximum(points[..., 1], 0.0) ** 2
+    moved[..., 2] *= face.shape.depth
+    return moved @ _camera(face.pose) + (face.pose.center_x, face.pose.center_y)

@@ -1,0 +1,70 @@
+"""From a ``Face`` to its picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .backdrop import background, smooth_noise
+from .features import Drawing, draw_face
+from .geometry import project
+from .params import Camera, Face
+
+
+def _light(face: Face) -> np.ndarray:
+    """(H, W) float32 light on an ellipsoid about the head, about 1 on average."""
+    pose, look = face.pose, face.look
+    center = project(face, np.array([0.0, 0.45, 0.0]))
+    roll = np.deg2rad(pose.roll)
+    # Light is smooth: every fourth pixel is enough, from the middle of the first four on.
+    rows, columns = np.ogrid[1.5 : face.height + 2 : 4, 1.5 : face.width + 2 : 4]
+    x, y = (columns - center[0]) / pose.scale, (rows - center[1]) / pose.scale
+    u = (x * np.cos(roll) + y * np.sin(roll)) / 1.25
+    v = (y * np.cos(roll) - x * np.sin(roll)) / 1.7
+    r2 = np.minimum(u * u + v * v, 1.0)
+    light_x, light_y = look.light
+    facing = u * light_x + v * light_y + np.sqrt(1.0 - r2) * 0.8
+    light = 1.0 - look.contrast + look.contrast * 1.25 * np.maximum(facing, 0.0)
+    fine = cv2.resize(light.astype(np.float32), None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
+    return fine[: face.height, : face.width]
+
+
+def _skin(face: Face, shade: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 3) lit skin with a faint mottle; shadows turn a little redder."""
+    light = shade * (1.0 + 0.06 * (smooth_noise(rng, *shade.shape, 70, 1)[:, :, 0] - 0.5))
+    b, g, r = face.look.skin
+    return cv2.merge([light * b * (0.85 + 0.15 * np.minimum(shade, 1.0)), light * g, light * r])
+
+
+def _photograph(image: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
+    """Blur, exposure, noise and grey: (H, W, 3) float32 to uint8."""
+    if camera.blur > 0.05:
+        image = cv2.GaussianBlur(image, (0, 0), camera.blur)
+    if camera.noise > 0:
+        noise = rng.standard_normal((*image.shape[:2], 1), dtype=np.float32)
+        image = image + noise * np.float32(camera.noise)
+    image8 = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    levels = np.arange(256) / 255.0
+    curve = 255.0 * np.clip(0.5 + (levels**camera.gamma - 0.5) * camera.gain, 0.0, 1.0)
+    image8 = cv2.LUT(image8, np.rint(curve).astype(np.uint8))
+    if camera.gray:
+        image8 = cv2.cvtColor(cv2.cvtColor(image8, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return image8
+
+
+def render(face: Face) -> np.ndarray:
+    """Draws the face.
+
+    Returns:
+        (height, width, 3) uint8 BGR. Features lie on ``landmarks(face, ...)`` to within 0.1 px.
+    """
+    rng = np.random.default_rng(face.texture_seed)
+    image = background(rng, face.height, face.width)
+    shade = _light(face)
+    drawing = Drawing(face, image, _skin(face, shade, rng), shade)
+    for patch in face.look.back:
+        drawing.add(patch)
+    draw_face(drawing)
+    for patch in face.look.front:
+        drawing.add(patch)
+    return _photograph(image, face.camera, rng)

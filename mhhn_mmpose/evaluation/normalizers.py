@@ -1,0 +1,98 @@
+"""From the names in a config to a length per face, with every way to get it wrong refused."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .functional import LANDMARK_NORMALIZERS, LandmarkGroup, box_length, landmark_distance
+
+BOX_RULES = ('box', 'box_diagonal')
+FACE_SIZE = 'face_size'
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """A named rule; ``landmarks`` are its two ends, or None for a rule on the box or face size."""
+
+    name: str
+    landmarks: tuple[LandmarkGroup, LandmarkGroup] | None = None
+
+    def __call__(self, points: np.ndarray, box: np.ndarray | None, face_size: Any) -> float:
+        """Return the length in pixels.
+
+        Args:
+            points: True landmarks (K, 2), pixels.
+            box: True box ``(x1, y1, x2, y2)``, pixels.
+            face_size: AFLW's ``box_size``, pixels.
+
+        Raises:
+            ValueError: If what the rule needs is missing, or the length is not positive.
+        """
+        length = self._measure(points, box, face_size)
+        if not (np.isfinite(length) and length > 0):
+            raise ValueError(f'{self.name} is {length:g} px, so no error can be divided by it')
+        return length
+
+    def _measure(self, points: np.ndarray, box: np.ndarray | None, face_size: Any) -> float:
+        """Return the length, whatever it is."""
+        if self.landmarks is not None:
+            last = max(int(np.max(group)) for group in self.landmarks)
+            if last >= len(points):
+                raise ValueError(f'{self.name} needs landmark {last}, there are {len(points)}')
+            return float(landmark_distance(points[None], *self.landmarks)[0])
+        if self.name in BOX_RULES:
+            if box is None:
+                raise ValueError(f'{self.name} needs gt_instances.bboxes, which is missing')
+            return float(box_length(box[None], self.name)[0])
+        if face_size is None:
+            raise ValueError(
+                "face_size needs 'box_size' in the annotation: pass ann_file=<the annotation file>"
+                ' that has it, or use another normaliser'
+            )
+        return float(face_size)
+
+
+def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:
+    """Turn one entry of ``normalizers`` into a rule.
+
+    Args:
+        rule: ``'inter_ocular'``, ``'inter_pupil'``, ``'box'``, ``'box_diagonal'``, ``'face_size'``,
+            or ``dict(name=..., keypoint_indices=[i, j])``, where i and j are landmarks or lists of
+            landmarks that stand for their mean.
+        dataset_name: MMPose's name of the dataset, such as ``'300w'``.
+
+    Raises:
+        ValueError: If there is no such rule for the dataset.
+    """
+    if isinstance(rule, Mapping):
+        return Normalizer(rule['name'], tuple(rule['keypoint_indices']))
+    if rule in BOX_RULES or rule == FACE_SIZE:
+        return Normalizer(rule)
+    known = LANDMARK_NORMALIZERS.get(dataset_name, {})
+    if rule not in known:
+        names = ', '.join([*known, *BOX_RULES, FACE_SIZE])
+        raise ValueError(
+            f'no normaliser {rule!r} for dataset {dataset_name!r}, which has {names};'
+            f' or say dict(name={rule!r}, keypoint_indices=[i, j])'
+        )
+    return Normalizer(rule, known[rule])
+
+
+def check_rules(rules: Sequence[str | Mapping[str, Any]]) -> None:
+    """Refuse what is wrong whatever the dataset: no rule, a malformed one, a name used twice."""
+    if isinstance(rules, str | Mapping) or not rules:
+        raise ValueError(f"normalizers must be a list such as ['inter_ocular'], got {rules!r}")
+    names = []
+    for rule in rules:
+        if isinstance(rule, Mapping):
+            ends = rule.get('keypoint_indices', ())
+            if set(rule) != {'name', 'keypoint_indices'} or len(ends) != 2:
+                raise ValueError(
+                    'a normaliser of your own is dict(name=..., keypoint_indices=[i, j]),'
+                    f' got {rule}'
+                )
+        names.append(rule['name'] if isinstance(rule, Mapping) else rule)
+    if len(set(names)) != len(names):
+        raise ValueError(f'normalizers must have different names, got {names}')

@@ -1,0 +1,78 @@
+"""From MMPose's data samples to the little that scoring needs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .normalizers import Normalizer
+
+WHOLE_SET = 'full'
+"""The subset every image belongs to."""
+
+
+def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -> dict[str, Any]:
+    """Return distances and normalisers of one face, in photo pixels.
+
+    Args:
+        sample: A ``PoseDataSample`` as a dictionary, with ``gt_instances`` and ``pred_instances``.
+        annotation: Where ``subsets`` and ``box_size`` are, if there are any.
+        rules: What to measure.
+
+    Returns:
+        ``id``, ``img_path``, ``subsets``, ``distances`` (K,), ``visible`` bool (K,), and
+        ``normalizers``, a length by name.
+
+    Raises:
+        ValueError: If the face cannot be scored.
+    """
+    truth = sample['gt_instances']
+    points = _one_face(truth['keypoints'], 'gt_instances.keypoints')
+    prediction = _one_face(sample['pred_instances']['keypoints'], 'pred_instances.keypoints')
+    if prediction.shape != points.shape:
+        raise ValueError(f'{len(prediction)} landmarks predicted, {len(points)} annotated')
+    if not np.isfinite(prediction).all():
+        raise ValueError('predicted landmarks are not finite; has the training diverged?')
+    visible = _array(truth['keypoints_visible'])
+    # MMPose holds (1, K), or (1, K, 2) with visibility and weight.
+    visible = (visible[..., 0] if visible.ndim == 3 else visible).reshape(-1) > 0
+    if not np.isfinite(points[visible]).all():
+        raise ValueError('annotated landmarks are not finite; mend the annotation file')
+    box = _array(truth['bboxes']).reshape(-1, 4)[0] if 'bboxes' in truth else None
+    size = annotation.get('box_size')
+    return dict(
+        id=sample['id'],
+        img_path=sample.get('img_path'),
+        subsets=[s for s in annotation.get('subsets', []) if s != WHOLE_SET],
+        distances=np.linalg.norm(prediction - points, axis=-1),
+        visible=visible,
+        # A face without a visible landmark has no size either, and is left out later.
+        normalizers={r.name: r(points, box, size) if visible.any() else 1.0 for r in rules},
+    )
+
+
+def sort_and_dedupe(results: list[dict]) -> list[dict]:
+    """Sort by id and keep one of those a sampler repeated to fill its last batch."""
+    unique: dict[Any, dict] = {}
+    for result in results:
+        first = unique.setdefault(result['id'], result)
+        if first['img_path'] != result['img_path']:
+            raise ValueError(
+                f'id {result["id"]} belongs to {first["img_path"]} and to {result["img_path"]};'
+                ' evaluate one dataset at a time, or make annotation ids unique'
+            )
+    return [unique[key] for key in sorted(unique)]
+
+
+def _array(values: Any) -> np.ndarray:
+    """Return a tensor or array as float64 numpy."""
+    values = values.detach().cpu().numpy() if hasattr(values, 'detach') else values
+    return np.asarray(values, dtype=np.float64)
+
+
+def _one_face(values: Any, name: str) -> np.ndarray:
+    """Return landmarks (K, 2) out of (1, K, 2)."""
+    points = _array(values)
+    if points.ndim != 3 or points.shape[0] != 1 or points.shape[2] != 2:
+        raise ValueError(f'{name} must be (1, K, 2), one face a sample, got {points.shape}')
+    return points[0]

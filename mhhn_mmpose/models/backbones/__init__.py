@@ -1,0 +1,5 @@
+"""Backbones."""
+
+from .mcg_hourglass import MCGHourglass
+
+__all__ = ['MCGHourglass']

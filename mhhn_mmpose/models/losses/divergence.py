@@ -1,0 +1,160 @@
+"""Divergences between predicted and target heatmaps (MHHN, Eq. 5-6).
+
+Axis letters: B batch, K landmarks, (H, W) heatmap.
+"""
+
+from __future__ import annotations
+
+import torch
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+DISTRIBUTIONS = ('softmax', 'sum', 'sigmoid')
+
+
+def jensen_shannon_divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Return 1/2 sum p ln(2p / (p + q)) + 1/2 sum q ln(2q / (p + q)) over the last axis, in nats (Eq. 6).
+
+    Each term pair is >= 0 for any p, q >= 0 (log-sum inequality), normalised or not; between
+    distributions the sum lies in [0, ln 2].
+    """
+    log_m = _log((p + q) / 2)
+    return 0.5 * (p * (_log(p) - log_m) + q * (_log(q) - log_m)).sum(-1)
+
+
+def kullback_leibler_divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Return sum q ln(q / p) - q + p over the last axis, in nats, of target q from prediction p.
+
+    Between distributions the last two terms cancel and this is Eq. 5; they keep it >= 0 for maps
+    that are not normalised.
+    """
+    return (q * (_log(q) - _log(p)) - q + p).sum(-1)
+
+
+def _log(x: Tensor) -> Tensor:
+    # 0 ln 0 = 0: the clamp keeps value and gradient finite where x is 0.
+    return x.clamp_min(torch.finfo(x.dtype).tiny).log()
+
+
+def as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple[Tensor, Tensor]:
+    """Turn raw output and target heatmaps (B, K, H, W) into p and q, (B, K, H * W).
+
+    `softmax`: p = softmax(output), q = target / sum. `sum`: both relative to their sums, negative
+    output counting as 0. `sigmoid`: p = sigmoid(output), q = target, pixel by pixel and not
+    normalised, as in the heatmap regression of the paper's authors.
+    A target without any value (weight 0) gives q = 0.
+    """
+    p, q = output.flatten(-2), target.flatten(-2).to(output.dtype)
+    if distribution == 'sigmoid':
+        return p.sigmoid(), q
+    q = q / _positive(q.sum(-1, keepdim=True))
+    if distribution == 'softmax':
+        return p.softmax(-1), q
+    p = p.clamp_min(0)
+    return p / _positive(p.sum(-1, keepdim=True)), q
+
+
+def _positive(total: Tensor) -> Tensor:
+    return torch.where(total > 0, total, torch.ones_like(total))
+
+
+def full_precision(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in float32, or float64 if the output is, and refuse shapes that differ.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if output.shape != target.shape:
+        raise ValueError(
+            f'output {tuple(output.shape)} and target {tuple(target.shape)} heatmaps differ in '
+            'shape; make heatmap_size of the codec agree with the head, and K with the dataset'
+        )
+    if output.dtype != torch.float64:
+        output = output.float()
+    return output, target.to(output.dtype)
+
+
+def weighted_mean(losses: Tensor, target_weights: Tensor | None) -> Tensor:
+    """Mean of (B, K) losses times weights, over all B * K landmarks as in `KeypointMSELoss`.
+
+    The divisor does not depend on the weights, so gradients averaged over processes are those of
+    the joint batch. A landmark of weight 0 takes no part, whatever its loss, NaN included.
+    """
+    if target_weights is None:
+        return losses.mean()
+    weights = target_weights.reshape(losses.shape).to(losses.dtype)
+    return torch.where(weights > 0, losses * weights, torch.zeros_like(losses)).mean()
+
+
+class _DivergenceLoss(nn.Module):
+    """What the losses share: arguments, precision and the mean over landmarks."""
+
+    def __init__(
+        self,
+        distribution: str = 'softmax',
+        use_target_weight: bool = False,
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if distribution not in DISTRIBUTIONS:
+            raise ValueError(f'distribution must be one of {DISTRIBUTIONS}, got {distribution!r}')
+        self.distribution = distribution
+        self.use_target_weight = use_target_weight
+        self.loss_weight = loss_weight
+
+    def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, K) losses of float heatmaps (B, K, H, W)."""
+        raise NotImplementedError
+
+    def forward(
+        self, output: Tensor, target: Tensor, target_weights: Tensor | None = None
+    ) -> Tensor:
+        """Mean loss over the landmarks, called as MMPose's `KeypointMSELoss`.
+
+        Args:
+            output: (B, K, H, W) raw output of the head.
+            target: (B, K, H, W) target heatmaps, Gaussians with peak 1.
+            target_weights: (B, K), used if `use_target_weight`.
+
+        Returns:
+            Tensor: A scalar in float32 (float64 for float64 output), also under autocast.
+        """
+        with torch.autocast(output.device.type, enabled=False):
+            output, target = full_precision(output, target)
+            weights = target_weights if self.use_target_weight else None
+            if weights is not None:
+                # Zeroing beforehand keeps NaN of a landmark without weight out of the gradient.
+                used = weights.reshape(output.shape[:2]) > 0
+                output = torch.where(used[..., None, None], output, torch.zeros_like(output))
+            return self.loss_weight * weighted_mean(self.landmark_losses(output, target), weights)
+
+
+@MODELS.register_module()
+class HeatmapJSDLoss(_DivergenceLoss):
+    """Jensen-Shannon divergence of predicted and target heatmap (JSDL, Eq. 6).
+
+    Args:
+        distribution: How an output map becomes a distribution: 'softmax', 'sum' or 'sigmoid'. The
+            codec's `activation` must say the same ('sum' goes with None).
+        use_target_weight: Whether to weight each landmark.
+        loss_weight: Factor of the loss.
+    """
+
+    def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, K) divergences in nats."""
+        return jensen_shannon_divergence(*as_distributions(output, target, self.distribution))
+
+
+@MODELS.register_module()
+class HeatmapKLDLoss(_DivergenceLoss):
+    """Kullback-Leibler divergence of the target from the predicted heatmap (KLDL, Eq. 5).
+
+    Args:
+        distribution: As in `HeatmapJSDLoss`.
+        use_target_weight: Whether to weight each landmark.
+        loss_weight: Factor of the loss.
+    """
+
+    def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, K) divergences in nats."""
+        return kullback_leibler_divergence(*as_distributions(output, target, self.distribution))

@@ -1,0 +1,84 @@
+"""SDL, the subpixel detection loss: divergence plus fine detection (MHHN, Eq. 2 and 10).
+
+Axis letters: B batch, K landmarks, (H, W) heatmap; points are (x, y) in heatmap pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from mmpose.registry import MODELS
+from torch import Tensor
+
+from ...ops.gaussian_fit import check_fit_arguments, fit_gaussian
+from .divergence import HeatmapJSDLoss
+
+
+@MODELS.register_module()
+class SubpixelDetectionLoss(HeatmapJSDLoss):
+    """JSDL + fdl_weight * FDL, FDL = |(u, v) - (u*, v*)|^2 between fitted centres (SDL, Eq. 10).
+
+    Both centres come from the same fit, that of the codec; gradients reach the output through it,
+    while the choice of the patch (the argmax) is not differentiable.
+
+    Args:
+        sigma: Standard deviation of the targets, in heatmap pixels.
+        patch_size: Side of the fitted patch, in heatmap pixels; odd, at least 3.
+        fdl_weight: lambda, in nats per squared heatmap pixel (Table VII: 1/16).
+        constraint: 'unit_peak' is the paper's SDL, 'free' its SDL1; 'known_sigma' besides.
+        distribution: As in `HeatmapJSDLoss`; with 'softmax' the peak is 1 by construction.
+        use_target_weight: Whether to weight each landmark.
+        loss_weight: Factor of the loss.
+        gauss_newton_steps: Refinements of the fit.
+        gate_fdl: Leave FDL out for a landmark whose argmax is farther from its true centre than
+            the patch reaches: the fit round a wrong peak says nothing about where the landmark is.
+    """
+
+    def __init__(
+        self,
+        sigma: float = 3.0,
+        patch_size: int = 9,
+        fdl_weight: float = 1 / 16,
+        constraint: str = 'unit_peak',
+        distribution: str = 'softmax',
+        use_target_weight: bool = False,
+        loss_weight: float = 1.0,
+        gauss_newton_steps: int = 0,
+        gate_fdl: bool = True,
+    ) -> None:
+        super().__init__(distribution, use_target_weight, loss_weight)
+        check_fit_arguments(sigma, patch_size, constraint, gauss_newton_steps)
+        self.sigma = sigma
+        self.patch_size = patch_size
+        self.fdl_weight = fdl_weight
+        self.constraint = constraint
+        self.gauss_newton_steps = gauss_newton_steps
+        self.gate_fdl = gate_fdl
+
+    def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """(B, K) values of JSDL + lambda FDL."""
+        return super().landmark_losses(output, target) + self.fdl_weight * self.fine_detection(
+            output, target
+        )
+
+    def fine_detection(self, output: Tensor, target: Tensor) -> Tensor:
+        """FDL (Eq. 2): (B, K) squared distances of the fitted centres, in heatmap pixels squared.
+
+        0 where the target has no centre or, with `gate_fdl`, where the argmax is far from it.
+        """
+        with torch.no_grad():
+            truth = fit_gaussian(target, self.sigma, self.patch_size, 'known_sigma')
+        heatmaps = output.sigmoid() if self.distribution == 'sigmoid' else output
+        fit = fit_gaussian(
+            heatmaps,
+            self.sigma,
+            self.patch_size,
+            self.constraint,
+            self.gauss_newton_steps,
+            log_space=self.distribution == 'softmax',
+        )
+        counted = truth.informative
+        if self.gate_fdl:
+            distance = (fit.argmax - truth.centers).abs().amax(-1)
+            counted = counted & (distance <= self.patch_size // 2)
+        squared = (fit.centers - truth.centers).square().sum(-1)
+        return torch.where(counted, squared, torch.zeros_like(squared))

@@ -1,0 +1,326 @@
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mhhn_mmpose.datasets.converters import convert_300w, face_annotation, photo_size
+from mhhn_mmpose.fileio import write_json_files
+
+CLI = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / '300w2coco.py'
+WIDTH, HEIGHT = 97, 83
+
+
+def pts_text(points_one_based):
+    rows = [f'{x:.6f} {y:.6f}' for x, y in points_one_based]
+    return '\n'.join(['version: 1', 'n_points: 68', '{', *rows, '}', ''])
+
+
+def add_face(root, folder, name, suffix='.jpg', seed=0, shape=(HEIGHT, WIDTH)):
+    """Write a random photo and its annotation; return the 1-based points as written."""
+    rng = np.random.default_rng(seed)
+    path = root / folder
+    path.mkdir(parents=True, exist_ok=True)
+    photo = rng.integers(0, 255, (*shape, 3), dtype=np.uint8)
+    (path / f'{name}{suffix}').write_bytes(cv2.imencode(suffix, photo)[1].tobytes())
+    points = rng.uniform((20, 15), (70, 60), (68, 2)).round(3)
+    (path / f'{name}.pts').write_text(pts_text(points))
+    return points
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """One face in each folder of the public archives; LFPW's are PNGs, as in the original."""
+    root = tmp_path / 'Gesichter ñ 脸'
+    points = {}
+    for seed, folder in enumerate(
+        ['afw', 'helen/trainset', 'lfpw/trainset', 'helen/testset', 'lfpw/testset', 'ibug']
+    ):
+        suffix = '.png' if 'lfpw' in folder else '.jpg'
+        points[folder] = add_face(root, folder, f'face {seed}_1', suffix, seed)
+    return root, points, tmp_path / 'out'
+
+
+def load(out, split):
+    return json.loads((out / 'annotations' / f'face_landmarks_300w_{split}.json').read_text())
+
+
+def test_splits_subsets_and_schema(tree):
+    root, points, out = tree
+    written, problems = convert_300w(root, out)
+    assert not problems.errors
+    assert [path.name for path in written] == [
+        'face_landmarks_300w_train.json',
+        'face_landmarks_300w_valid.json',
+    ]
+    assert list(written.values()) == [3, 3]
+    train, valid = load(out, 'train'), load(out, 'valid')
+    assert [image['file_name'] for image in train['images']] == [
+        'afw/face 0_1.jpg',
+        'helen/trainset/face 1_1.jpg',
+        'lfpw/trainset/face 2_1.png',
+    ]
+    assert [ann['subsets'] for ann in valid['annotations']] == [
+        ['common'],
+        ['common'],
+        ['challenge'],
+    ]
+    assert valid['images'][2] == {
+        'id': 3,
+        'file_name': 'ibug/face 5_1.jpg',
+        'width': WIDTH,
+        'height': HEIGHT,
+    }
+    ann = valid['annotations'][2]
+    assert (ann['id'], ann['image_id'], ann['category_id'], ann['iscrowd']) == (3, 3, 1, 0)
+    assert ann['num_keypoints'] == 68
+    keypoints = np.array(ann['keypoints']).reshape(68, 3)
+    np.testing.assert_allclose(keypoints[:, :2], points['ibug'] - 1, atol=1e-9)
+    assert (keypoints[:, 2] == 1).all()
+    assert not list((out / 'annotations').glob('.*'))  # no temporary file left
+
+
+def test_counts_are_compared_with_the_official_ones(tree):
+    root, _, out = tree
+    problems = convert_300w(root, out)[1]
+    assert len(problems.warnings) == 6
+    assert any('afw: 1 faces, the official set has 337' in w for w in problems.warnings)
+
+
+def test_private_test_set(tree):
+    root, _, out = tree
+    add_face(root, '300W/01_Indoor', 'indoor_001', '.png', 7)
+    add_face(root, '300W/02_Outdoor', 'outdoor_001', '.png', 8)
+    convert_300w(root, out)
+    assert [a['subsets'] for a in load(out, 'test')['annotations']] == [['indoor'], ['outdoor']]
+
+
+def test_box_rule_of_the_published_annotations():
+    # The first face of WFLW's test set in MMPose's own file: its landmark box and what follows.
+    points = np.array([[440.696106, 122.172989], [524.604004, 206.402104], [480.0, 150.0]])
+    ann = face_annotation(points, 1024, 661, sample_id=2, image_id=2)
+    assert ann['center'] == [482.5, 164.5]
+    assert ann['scale'] == 0.425
+    expected = [432.3053162, 113.7500775, 100.6894776, 101.074938]
+    np.testing.assert_allclose(ann['bbox'], expected, atol=1e-9)
+    assert ann['area'] == pytest.approx(10177.182705672392)
+
+
+def test_box_is_clipped_to_the_photo():
+    points = np.array([[2.0, 3.0], [95.0, 81.5]])
+    assert face_annotation(points, 97, 83, 1, 1)['bbox'] == [0.0, 0.0, 97.0, 83.0]
+
+
+def test_mmpose_dataset_reads_it(tree):
+    root, points, out = tree
+    convert_300w(root, out)
+    from mmpose.registry import DATASETS
+
+    # MMPose's own layout: data_root/{annotations,images}, through the link.
+    dataset = DATASETS.build(
+        dict(
+            type='Face300WDataset',
+            data_root=str(out),
+            ann_file='annotations/face_landmarks_300w_valid.json',
+            data_prefix=dict(img='images/'),
+            pipeline=[dict(type='mmpose.LoadImage')],
+        )
+    )
+    assert len(dataset) == 3
+    sample = dataset[2]
+    np.testing.assert_allclose(sample['keypoints'][0], points['ibug'] - 1, atol=1e-5)
+    assert sample['img'].shape == (HEIGHT, WIDTH, 3)
+    assert sample['keypoints_visible'].all()
+
+
+@pytest.mark.parametrize(
+    ('number', 'text', 'message'),
+    [
+        (1, 'version: 2', "face 0_1.pts:1: 'version: 1' expected, got 'version: 2'"),
+        (2, 'n_points: 29', ".pts:2: 'n_points: 68' expected, got 'n_points: 29'"),
+        (3, '', ".pts:3: '{' expected, got ''"),
+        (10, '1 2 3', ".pts:10: two numbers 'x y' expected, got '1 2 3'"),
+        (10, '1 zwei', ".pts:10: two numbers 'x y' expected, got '1 zwei'"),
+        (10, '12.5 nan', '.pts:10: coordinates must be finite'),
+        (10, 'inf 3', '.pts:10: coordinates must be finite'),
+        (10, '400 30', 'it seems to belong to another photo'),
+        (10, '3 4\n5 6', '.pts:73: 69 points, 68 expected'),
+        (10, None, '.pts:71: 67 points, 68 expected'),
+        (72, None, ".pts:71: the closing '}' is missing"),
+        (72, '}\nmore', ".pts:73: text after the closing '}'"),
+    ],
+)
+def test_bad_annotations(tree, number, text, message):
+    root, _, out = tree
+    path = root / 'afw' / 'face 0_1.pts'
+    lines = path.read_text().splitlines()
+    lines[number - 1 : number] = [] if text is None else [text]
+    path.write_text('\n'.join(lines) + '\n')
+    written, problems = convert_300w(root, out)
+    assert len(problems.errors) == 1 and '\n' not in problems.errors[0]
+    assert message in problems.errors[0]
+    assert not written and not out.exists()
+
+
+def test_annotation_that_is_no_text(tree):
+    root, _, out = tree
+    (root / 'afw' / 'face 0_1.pts').write_bytes(b'\xff\xfe\x00')
+    assert 'unreadable annotation' in convert_300w(root, out)[1].errors[0]
+
+
+def test_line_ends_and_blank_tail_do_not_matter(tree):
+    root, points, out = tree
+    path = root / 'afw' / 'face 0_1.pts'
+    text = path.read_text().replace('n_points: ', 'n_points:  ').replace('\n', ' \r\n')
+    path.write_bytes((text + '\r\n').encode())
+    assert not convert_300w(root, out)[1].errors
+    xy = np.reshape(load(out, 'train')['annotations'][0]['keypoints'], (68, 3))[:, :2]
+    np.testing.assert_allclose(xy, points['afw'] - 1, atol=1e-9)
+
+
+def test_face_without_area(tree):
+    root, _, out = tree
+    (root / 'afw' / 'face 0_1.pts').write_text(pts_text([(5, 6)] * 68))
+    assert 'the face has no area' in convert_300w(root, out)[1].errors[0]
+
+
+OUTSIDE = 'a landmark lies 5.0 px outside the 97x83 photo; kept'
+
+
+@pytest.mark.parametrize(('x', 'noted'), [(WIDTH + 0.9, []), (WIDTH + 5.0, [OUTSIDE])])
+def test_landmarks_a_little_outside_are_kept(tree, x, noted):
+    root, points, out = tree
+    points['afw'][3, 0] = x  # 1-based: the last column's centre is at WIDTH
+    (root / 'afw' / 'face 0_1.pts').write_text(pts_text(points['afw']))
+    written, problems = convert_300w(root, out)
+    assert written and not problems.errors
+    assert [w.split(': ')[1] for w in problems.warnings if 'outside' in w] == noted
+    assert load(out, 'train')['annotations'][0]['keypoints'][9] == pytest.approx(x - 1)
+
+
+def test_bad_files_are_all_reported_and_nothing_is_written(tree):
+    root, _, out = tree
+    jpg = root / 'helen/trainset/face 1_1.jpg'
+    jpg.write_bytes(jpg.read_bytes()[:-900])
+    png = root / 'lfpw/trainset/face 2_1.png'
+    png.write_bytes(png.read_bytes()[:-900])
+    (root / 'ibug/face 5_1.jpg').write_text('no photo')
+    (root / 'afw/face 0_1.pts').unlink()
+    (root / 'lfpw/testset/face 4_1.png').unlink()
+    add_face(root, 'helen/testset', 'face 3_1', '.png')  # beside the .jpg of that name
+    written, problems = convert_300w(root, out)
+    assert not written and not out.exists()
+    report = '\n'.join(problems.errors)
+    assert len(problems.errors) == 6
+    assert 'no annotation face 0_1.pts' in report
+    assert 'no photo face 4_1.jpg' in report
+    assert 'several photos (face 3_1.jpg, face 3_1.png)' in report
+    assert report.count('unreadable photo') == 3
+
+
+def test_skip_bad_writes_the_rest(tree):
+    root, _, out = tree
+    (root / 'afw/face 0_1.pts').write_text('version: 1\n')
+    written, problems = convert_300w(root, out, skip_bad=True)
+    assert list(written.values()) == [2, 3]
+    assert len(problems.errors) == 1
+    assert [image['id'] for image in load(out, 'train')['images']] == [1, 2]
+
+
+def test_skip_bad_with_nothing_left(tmp_path):
+    add_face(tmp_path, 'afw', 'a')
+    (tmp_path / 'afw/a.pts').write_text('')
+    written, problems = convert_300w(tmp_path, tmp_path / 'out', skip_bad=True)
+    assert not written and 'no usable face is left' in problems.errors[-1]
+
+
+def test_nothing_found_names_the_layout(tmp_path):
+    written, problems = convert_300w(tmp_path, tmp_path / 'out')
+    assert not written and not problems.warnings
+    assert len(problems.errors) == 1 and 'helen/trainset' in problems.errors[0]
+
+
+def test_size_is_what_cv2_loads_when_exif_turns_the_photo(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    path = tmp_path / 'turned.jpg'
+    Image.new('RGB', (40, 24)).save(path, exif=exif)
+    assert cv2.imread(str(path)).shape[:2] == (40, 24)
+    assert photo_size(path) == (24, 40)
+
+
+def test_existing_images_folder_is_left_alone(tree):
+    root, _, out = tree
+    (out / 'images').mkdir(parents=True)
+    written, problems = convert_300w(root, out)
+    assert written and (out / 'images').is_dir() and not (out / 'images').is_symlink()
+    assert 'data_prefix=dict(img=...)' in problems.warnings[-1]
+
+
+def test_link_is_relative_and_a_second_run_keeps_it(tree):
+    root, _, out = tree
+    convert_300w(root, out)
+    first = load(out, 'train')
+    assert not os.path.isabs(os.readlink(out / 'images'))
+    assert (out / 'images').samefile(root)
+    problems = convert_300w(root, out)[1]
+    assert not any('images' in w for w in problems.warnings)
+    assert load(out, 'train') == first
+
+
+def test_json_files_are_written_all_or_none(tmp_path):
+    good, bad = tmp_path / 'a.json', tmp_path / 'b.json'
+    good.write_text('"old"')
+    with pytest.raises(ValueError):
+        write_json_files({good: 'new', bad: [float('nan')]})
+    assert good.read_text() == '"old"'
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['a.json']
+    write_json_files({good: 'new'})
+    assert good.read_text() == '"new"'
+
+
+def run_cli(monkeypatch, *args):
+    """Run the script in this process, since a new one spends 4 s on importing MMPose."""
+    monkeypatch.setattr(sys, 'argv', [str(CLI), *map(str, args)])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(CLI), run_name='__main__')
+    return end.value.code
+
+
+def test_command(tree, monkeypatch, capsys):
+    root, _, out = tree
+    (root / 'afw/face 0_1.pts').unlink()
+    assert run_cli(monkeypatch, root, out) == 1 and not out.exists()
+    said = capsys.readouterr()
+    assert 'ERROR' in said.err and '--skip-bad' in said.err
+    assert run_cli(monkeypatch, root, out, '--skip-bad') == 0
+    said = capsys.readouterr()
+    assert 'face_landmarks_300w_train.json: 2 faces' in said.out
+    assert 'left out: 1' in said.err
+    assert len(load(out, 'train')['images']) == 2
+
+
+def test_help_says_where_the_data_come_from(monkeypatch, capsys):
+    assert run_cli(monkeypatch, '--help') == 0
+    text = capsys.readouterr().out
+    assert 'https://ibug.doc.ic.ac.uk/resources/300-W/' in text
+    assert 'research only' in text and 'lfpw/trainset' in text
+
+
+def test_real_photos(tmp_path):
+    root = os.environ.get('MHHN_300W')
+    if not root or not Path(root).is_dir():
+        pytest.skip('set MHHN_300W to a folder of unpacked 300W archives to run this')
+    written, problems = convert_300w(root, tmp_path)
+    assert not problems.errors
+    assert sum(written.values()) > 0
+    for path in written:
+        for ann in json.loads(path.read_text())['annotations']:
+            x, y, w, h = ann['bbox']
+            cx, cy = ann['center']
+            assert x < cx < x + w and y < cy < y + h

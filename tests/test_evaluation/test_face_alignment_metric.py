@@ -1,0 +1,341 @@
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing as mp
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import CheckpointHook
+from mmengine.structures import InstanceData
+from mmpose.evaluation.metrics import NME
+from mmpose.registry import METRICS
+from mmpose.structures import PoseDataSample
+
+from mhhn_mmpose.evaluation import FaceAlignmentMetric
+from mhhn_mmpose.evaluation.functional import (
+    area_under_ced,
+    failure_rate,
+    normalized_mean_error,
+)
+
+FULL = 'full/inter_ocular/'
+
+
+def make_sample(number, seed=None, noise=3.0, num_points=68, **raw):
+    """A sample as `Evaluator` hands it over; the outer eye corners are 50 px apart."""
+    rng = np.random.default_rng(number if seed is None else seed)
+    points = rng.uniform(20, 200, (1, num_points, 2))
+    points[0, 45] = points[0, 36] + [30.0, 40.0]
+    prediction = points + rng.normal(0, noise, points.shape)
+    return dict(
+        id=number,
+        img_path=f'{number}.jpg',
+        raw_ann_info=raw,
+        gt_instances=dict(
+            keypoints=points,
+            keypoints_visible=np.ones((1, num_points)),
+            bboxes=np.array([[10.0, 20.0, 46.0, 84.0]]),  # 36 x 64
+        ),
+        pred_instances=dict(keypoints=prediction),
+    )
+
+
+def evaluate(samples, dataset_name='300w', batch=4, **arguments):
+    metric = FaceAlignmentMetric(**arguments)
+    metric.dataset_meta = dict(dataset_name=dataset_name)
+    for start in range(0, len(samples), batch):
+        metric.process(None, samples[start : start + batch])
+    return metric.evaluate(len(samples))
+
+
+def shifted(number, dx, dy, **raw):
+    """A sample whose prediction is off by (dx, dy) at every landmark."""
+    sample = make_sample(number, **raw)
+    sample['pred_instances']['keypoints'] = sample['gt_instances']['keypoints'] + [dx, dy]
+    return sample
+
+
+def test_perfect_prediction():
+    scores = evaluate([shifted(i, 0, 0) for i in range(3)])
+    assert scores == {FULL + 'NME': 0, FULL + 'NME_std': 0, FULL + 'FR': 0, FULL + 'AUC': 1}
+
+
+def test_known_errors():
+    # 5, 1 and 10 px of 50 px are 10, 2 and 20 percent; 10 is not above the threshold.
+    samples = [shifted(1, 3, 4), shifted(2, 1, 0), shifted(3, -6, 8)]
+    scores = evaluate(samples)
+    assert scores[FULL + 'NME'] == pytest.approx(32 / 3)
+    assert scores[FULL + 'NME_std'] == pytest.approx(np.sqrt((100 + 4 + 400) / 3 - (32 / 3) ** 2))
+    assert scores[FULL + 'AUC'] == pytest.approx(0.8 / 3)
+    # 50 px are 50 only up to rounding, so a threshold of exactly 10 would be a coin toss.
+    assert evaluate(samples, failure_threshold=10.1)[FULL + 'FR'] == pytest.approx(100 / 3)
+    assert evaluate(samples, failure_threshold=9.9)[FULL + 'FR'] == pytest.approx(200 / 3)
+
+
+def test_one_landmark_off():
+    sample = shifted(1, 0, 0)
+    sample['pred_instances']['keypoints'][0, 7] += [0, 34]  # 34 / 68 landmarks / 50 px = 1%
+    assert evaluate([sample])[FULL + 'NME'] == pytest.approx(1)
+
+
+def test_area_and_failures_analytically():
+    # Errors spread evenly over [0, 2t]: half fail, and the area is int_0^1 u/2 du = 1/4.
+    errors = (np.arange(1000) + 0.5) / 1000 * 16
+    assert failure_rate(errors, 8.0) == pytest.approx(50)
+    assert area_under_ced(errors, 8.0) == pytest.approx(0.25, abs=1e-6)
+    # A step at 3 of 8.
+    assert area_under_ced(np.array([3.0]), 8.0) == 5 / 8
+    assert area_under_ced(np.array([8.0, 9.0]), 8.0) == 0
+    # The same by numerical integration of the CED itself.
+    errors = np.random.default_rng(0).gamma(3, 2, 23)
+    x = (np.arange(200000) + 0.5) / 200000 * 8
+    ced = np.searchsorted(np.sort(errors), x, side='right') / len(errors)
+    assert area_under_ced(errors, 8.0) == pytest.approx(ced.mean(), abs=1e-5)
+
+
+def test_failure_is_above_not_at_the_threshold():
+    assert failure_rate(np.array([10.0, np.nextafter(10, 11)]), 10.0) == 50
+
+
+def test_agrees_with_mmpose():
+    samples = [make_sample(i) for i in range(7)]
+    theirs = NME(norm_mode='keypoint_distance')
+    theirs.dataset_meta = dict(dataset_name='300w')
+    theirs.process(None, samples)
+    expected = 100 * theirs.evaluate(len(samples))['NME']  # float32 inside
+    assert evaluate(samples)[FULL + 'NME'] == pytest.approx(expected, rel=1e-5)
+
+
+def test_invisible_landmarks_do_not_count():
+    sample = shifted(1, 0, 5)
+    sample['pred_instances']['keypoints'][0, 3] += 900
+    sample['gt_instances']['keypoints_visible'][0, 3] = 0
+    assert evaluate([sample])[FULL + 'NME'] == pytest.approx(10)
+    both = np.stack([sample['gt_instances']['keypoints_visible'], np.ones((1, 68))], axis=-1)
+    sample['gt_instances']['keypoints_visible'] = both  # MMPose's (1, K, 2)
+    assert evaluate([sample])[FULL + 'NME'] == pytest.approx(10)
+
+
+def test_image_without_visible_landmarks_is_left_out(monkeypatch):
+    said = []
+    from mmengine.logging import MMLogger
+
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, message: said.append(message))
+    blank = shifted(2, 9, 9)
+    blank['gt_instances']['keypoints_visible'][:] = 0
+    blank['gt_instances']['keypoints'][:] = 0
+    assert evaluate([shifted(1, 0, 5), blank])[FULL + 'NME'] == pytest.approx(10)
+    assert any('1 of 2 images have no visible landmark' in message for message in said)
+    with pytest.raises(ValueError, match='none of 1 samples'):
+        evaluate([blank])
+
+
+def test_functional_nme_averages_per_image_first():
+    points = np.zeros((2, 3, 2))
+    predictions = points + [[[3.0, 4.0]], [[0.0, 1.0]]]
+    visible = np.array([[True, True, True], [True, False, False]])
+    np.testing.assert_allclose(
+        normalized_mean_error(predictions, points, visible, np.array([50.0, 20.0])), [10, 5]
+    )
+    nothing = np.zeros((2, 3), dtype=bool)
+    assert np.isnan(normalized_mean_error(predictions, points, nothing, np.ones(2))).all()
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'rule', 'num_points', 'first', 'second'),
+    [
+        ('300w', 'inter_ocular', 68, [36], [45]),
+        ('300w', 'inter_pupil', 68, [36, 37, 38, 39, 40, 41], [42, 43, 44, 45, 46, 47]),
+        ('wflw', 'inter_ocular', 98, [60], [72]),
+        ('wflw', 'inter_pupil', 98, [96], [97]),
+        ('cofw', 'inter_ocular', 29, [8], [9]),
+        ('cofw', 'inter_pupil', 29, [16], [17]),
+        ('mine', dict(name='mouth', keypoint_indices=[2, [4, 5]]), 6, [2], [4, 5]),
+    ],
+)
+def test_normalizers(dataset, rule, num_points, first, second):
+    rng = np.random.default_rng(3)
+    sample = make_sample(1, num_points=68)
+    points = rng.uniform(20, 200, (1, num_points, 2))
+    sample['gt_instances']['keypoints'] = points
+    sample['gt_instances']['keypoints_visible'] = np.ones((1, num_points))
+    sample['pred_instances']['keypoints'] = points + [0, 2]
+    length = np.hypot(*(points[0, first].mean(axis=0) - points[0, second].mean(axis=0)))
+    name = rule['name'] if isinstance(rule, dict) else rule
+    scores = evaluate([sample], dataset, normalizers=[rule])
+    assert scores[f'full/{name}/NME'] == pytest.approx(200 / length)
+
+
+def test_box_and_face_size_normalizers(tmp_path):
+    names = ['box', 'box_diagonal', 'face_size']
+    sample = shifted(5, 3, 4, box_size=25.0)
+    scores = evaluate([sample], normalizers=names)
+    expected = [500 / 48, 500 / np.hypot(36, 64), 20.0]
+    assert [scores[f'full/{name}/NME'] for name in names] == pytest.approx(expected)
+
+    ann_file = tmp_path / 'ann.json'
+    ann_file.write_text(json.dumps(dict(annotations=[dict(id=5, box_size=250.0)])))
+    scores = evaluate([sample], 'aflw', normalizers=['face_size'], ann_file=str(ann_file))
+    assert scores['full/face_size/NME'] == pytest.approx(2)
+
+
+def test_subsets_add_up(tmp_path):
+    samples = [make_sample(i, subsets=['common'] if i < 5 else ['challenge']) for i in range(8)]
+    scores = evaluate(samples, normalizers=['inter_ocular', 'inter_pupil'])
+    assert len(scores) == 3 * 2 * 4
+    for score in ('NME', 'FR', 'AUC'):
+        parts = [scores[f'{s}/inter_pupil/{score}'] for s in ('common', 'challenge')]
+        whole = scores[f'full/inter_pupil/{score}']
+        assert whole == pytest.approx(np.average(parts, weights=[5, 3]))
+    assert scores['common/inter_pupil/NME'] != scores['challenge/inter_pupil/NME']
+
+    # The same read from the annotation file, by id, with samples that carry nothing.
+    anns = [dict(id=i, subsets=s['raw_ann_info']['subsets']) for i, s in enumerate(samples)]
+    ann_file = tmp_path / 'ann.json'
+    ann_file.write_text(json.dumps(dict(annotations=anns)))
+    bare = [{k: v for k, v in s.items() if k != 'raw_ann_info'} for s in samples]
+    names = ['inter_ocular', 'inter_pupil']
+    assert evaluate(bare, normalizers=names, ann_file=str(ann_file)) == scores
+
+
+def test_same_digits_for_any_order_and_batch():
+    samples = [make_sample(i, subsets=['odd'] if i % 2 else []) for i in range(11)]
+    expected = evaluate(samples, batch=11)
+    shuffled = [samples[i] for i in np.random.default_rng(0).permutation(11)]
+    assert evaluate(shuffled, batch=1) == expected
+    assert evaluate(shuffled, batch=3) == expected
+    assert evaluate(samples + samples[:3], batch=5) == expected  # as a sampler pads
+
+
+def _evaluate_on(rank, world_size, store, out):
+    os.environ['OMP_NUM_THREADS'] = '1'
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{store}', rank=rank, world_size=world_size
+    )
+    # 5 samples on 2 processes as DefaultSampler deals them: the last is padded with the first.
+    samples = [make_sample(i, subsets=['odd'] if i % 2 else []) for i in range(5)]
+    mine = [*samples, samples[0]][rank::world_size]
+    metric = FaceAlignmentMetric(errors_file=f'{out}/errors.json')
+    metric.collect_dir = f'{out}/collect'
+    metric.dataset_meta = dict(dataset_name='300w')
+    metric.process(None, mine)
+    scores = metric.evaluate(5)
+    with open(f'{out}/{rank}.json', 'w') as file:
+        json.dump(scores, file)
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(
+    'fork' not in mp.get_all_start_methods(), reason='needs fork, this system has only spawn'
+)
+def test_same_digits_on_two_processes(tmp_path):
+    mp.start_processes(
+        _evaluate_on, (2, str(tmp_path / 'store'), str(tmp_path)), nprocs=2, start_method='fork'
+    )
+    expected = evaluate([make_sample(i, subsets=['odd'] if i % 2 else []) for i in range(5)])
+    for rank in range(2):
+        assert json.loads((tmp_path / f'{rank}.json').read_text()) == expected
+    assert len(json.loads((tmp_path / 'errors.json').read_text())['images']) == 5
+
+
+def test_errors_file(tmp_path):
+    path = tmp_path / 'new folder' / 'errors.json'
+    samples = [shifted(4, 0, 1, subsets=['common']), shifted(2, 3, 4)]
+    samples[0]['gt_instances']['keypoints_visible'][0, 7] = 0
+    samples[1]['gt_instances']['keypoints_visible'][0, [7, 9]] = 0
+    evaluate(samples, normalizers=['inter_ocular', 'box'], errors_file=str(path))
+    content = json.loads(path.read_text())
+    assert content['dataset_name'] == '300w'
+    assert content['normalizers'] == ['inter_ocular', 'box']
+    first, second = content['images']
+    assert (first['id'], first['img_path'], first['subsets']) == (2, '2.jpg', [])
+    assert first['errors'] == pytest.approx({'inter_ocular': 10, 'box': 500 / 48})
+    assert second['subsets'] == ['common']
+    landmarks = content['landmark_errors']['inter_ocular']
+    assert len(landmarks) == 68 and landmarks[7] is None
+    assert [landmarks[0], landmarks[9]] == pytest.approx([6, 2])
+    assert [p.name for p in path.parent.iterdir()] == ['errors.json']
+
+
+def broken(change):
+    sample = make_sample(12)
+    change(sample)
+    return sample
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda s: s['pred_instances']['keypoints'].fill(np.nan), 'not finite; has the training'),
+        (lambda s: s['gt_instances']['keypoints'].fill(np.inf), 'annotated landmarks are not'),
+        (lambda s: s['gt_instances']['keypoints'].fill(3.0), 'inter_ocular is 0 px'),
+        (lambda s: s['pred_instances'].update(keypoints=np.zeros((1, 5, 2))), '5 landmarks predi'),
+        (lambda s: s['pred_instances'].update(keypoints=np.zeros((2, 68, 2))), 'one face a sample'),
+    ],
+)
+def test_unusable_samples_are_named(change, message):
+    with pytest.raises(ValueError, match=rf'image 12\.jpg \(id 12\): .*{message}'):
+        evaluate([make_sample(1), broken(change)])
+
+
+def test_unusable_arguments(tmp_path):
+    with pytest.raises(ValueError, match="no normaliser 'inter_pupil' for dataset 'aflw'.*dict"):
+        evaluate([make_sample(1)], 'aflw', normalizers=['inter_pupil'])
+    with pytest.raises(ValueError, match='landmark 72, there are 68'):
+        evaluate([make_sample(1)], 'wflw')
+    with pytest.raises(ValueError, match='pass ann_file'):
+        evaluate([make_sample(1)], normalizers=['face_size'])
+    with pytest.raises(ValueError, match='different names'):
+        FaceAlignmentMetric(['box', dict(name='box', keypoint_indices=[1, 2])])
+    with pytest.raises(ValueError, match=r"\['inter_ocular'\]"):
+        FaceAlignmentMetric('inter_ocular')
+    with pytest.raises(ValueError, match='keypoint_indices'):
+        FaceAlignmentMetric([dict(name='eyes', keypoint_indices=[1])])
+    with pytest.raises(ValueError, match='failure_threshold .* got 0'):
+        FaceAlignmentMetric(failure_threshold=0)
+    with pytest.raises(ValueError, match='add it to meta_keys'):
+        evaluate([broken(lambda s: s.pop('id'))])
+    with pytest.raises(ValueError, match='id 1 belongs to 1.jpg and to other.jpg'):
+        evaluate([make_sample(1), make_sample(1) | dict(img_path='other.jpg')])
+    ann_file = tmp_path / 'ann.json'
+    ann_file.write_text('{"annotations": []}')
+    with pytest.raises(ValueError, match='not in ann_file'):
+        evaluate([make_sample(1)], ann_file=str(ann_file))
+    metric = FaceAlignmentMetric()
+    with pytest.raises(ValueError, match="no 'dataset_name'"):
+        metric.process(None, [make_sample(1)])
+
+
+def test_through_mmengine_evaluator():
+    plain = make_sample(3)
+    sample = PoseDataSample(metainfo=dict(id=3, img_path='3.jpg'))
+    sample.gt_instances = InstanceData(**plain['gt_instances'])
+    sample.pred_instances = InstanceData(**plain['pred_instances'])
+    evaluator = Evaluator([METRICS.build(dict(type='FaceAlignmentMetric', prefix='x'))])
+    evaluator.dataset_meta = dict(dataset_name='300w')
+    evaluator.process([sample], None)
+    scores = evaluator.evaluate(1)
+    expected = evaluate([plain])
+    assert scores == {f'x/{key}': value for key, value in expected.items()}
+
+
+def test_save_best_accepts_the_key(tmp_path):
+    class MessageHub:
+        runtime_info = {}
+        update_info = runtime_info.__setitem__
+        get_info = runtime_info.get
+
+    class Runner:
+        message_hub, saved = MessageHub(), []
+        epoch, iter, logger = 0, 0, type('L', (), {'info': print})()
+        work_dir = str(tmp_path)
+
+        def save_checkpoint(self, out_dir, filename, **_):
+            self.saved.append(filename)
+
+    hook = CheckpointHook(save_best='full/inter_ocular/NME', rule='less', out_dir=str(tmp_path))
+    runner = Runner()
+    hook.before_train(runner)
+    hook.after_val_epoch(runner, evaluate([make_sample(1)]))
+    assert runner.saved == ['best_full_inter_ocular_NME_epoch_0.pth']

@@ -1,0 +1,65 @@
+"""Test a model: `tools/test.py CONFIG CHECKPOINT`, or `tools/dist_test.sh` with processes."""
+
+import argparse
+import os
+
+import mmengine
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+
+from mhhn_mmpose.compat import prepare_cpu_launcher
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments as in MMPose's own tools/test.py."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder for logs and results')
+    parser.add_argument('--out', help='file for the metrics (.json, .yaml, .pkl)')
+    parser.add_argument('--dump', help='file for the predictions (.pkl)')
+    parser.add_argument('--show-dir', help='folder for pictures of the predictions')
+    parser.add_argument('--interval', type=int, default=1, help='draw every n-th sample')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def build_config(args: argparse.Namespace) -> Config:
+    """The config with the command line merged into it."""
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    cfg.load_from = args.checkpoint
+    name = os.path.splitext(os.path.basename(args.config))[0]
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', name)
+    if args.show_dir:
+        cfg.default_hooks.visualization.update(
+            enable=True, out_dir=args.show_dir, interval=args.interval
+        )
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.dump:
+        evaluators = cfg.test_evaluator
+        evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
+    return cfg
+
+
+def main() -> None:
+    """Parse, build, run."""
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = build_config(args)
+
+    prepare_cpu_launcher(cfg)
+    runner = Runner.from_cfg(cfg)
+    metrics = runner.test()
+    if args.out and runner.rank == 0:
+        mmengine.dump(metrics, args.out)
+
+
+if __name__ == '__main__':
+    main()
