@@ -22,6 +22,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import pickle
 import sys
 import types
 import warnings
@@ -153,8 +154,6 @@ def _allow_checkpoint_classes() -> None:
 
     if _digits(torch.__version__) < (2, 6, 0):  # loads without the protection, nothing to allow
         return
-    numpy_core = 'numpy._core' if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else 'numpy.core'
-    reconstruct = importlib.import_module(f'{numpy_core}.multiarray')._reconstruct
     numbers = {type(np.dtype(code)) for code in np.typecodes['AllInteger'] + 'efd?'}
     torch.serialization.add_safe_globals(
         [
@@ -162,12 +161,44 @@ def _allow_checkpoint_classes() -> None:
             np.ndarray,
             np.dtype,
             *numbers,
-            # numpy 1 and 2 call the module of this function differently, and a checkpoint may have
-            # been written under either.
-            (reconstruct, 'numpy.core.multiarray._reconstruct'),
-            (reconstruct, 'numpy._core.multiarray._reconstruct'),
+            # numpy 1 and 2 call this module differently, and a checkpoint may have been written
+            # under either.
+            *(
+                (function, f'{core}.multiarray.{name}')
+                for core in ('numpy.core', 'numpy._core')
+                for name, function in (
+                    ('_reconstruct', _multiarray()._reconstruct),
+                    ('scalar', _numpy_scalar),
+                )
+            ),
+            bytes,  # how pickle's protocol 2 writes an empty array's content
+            (_history_buffer_method, 'builtins.getattr'),
         ]
     )
+
+
+def _multiarray():
+    core = 'numpy._core' if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else 'numpy.core'
+    return importlib.import_module(f'{core}.multiarray')
+
+
+def _numpy_scalar(dtype: np.dtype, content: bytes) -> np.generic:
+    """Stands in for numpy's own, which unpickles the content of an object."""
+    if dtype.hasobject:
+        raise pickle.UnpicklingError(f'a numpy scalar of {dtype} is not allowed in a checkpoint')
+    return _multiarray().scalar(dtype, content)
+
+
+def _history_buffer_method(owner: type, name: str):
+    """Stands in for `getattr` in checkpoints: protocol 2 names HistoryBuffer's statistics by it.
+
+    The real `getattr` would hand a pickle the way to any code.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'{owner!r}.{name} is not allowed in a checkpoint')
+    return getattr(HistoryBuffer, name)
 
 
 def prepare_cpu_launcher(cfg) -> None:

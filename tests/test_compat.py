@@ -1,0 +1,133 @@
+"""The compatibility guard: an unusable stack ends in one sentence with what mends it."""
+
+import importlib.util
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+
+import mhhn_mmpose  # noqa: F401
+
+HIDE = """
+import importlib.util
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *args: None if name == {name!r} else real(name, *args)
+import mhhn_mmpose
+"""
+OTHER_VERSION = """
+import importlib.metadata
+real = importlib.metadata.version
+importlib.metadata.version = lambda name: {version!r} if name in {names!r} else real(name)
+import mhhn_mmpose
+"""
+
+
+def last_line(code: str, *paths) -> str:
+    """Stderr's last line of a fresh interpreter that runs `code`, with `paths` before all else."""
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join([*map(str, paths), *sys.path])}
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env)
+    assert run.returncode == 1, run.stderr
+    return run.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ('name', 'remedy'),
+    [
+        ('mmcv', 'pip install --no-deps "mmcv-lite==2.1.0"'),
+        ('mmdet', 'pip install --no-deps "mmdet==3.3.0"'),
+        ('mmpose', 'pip install --no-deps "mmpose==1.3.2"'),
+        ('mmengine', 'pip install --no-deps "mmengine==0.10.7"'),
+        ('pkg_resources', 'pip install "setuptools<81"'),
+    ],
+)
+def test_missing_package(name, remedy):
+    line = last_line(HIDE.format(name=name))
+    assert line.startswith('ImportError: ')
+    assert name in line
+    assert line.endswith(f'Run: {remedy}')
+
+
+@pytest.mark.parametrize('version', ['1.7.0', '2.2.0', '2.2.0rc1'])
+def test_mmcv_out_of_range(version):
+    line = last_line(OTHER_VERSION.format(version=version, names=('mmcv', 'mmcv-lite')))
+    assert line.startswith(f'ImportError: mmcv {version} is out of the range [2.0.0, 2.2.0)')
+    assert line.endswith('Run: pip install --no-deps "mmcv-lite==2.1.0"')
+
+
+def test_xtcocotools_built_for_another_numpy(tmp_path):
+    (tmp_path / 'xtcocotools').mkdir()
+    (tmp_path / 'xtcocotools' / '__init__.py').touch()
+    (tmp_path / 'xtcocotools' / 'mask.py').write_text(
+        "raise ValueError('numpy.dtype size changed, may indicate binary incompatibility')"
+    )
+    line = last_line('import mhhn_mmpose', tmp_path)
+    assert line.startswith('ImportError: xtcocotools was built for another numpy')
+    assert 'pip install "numpy<2"' in line
+
+
+def test_opencv_without_libgl(tmp_path):
+    (tmp_path / 'cv2.py').write_text("raise ImportError('libGL.so.1: cannot open shared object')")
+    line = last_line('import mhhn_mmpose', tmp_path)
+    assert line.startswith('ImportError: OpenCV does not load (libGL.so.1')
+    assert 'opencv-python-headless' in line
+
+
+def test_mmpose_imports_in_full():
+    import mmpose.apis
+    import mmpose.models
+    import mmpose.visualization
+
+    assert mmpose.models.HourglassNet
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec('mmcv._ext') is not None, reason='the compiled mmcv is installed'
+)
+def test_stand_in_says_what_it_needs():
+    from mmcv.ops import MultiScaleDeformableAttention
+
+    with pytest.raises(ImportError, match='needs the compiled mmcv'):
+        MultiScaleDeformableAttention(256)
+    with pytest.raises(ImportError):  # MMPose relies on this to know what it lacks
+        from mmcv.ops import DeformConv2d  # noqa: F401
+
+
+def test_mmengine_checkpoint_loads_with_protection(tmp_path):
+    history = HistoryBuffer([1.0, 2.0], [3, 4])
+    content = dict(
+        history=history,
+        array=np.arange(3),
+        empty=np.zeros(0),
+        score=np.float64(4.5),
+        flags=np.array([True]),
+    )
+    torch.save(content, tmp_path / 'a.pth')
+    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert np.array_equal(loaded['history'].data[0], [1.0, 2.0])
+    assert loaded['history'].mean() == history.mean()
+    assert np.array_equal(loaded['array'], [0, 1, 2])
+    assert loaded['score'] == 4.5
+
+
+class GetsAnything:
+    def __reduce__(self):
+        return getattr, (HistoryBuffer, '__init__')
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, ('true',)
+
+
+@pytest.mark.parametrize('payload', [Malicious(), GetsAnything()])
+def test_checkpoint_with_code_is_refused(tmp_path, payload):
+    torch.save(dict(payload=payload), tmp_path / 'a.pth')
+    with pytest.raises(
+        pickle.UnpicklingError, match='Weights only load failed|not allowed in a checkpoint'
+    ):
+        torch.load(tmp_path / 'a.pth')
