@@ -101,7 +101,10 @@ def test_evaluates_on_generated_faces(leaf, generated_300w):
     model = MODELS.build(cfg.model).eval()
     dataset = dataset_of(cfg, 'test_dataloader', generated_300w)
     metric = METRICS.build(
-        {**cfg.test_evaluator, 'ann_file': str(generated_300w / cfg.test_dataloader.dataset.ann_file)}
+        {
+            **cfg.test_evaluator,
+            'ann_file': str(generated_300w / cfg.test_dataloader.dataset.ann_file),
+        }
     )
     metric.dataset_meta = dataset.metainfo
     with torch.no_grad():

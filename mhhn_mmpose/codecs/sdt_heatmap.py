@@ -164,7 +164,9 @@ class SDTHeatmap(BaseKeypointCodec):
         """Confidences (...): the peak of the heatmap."""
         if self.activation != 'softmax':
             return fit.peak
-        probability = (fit.peak - heatmaps.float().flatten(-2).logsumexp(-1)).exp()
+        logits = heatmaps.float().flatten(-2)
+        total = logits.where(logits.isfinite(), -torch.inf).logsumexp(-1)
+        probability = (fit.peak - total).exp()
         score = (probability * (2 * np.pi * self.sigma**2)).clamp(max=1)
         return torch.where(fit.informative, score, torch.zeros_like(score))
 

@@ -73,7 +73,8 @@ def fit_gaussian(
     """Fit a Gaussian to each heatmap round its argmax; differentiable.
 
     `free` fits five unknowns (Eq. 18). `unit_peak` fits four and uses the peak G = 1 and
-    sigma_x = sigma_y, in the frame of the heatmap (Eq. 19-20). `known_sigma` fits three with
+    sigma_x = sigma_y, in the frame of the heatmap (Eq. 19-20); in log space, where the peak is not
+    known, sigma_x = sigma_y alone. `known_sigma` fits three with
     `sigma` given; it is linear and is the fallback where another fit is not concave or leaves its
     patch. Where that leaves the patch too, the centre is the argmax.
 
@@ -111,7 +112,7 @@ def fit_gaussian(
             offset = torch.where(fitted[:, None], offset, fallback)
             usable = fitted | fallback_holds
         offset = torch.where(usable[:, None], offset, torch.zeros_like(offset))
-        peak = torch.where(patch.informative, top.to(dtype), torch.zeros_like(patch.log_peak))
+        peak = torch.where(patch.informative, top.to(dtype), torch.zeros_like(argmax[:, 0]))
         return GaussianFit(
             (argmax + offset).reshape(*shape, 2),
             argmax.reshape(*shape, 2),
@@ -186,7 +187,7 @@ class _Patch(NamedTuple):
     f: Tensor  # (N, P) may be negative where noise is
     log_f: Tensor  # (N, P) 0 where f is not positive
     known: Tensor  # (N, P) 1 on the map and finite, else 0
-    log_peak: Tensor  # (N,) takes ln f back to the heatmap's own unit, which `unit_peak` needs
+    log_peak: Tensor | None  # (N,) back to the heatmap's own unit; None in log space: unknown
     informative: Tensor  # (N,) bool
 
 
@@ -202,7 +203,7 @@ def _normalise(values: Tensor, on_map: Tensor, top: Tensor, log_space: bool) -> 
         # exp(-30) = 1e-13 has no weight, and clamping it keeps the products finite.
         log_f = log_f.clamp_min(-30)
         f = torch.where(known, log_f.exp(), zero)
-        return _Patch(f, log_f, known.to(f.dtype), torch.zeros_like(top), informative)
+        return _Patch(f, log_f, known.to(f.dtype), None, informative)
     informative = informative & (top > 0)
     known = known & informative[:, None]
     safe_top = torch.where(informative, top, torch.ones_like(top))
@@ -282,13 +283,20 @@ def _solve_center(
         concave = (curvature < 0).all(-1)
         safe = torch.where(concave[:, None], curvature, -torch.ones_like(curvature))
         return slope / (-2 * safe) * grid.radius, concave
+    slope, bend = c[:, 1:3], c[:, 3]
+    concave = bend < 0
+    if patch.log_peak is None:
+        # ln f is known up to a constant, so G = 1 says nothing; sigma_x = sigma_y remains.
+        safe = torch.where(concave, bend, -torch.ones_like(bend))
+        return slope / (-2 * safe[:, None]) * grid.radius, concave
     # unit_peak, Eq. 19-20, in the heatmap's frame: shift the quadratic's origin to pixel (0, 0).
     origin = argmax / grid.radius
-    bend = c[:, 3]
-    slope = c[:, 1:3] - 2 * bend[:, None] * origin
-    constant = c[:, 0] + patch.log_peak - ((c[:, 1:3] - bend[:, None] * origin) * origin).sum(-1)
+    constant = c[:, 0] + patch.log_peak - ((slope - bend[:, None] * origin) * origin).sum(-1)
+    slope = slope - 2 * bend[:, None] * origin
     square = slope.square().sum(-1)
-    usable = (constant < 0) & (square > 0)
+    # The paper's test is c1 >= 0. A centre within sigma / 2 of the origin has c1 > -1/8, and its
+    # variance would be a quotient of two small numbers: it takes the other branch too.
+    usable = (constant < -1 / 8) & (square > 0)
     safe_square = torch.where(usable, square, torch.ones_like(square))
     variance = torch.where(usable, -2 * constant / safe_square, grid.sigma**2)
-    return (variance[:, None] * slope - origin) * grid.radius, bend < 0
+    return (variance[:, None] * slope - origin) * grid.radius, concave

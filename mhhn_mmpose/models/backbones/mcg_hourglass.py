@@ -143,7 +143,7 @@ class MCGHourglass(BaseModule):
         p = self.stem(x)
         feats = []
         for stack, (hourglass, attention, out) in enumerate(
-            zip(self.hourglasses, self.attentions, self.outs)
+            zip(self.hourglasses, self.attentions, self.outs, strict=True)
         ):
             o = hourglass(p)
             if isinstance(attention, MultiOrderAttention):

@@ -13,7 +13,7 @@ DISTRIBUTIONS = ('softmax', 'sum', 'sigmoid')
 
 
 def jensen_shannon_divergence(p: Tensor, q: Tensor) -> Tensor:
-    """Return 1/2 sum p ln(2p / (p + q)) + 1/2 sum q ln(2q / (p + q)) over the last axis, in nats (Eq. 6).
+    """Return 1/2 sum p ln(2p / (p + q)) + 1/2 sum q ln(2q / (p + q)), in nats (Eq. 6).
 
     Each term pair is >= 0 for any p, q >= 0 (log-sum inequality), normalised or not; between
     distributions the sum lies in [0, ln 2].

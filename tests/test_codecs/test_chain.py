@@ -1,0 +1,160 @@
+"""Photo to photo through MMPose's own pipeline, head and estimator: where half a pixel is lost."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmpose.registry import KEYPOINT_CODECS, MODELS, TRANSFORMS
+
+import mhhn_mmpose  # noqa: F401  (registers SDTHeatmap)
+
+SIZES = [((256, 256), (64, 64)), ((192, 256), (48, 64)), ((200, 168), (50, 56))]
+CONVENTIONS = ('half_pixel', 'msra', 'udp')
+PHOTO = (611, 487)  # width, height
+BBOX = np.array([[187.3, 121.9, 402.6, 338.1]], np.float32)
+# In input pixels from the upper left and the lower right corner: corners, borders, inside.
+NEAR = [(0, 0), (0, 31.7), (57.45, 0), (-0.9, 66.2), (43.3, -0.95), (-0.7, -0.8), (0.49, 1.51)]
+INSIDE = [(91.37, 75.13), (64.0, 64.0), (100.5, 33.25), (63.5, 80.49), (29.99, 101.2)]
+CHAINS = [(c, *s, p) for c in CONVENTIONS for s in SIZES for p in (9, 15)]
+chains = pytest.mark.parametrize('convention, input_size, heatmap_size, patch_size', CHAINS)
+
+
+def input_points(size):
+    """Landmarks all over the input, corners and borders included, in input pixels."""
+    near, last = np.array(NEAR, np.float64), np.array(size) - 1.0
+    other = near * [1, -1] + [0, last[1]]
+    return np.concatenate((near, last - near, other, last - other, np.array(INSIDE)))
+
+
+def make_codec(convention, input_size, heatmap_size, patch_size=9):
+    return dict(
+        type='SDTHeatmap',
+        input_size=input_size,
+        heatmap_size=heatmap_size,
+        patch_size=patch_size,
+        convention=convention,
+    )
+
+
+def crop(codec, points, flip=False):
+    """Run MMPose's pipeline over a photo whose landmarks, unflipped, fall on `points` (K, 2)."""
+    size = np.array(codec['input_size'], np.float64)
+    udp = codec['convention'] == 'udp'
+    corner, extent = BBOX[0, :2].astype(np.float64), (BBOX[0, 2:] - BBOX[0, :2]).astype(np.float64)
+    center, extent = corner + extent / 2, extent * 1.25
+    extent = np.maximum(extent, extent[::-1] * [size[0] / size[1], size[1] / size[0]])
+    photo = center + (points / (size - udp) - 0.5) * extent
+    flips = np.arange(len(points))[::-1].tolist()
+    data = dict(
+        img=np.zeros((PHOTO[1], PHOTO[0], 3), np.uint8),
+        img_shape=PHOTO[::-1],
+        ori_shape=PHOTO[::-1],
+        id=0,
+        img_id=0,
+        img_path='',
+        bbox=BBOX.copy(),
+        bbox_score=np.ones(1, np.float32),
+        keypoints=photo[None].astype(np.float32),
+        keypoints_visible=np.ones((1, len(points)), np.float32),
+        flip_indices=flips,
+    )
+    pipeline = [
+        dict(type='GetBBoxCenterScale'),
+        dict(type='RandomFlip', prob=float(flip)),
+        dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=udp),
+        dict(type='GenerateTarget', encoder=codec),
+        dict(type='PackPoseInputs'),
+    ]
+    for step in pipeline:
+        data = TRANSFORMS.build(step)(data)
+    return photo, data['data_samples'], extent / size
+
+
+def predict(codec, sample, heatmaps, **test_cfg):
+    """(K, 2) in the photo, from perfect heatmaps, by the real head and the real estimator."""
+    channels = len(sample.gt_fields.heatmaps)
+    head = MODELS.build(
+        dict(
+            type='HeatmapHead',
+            in_channels=channels,
+            out_channels=channels,
+            deconv_out_channels=None,
+            final_layer=None,  # features are heatmaps
+            loss=dict(type='HeatmapJSDLoss'),
+            decoder=codec,
+        )
+    )
+    predictions = head.predict(heatmaps, [sample], test_cfg=test_cfg)
+    estimator = SimpleNamespace(test_cfg=test_cfg)
+    Estimator = MODELS.get('TopdownPoseEstimator')
+    done = Estimator.add_pred_to_datasample(estimator, predictions, None, [sample])
+    return done[0].pred_instances.keypoints[0]
+
+
+def assert_same(found, photo, photo_per_input):
+    assert np.abs((found - photo) / photo_per_input).max() < 1e-3  # input px
+
+
+@chains
+def test_photo_to_photo(convention, input_size, heatmap_size, patch_size):
+    codec = make_codec(convention, input_size, heatmap_size, patch_size)
+    photo, sample, unit = crop(codec, input_points(input_size))
+    assert (sample.gt_instance_labels.keypoint_weights == 1).all()
+    found = predict(codec, sample, (sample.gt_fields.heatmaps[None],))
+    assert_same(found, photo, unit)
+
+
+@chains
+def test_flipped_photo(convention, input_size, heatmap_size, patch_size):
+    codec = make_codec(convention, input_size, heatmap_size, patch_size)
+    inside = input_points(input_size)
+    inside = inside[(inside >= 1).all(-1)]  # the photo's flip brings x to w - x, not to w - 1 - x
+    photo, sample, unit = crop(codec, inside, flip=True)
+    assert (sample.gt_instance_labels.keypoint_weights == 1).all()
+    found = predict(codec, sample, (sample.gt_fields.heatmaps[None],))
+    found = found[::-1] * [-1, 1] + [PHOTO[0] - 1, 0]
+    assert_same(found, photo, unit)
+
+
+def flipped_heatmaps(codec, points):
+    """What a perfect network sees in the flipped crop: (1, K, H, W)."""
+    flipped = points[::-1] * [-1, 1] + [codec['input_size'][0] - 1, 0]
+    encoded = KEYPOINT_CODECS.build(codec).encode(flipped[None].astype(np.float32))
+    assert (encoded['keypoint_weights'] == 1).all()  # in or out together with their originals
+    return torch.from_numpy(encoded['heatmaps'])[None]
+
+
+@pytest.mark.parametrize(
+    'convention, input_size, heatmap_size, patch_size', [c for c in CHAINS if c[0] != 'msra']
+)
+def test_flip_test(convention, input_size, heatmap_size, patch_size):
+    codec = make_codec(convention, input_size, heatmap_size, patch_size)
+    points = input_points(input_size)
+    photo, sample, unit = crop(codec, points)
+    both = [(sample.gt_fields.heatmaps[None],), (flipped_heatmaps(codec, points),)]
+    assert_same(predict(codec, sample, both, flip_test=True, shift_heatmap=False), photo, unit)
+
+
+@pytest.mark.parametrize('shift', [False, True])
+@pytest.mark.parametrize('input_size, heatmap_size', SIZES)
+def test_known_bias_of_flip_tests_with_msra(input_size, heatmap_size, shift):
+    # x_hm = x W / w sends w - 1 - x to (W - 1 - x_hm) + 1 - W / w; MMPose's shift of 1 overdoes it.
+    codec = make_codec('msra', input_size, heatmap_size)
+    points = np.array(INSIDE)
+    photo, sample, unit = crop(codec, points)
+    flipped = flipped_heatmaps(codec, points)
+    both = [(torch.zeros_like(flipped),), (flipped,)]  # what the flipped crop contributes
+    found = predict(codec, sample, both, flip_test=True, shift_heatmap=shift)
+    ratio = input_size[0] / heatmap_size[0]
+    bias_hm = 1 / ratio - 1 + shift  # -.75 heatmap pixels at 4, +.25 with the shift
+    assert_same(found, photo + [bias_hm * ratio * unit[0], 0], unit)
+
+
+@pytest.mark.parametrize('convention', CONVENTIONS)
+def test_landmarks_off_the_crop_have_weight_0(convention):
+    codec = make_codec(convention, (192, 256), (48, 64))
+    points = [[-1.1, 5], [192.1, 5], [5, -1.1], [5, 256.1], [-50, -50], [96, 400], [96, 128]]
+    _, sample, _ = crop(codec, np.array(points, np.float64))
+    assert sample.gt_instance_labels.keypoint_weights.tolist() == [[0] * 6 + [1]]
+    assert not sample.gt_fields.heatmaps[:6].any()

@@ -1,0 +1,194 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from mmpose.codecs import MSRAHeatmap
+from mmpose.registry import KEYPOINT_CODECS
+
+from mhhn_mmpose.codecs import ArgmaxHeatmap, SDTHeatmap
+
+INPUT, HEATMAP, SIGMA = (200, 168), (50, 56), 2.5  # (w, h), (W, H): ratios of 4 and 3
+RATIO = np.array(INPUT) / HEATMAP
+POINTS = np.array([[[0, 0], [199, 167], [57.3, 81.9], [-0.9, 40], [120.25, 167.9]]], np.float32)
+SCALE_AND_SHIFT = {
+    'half_pixel': (1 / RATIO, 0.5 / RATIO - 0.5),
+    'msra': (1 / RATIO, np.zeros(2)),
+    'udp': ((np.array(HEATMAP) - 1) / (np.array(INPUT) - 1), np.zeros(2)),
+}
+conventions = pytest.mark.parametrize('convention', SCALE_AND_SHIFT)
+
+
+def make_codec(**arguments):
+    config = dict(type='SDTHeatmap', input_size=INPUT, heatmap_size=HEATMAP, sigma=SIGMA)
+    return KEYPOINT_CODECS.build({**config, **arguments})
+
+
+def raw_output(heatmaps, activation):
+    """What a head must put out for the activation to give these heatmaps."""
+    clipped = np.clip(heatmaps.astype(np.float64), 1e-12, 1 - 1e-7)
+    if activation == 'softmax':
+        return (np.log(clipped) + 3.5).astype(np.float32)
+    return np.log(clipped / (1 - clipped)).astype(np.float32) if activation else heatmaps
+
+
+@conventions
+def test_targets(convention):
+    encoded = make_codec(convention=convention).encode(POINTS, np.ones((1, 5), np.float32))
+    scale, shift = SCALE_AND_SHIFT[convention]
+    x, y = np.arange(50), np.arange(56)[:, None]
+    assert encoded['heatmaps'].shape == (5, 56, 50) and encoded['heatmaps'].dtype == np.float32
+    for heatmap, (u, v) in zip(encoded['heatmaps'], POINTS[0] * scale + shift, strict=True):
+        expected = np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * SIGMA**2))
+        np.testing.assert_allclose(heatmap, expected, atol=1e-6)
+    assert encoded['keypoint_weights'].tolist() == [[1] * 5]
+
+
+def test_weights():
+    inside = [[-0.99, 3], [199.99, 167.99], [80, 90], [81, 91], [82, 92]]
+    outside = [[-1, 3], [200, 3], [3, -1], [3, 168], [math.nan, 3], [3, math.inf], [3, -math.inf]]
+    points = np.array([inside + outside], np.float32)
+    visible = np.ones((1, 12, 1), np.float32)
+    visible[0, 2:4, 0] = 0, 0.5
+    encoded = make_codec().encode(points, visible)
+    weights = encoded['keypoint_weights']
+    assert weights.dtype == np.float32
+    assert weights.tolist() == [[1, 1, 0, 0.5, 1] + [0] * 7]
+    assert (encoded['heatmaps'].max((1, 2)) > 0).tolist() == (weights[0] > 0).tolist()
+    assert np.isfinite(encoded['heatmaps']).all()
+    assert make_codec().encode(points)['keypoint_weights'].tolist() == [[1] * 5 + [0] * 7]
+
+
+def test_the_inputs_are_left_as_they_were():
+    points, visible = POINTS.copy(), np.zeros((1, 5), np.float32)
+    heatmaps = make_codec().encode(points, visible)['heatmaps'] + np.float32(0.5)
+    before = heatmaps.copy()
+    make_codec().decode(heatmaps)
+    assert np.array_equal(points, POINTS) and not visible.any()
+    assert np.array_equal(heatmaps, before)
+
+
+def test_it_has_the_contract_of_msra_heatmap():
+    ours, theirs = make_codec(), MSRAHeatmap(INPUT, HEATMAP, SIGMA)
+    assert ours.support_batch_decoding and isinstance(ours, SDTHeatmap)
+    for name in ('label_mapping_table', 'field_mapping_table', 'auxiliary_encode_keys'):
+        assert getattr(ours, name) == getattr(theirs, name)
+    visible = np.ones((1, 5), np.float32)
+    encoded, reference = ours.encode(POINTS, visible), theirs.encode(POINTS, visible)
+    assert encoded.keys() == reference.keys()
+    results = zip(ours.decode(encoded['heatmaps']), theirs.decode(encoded['heatmaps']), strict=True)
+    arrays = [(encoded[key], reference[key]) for key in encoded] + list(results)
+    for array, expected in arrays:
+        assert array.shape == expected.shape and array.dtype == np.float32
+
+
+@conventions
+@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
+def test_decode(activation, convention):
+    codec = make_codec(activation=activation, convention=convention)
+    heatmaps = raw_output(codec.encode(POINTS)['heatmaps'], activation)
+    keypoints, scores = codec.decode(heatmaps)
+    expected = POINTS
+    if convention == 'udp':  # decode is not the inverse there: the chain is exact, not this half
+        expected = POINTS / (np.array(INPUT) - 1) * INPUT
+    assert keypoints.shape == (1, 5, 2) and scores.shape == (1, 5)
+    np.testing.assert_allclose(keypoints, expected, atol=1e-3)
+    if activation != 'softmax':
+        peaks = codec.encode(POINTS)['heatmaps'].max((1, 2))
+        np.testing.assert_allclose(scores[0], np.clip(peaks, None, 1 - 1e-7), atol=1e-6)
+
+
+@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
+def test_batch_decode_agrees_with_decode(activation):
+    codec = make_codec(activation=activation)
+    batch = np.random.default_rng(0).normal(size=(3, 4, 56, 50)).astype(np.float32)
+    keypoints, scores = codec.batch_decode(torch.from_numpy(batch).requires_grad_())
+    assert len(keypoints) == len(scores) == 3
+    for heatmaps, points, score in zip(batch, keypoints, scores, strict=True):
+        expected_points, expected_score = codec.decode(heatmaps)
+        np.testing.assert_allclose(points, expected_points, atol=1e-4)
+        np.testing.assert_allclose(score, expected_score, atol=1e-6)
+
+
+@pytest.mark.parametrize('factor', [0.0, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize('activation', ['softmax', 'sigmoid'])
+def test_scores_are_between_0_and_1(activation, factor):
+    codec = make_codec(activation=activation)
+    noise = np.random.default_rng(0).normal(size=(7, 56, 50))
+    scores = codec.decode((factor * noise).astype(np.float32))[1]
+    assert (scores >= 0).all() and (scores <= 1).all()
+
+
+def test_softmax_score_of_a_gaussian_is_1_and_falls_with_its_width():
+    point = np.array([[[100, 84]]], np.float32)
+    codec = make_codec(activation='softmax')
+    maps = [make_codec(sigma=sigma).encode(point)['heatmaps'] for sigma in (SIGMA, 5.0)]
+    narrow, wide = (codec.decode(raw_output(heatmap, 'softmax'))[1].item() for heatmap in maps)
+    # A pixel is not quite the peak, .1 and .3 px away.
+    assert narrow == pytest.approx(1, abs=0.05) and wide == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
+def test_maps_that_tell_nothing(activation):
+    codec = make_codec(activation=activation)
+    values = [math.nan, math.inf, -math.inf, 0.0, 0.3, -0.3]
+    heatmaps = np.stack([np.full((56, 50), value, np.float32) for value in values])
+    keypoints, scores = codec.decode(heatmaps)
+    assert np.isfinite(keypoints).all() and scores.tolist() == [[0] * 6]
+    # Pixel (25, 28), the middle of 50 x 56; the argmax of a constant map is its first pixel.
+    np.testing.assert_allclose(keypoints[0, 0], (np.array([25, 28]) + 0.5) * RATIO - 0.5)
+    np.testing.assert_allclose(keypoints[0, 3:], [0.5 * RATIO - 0.5] * 3)
+
+
+@pytest.mark.parametrize('activation', [None, 'sigmoid', 'softmax'])
+def test_nan_pixels(activation):
+    codec = make_codec(activation=activation)
+    heatmaps = raw_output(codec.encode(POINTS)['heatmaps'], activation)
+    heatmaps[:, ::9, ::7] = math.nan
+    keypoints, scores = codec.decode(heatmaps)
+    np.testing.assert_allclose(keypoints, POINTS, atol=1e-2)
+    assert (scores > 0.5).all() and (scores <= 1).all()
+
+
+def test_argmax_heatmap():
+    codec = make_codec(type='ArgmaxHeatmap')
+    assert isinstance(codec, ArgmaxHeatmap) and codec.support_batch_decoding
+    encoded = codec.encode(POINTS)
+    assert np.array_equal(encoded['heatmaps'], make_codec().encode(POINTS)['heatmaps'])
+    keypoints, scores = codec.decode(encoded['heatmaps'])
+    scale, shift = SCALE_AND_SHIFT['half_pixel']
+    pixels = np.clip(np.round(POINTS[0] * scale + shift), 0, np.array(HEATMAP) - 1)
+    np.testing.assert_allclose(keypoints[0], (pixels - shift) / scale, atol=1e-4)
+    assert np.array_equal(scores, make_codec().decode(encoded['heatmaps'])[1])
+
+
+@pytest.mark.parametrize(
+    'argument',
+    [
+        dict(input_size=(200,)),
+        dict(input_size=(0, 168)),
+        dict(heatmap_size=(50, 56, 3)),
+        dict(heatmap_size=(50, -1)),
+        dict(sigma=0),
+        dict(sigma=-2.0),
+        dict(patch_size=1),
+        dict(patch_size=8),
+        dict(constraint='fixed'),
+        dict(gauss_newton_steps=-1),
+        dict(convention='pixel'),
+        dict(activation='relu'),
+    ],
+)
+def test_bad_arguments_are_named(argument):
+    with pytest.raises(ValueError, match=next(iter(argument))):
+        SDTHeatmap(**{**dict(input_size=INPUT, heatmap_size=HEATMAP), **argument})
+
+
+def test_bad_data_is_refused():
+    with pytest.raises(ValueError, match='2 x 2'):
+        make_codec(heatmap_size=(1, 56), convention='udp')
+    for shape in ((2, 5, 2), (5, 2), (1, 5, 1)):
+        with pytest.raises(ValueError, match='one instance'):
+            make_codec().encode(np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match='heatmap_size'):
+        make_codec().decode(np.zeros((5, 50, 56), np.float32))

@@ -1,0 +1,151 @@
+"""Gradients, precision, and heatmaps that tell little or nothing."""
+
+import math
+
+import pytest
+import torch
+from gaussian_maps import gaussian_map, gaussian_maps, noisy_maps
+
+from mhhn_mmpose.ops import fit_gaussian
+from mhhn_mmpose.ops.gaussian_fit import CONSTRAINTS
+
+constraints = pytest.mark.parametrize('constraint', CONSTRAINTS)
+
+
+def check_gradient(constraint, steps, log_space):
+    maps = gaussian_maps([(4.3, 3.4), (7.8, 0.2)], (9, 8), sigma=(2.2, 1.9), peak=0.9)
+    random = torch.Generator().manual_seed(0)
+    maps = maps + 0.01 * torch.rand(maps.shape, generator=random, dtype=maps.dtype)
+    maps = (maps.log() if log_space else maps).requires_grad_()
+
+    def centers(heatmaps):
+        return fit_gaussian(heatmaps, 2.0, 5, constraint, steps, log_space).centers
+
+    assert fit_gaussian(maps, 2.0, 5, constraint, steps, log_space).fitted.all()
+    assert torch.autograd.gradcheck(centers, (maps,), eps=1e-6, atol=1e-6, rtol=1e-4)
+
+
+@constraints
+@pytest.mark.parametrize('steps', [0, 1])
+def test_gradcheck(constraint, steps):
+    check_gradient(constraint, steps, log_space=False)
+
+
+@pytest.mark.parametrize('steps', [0, 1])
+@pytest.mark.parametrize('constraint', ['free', 'known_sigma'])
+def test_gradcheck_in_log_space(constraint, steps):
+    check_gradient(constraint, steps, log_space=True)
+
+
+@pytest.mark.parametrize('steps', [0, 1])
+def test_gradcheck_of_unit_peak_in_log_space(steps):
+    check_gradient('unit_peak', steps, log_space=True)
+
+
+def test_gradient_stays_in_the_patch():
+    heatmap = gaussian_map((14.3, 9.6), (31, 23)).requires_grad_()
+    fit_gaussian(heatmap, 3.0, 7, 'free', 1).centers.sum().backward()
+    rows, columns = heatmap.grad.nonzero().T
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (7, 13, 11, 17)
+
+
+@constraints
+def test_float32_under_autocast(constraint):
+    _, maps = noisy_maps(6, 0.02, seed=2, size=(33, 37))
+    maps = maps.bfloat16()
+    outside = fit_gaussian(maps.float(), 3.0, 9, constraint, 1)
+    with torch.autocast('cpu', torch.bfloat16):
+        inside = fit_gaussian(maps, 3.0, 9, constraint, 1)
+    assert inside.centers.dtype == inside.argmax.dtype == inside.peak.dtype == torch.float32
+    assert torch.equal(inside.centers, outside.centers)
+    assert fit_gaussian(maps.half(), 3.0).centers.dtype == torch.float32
+
+
+def one_hot(size, x, y, value=1.0, background=0.0):
+    heatmap = torch.full((size[1], size[0]), background)
+    heatmap[y, x] = value
+    return heatmap
+
+
+def with_pixel(x, y, value):
+    heatmap = gaussian_map((11.3, 7.6), (23, 17), dtype=torch.float32)
+    heatmap[y, x] = value
+    return heatmap
+
+
+NAN, INF = math.nan, math.inf
+# name -> map (H, W), its argmax (x, y), informative in linear space, in log space
+MAPS = {
+    'zero': (torch.zeros(7, 11), (0, 0), False, False),
+    'constant': (torch.full((9, 12), 0.7), (0, 0), False, False),
+    'negative constant': (torch.full((9, 13), -0.7), (0, 0), False, False),
+    'negative': (-1 - one_hot((13, 8), 5, 2, -0.5), (5, 2), False, True),
+    'nan': (torch.full((7, 12), NAN), (6, 3), False, False),
+    'inf': (torch.full((8, 11), INF), (5, 4), False, False),
+    '-inf': (torch.full((9, 10), -INF), (5, 4), False, False),
+    'nan and inf': (torch.tensor([[NAN, INF, -INF], [INF, NAN, NAN]]), (1, 1), False, False),
+    'nan but one': (one_hot((11, 9), 4, 6, 0.5, NAN), (4, 6), False, False),
+    '-inf but one': (one_hot((12, 9), 4, 6, 0.5, -INF), (4, 6), False, False),
+    'nan pixel': (with_pixel(12, 7, NAN), (11, 8), True, True),
+    'nan peak': (with_pixel(11, 8, NAN), (11, 7), True, True),
+    'inf pixel': (with_pixel(3, 2, INF), (11, 8), True, True),
+    'hot pixel': (one_hot((15, 13), 6, 9), (6, 9), True, True),
+    'hot corner': (one_hot((15, 12), 14, 11, 30.0), (14, 11), True, True),
+    'huge': (one_hot((14, 13), 3, 4, 3e38, -3e38), (3, 4), True, True),
+    'tiny': (
+        gaussian_map((5.2, 6.1), (12, 14), peak=1e-30, dtype=torch.float32),
+        (5, 6),
+        True,
+        True,
+    ),
+    '1 x 1': (torch.full((1, 1), 0.4), (0, 0), False, False),
+    '1 x N': (gaussian_map((6.3, 0.0), (13, 1), dtype=torch.float32), (6, 0), True, True),
+    'N x 1': (gaussian_map((0.0, 7.2), (1, 14), dtype=torch.float32), (0, 7), True, True),
+    '3 x 4': (gaussian_map((1.6, 0.8), (3, 4), dtype=torch.float32), (2, 1), True, True),
+}
+
+
+@constraints
+@pytest.mark.parametrize('steps', [0, 1, 2])
+@pytest.mark.parametrize('log_space', [False, True])
+@pytest.mark.parametrize('name', MAPS)
+def test_bad_heatmaps(name, log_space, steps, constraint):
+    heatmap, argmax, *informative = MAPS[name]
+    heatmap = heatmap.clone().requires_grad_()
+    fit = fit_gaussian(heatmap, 3.0, 9, constraint, steps, log_space)
+    assert fit.argmax.tolist() == list(argmax)
+    assert fit.informative.item() is informative[log_space]
+    assert torch.isfinite(fit.centers).all()
+    assert (fit.centers - fit.argmax).abs().max() <= 4.5
+    if fit.informative:
+        assert fit.peak == heatmap[argmax[1], argmax[0]]
+    else:
+        assert fit.peak == 0 and not fit.fitted
+        assert torch.equal(fit.centers, fit.argmax)
+    (fit.centers.sum() + fit.peak).backward()
+    assert torch.isfinite(heatmap.grad).all()
+
+
+def test_missing_pixels_leave_the_centre_exact():
+    center = torch.tensor([11.3, 7.6])
+    for heatmap in (with_pixel(12, 7, NAN), with_pixel(11, 8, NAN), with_pixel(3, 2, INF)):
+        fit = fit_gaussian(heatmap, 3.0, 9, 'free', 1)
+        torch.testing.assert_close(fit.centers, center, rtol=0, atol=1e-4)
+
+
+def test_small_maps():
+    small = fit_gaussian(MAPS['3 x 4'][0], 3.0, 9)
+    torch.testing.assert_close(small.centers, torch.tensor([1.6, 0.8]), rtol=0, atol=1e-3)
+    assert small.fitted
+    for name in ('1 x N', 'N x 1'):  # one row does not determine the centre across it
+        single = fit_gaussian(MAPS[name][0], 3.0, 9)
+        assert not single.fitted and torch.equal(single.centers, single.argmax)
+
+
+def test_one_bad_map_does_not_touch_the_others():
+    good = gaussian_map((8.4, 6.3), (19, 15), dtype=torch.float32)
+    alone = fit_gaussian(good, 3.0)
+    for bad in (torch.full_like(good, NAN), torch.zeros_like(good), torch.full_like(good, INF)):
+        fit = fit_gaussian(torch.stack((bad, good, bad)), 3.0)
+        torch.testing.assert_close(fit.centers[1], alone.centers, rtol=0, atol=1e-6)
+        assert fit.informative.tolist() == [False, True, False]
