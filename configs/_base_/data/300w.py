@@ -13,7 +13,6 @@ train_pipeline = [
         type='RandomBBoxTransform',
         shift_prob=0,
         rotate_factor=45,
-        rotate_prob=1.0,
         scale_factor=(0.8, 1.2)),
     dict(type='TopdownAffine', input_size=_base_.codec.input_size),
     dict(type='PhotometricDistortion'),

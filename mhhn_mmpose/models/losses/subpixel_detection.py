@@ -24,7 +24,9 @@ class SubpixelDetectionLoss(HeatmapJSDLoss):
         sigma: Standard deviation of the targets, in heatmap pixels.
         patch_size: Side of the fitted patch, in heatmap pixels; odd, at least 3.
         fdl_weight: lambda, in nats per squared heatmap pixel (Table VII: 1/16).
-        constraint: 'unit_peak' is the paper's SDL, 'free' its SDL1; 'known_sigma' besides.
+        constraint: 'unit_peak' is the paper's SDL and 'free' its SDL1. The default, 'known_sigma',
+            holds the width too, so that no gradient is divided by a curvature: on the flat maps
+            that training starts from, the other two did not train.
         distribution: As in `HeatmapJSDLoss`; with 'softmax' the peak is 1 by construction.
         use_target_weight: Whether to weight each landmark.
         loss_weight: Factor of the loss.
@@ -38,7 +40,7 @@ class SubpixelDetectionLoss(HeatmapJSDLoss):
         sigma: float = 3.0,
         patch_size: int = 9,
         fdl_weight: float = 1 / 16,
-        constraint: str = 'unit_peak',
+        constraint: str = 'known_sigma',
         distribution: str = 'softmax',
         use_target_weight: bool = False,
         loss_weight: float = 1.0,
