@@ -15,7 +15,7 @@ val_dataloader = dict(num_workers=1, dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
 train_cfg = dict(max_epochs=30, val_interval=5)
-optim_wrapper = dict(optimizer=dict(lr=3e-3))  # 8 epochs on dev: 5.03% NME; 6.71% with 1e-3
+optim_wrapper = dict(optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(

@@ -1,0 +1,1 @@
+"""What tools/quickstart.py is made of: steps that are not done twice, and their report."""
