@@ -19,10 +19,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .least_squares import weighted_least_squares
+
 CONSTRAINTS = ('free', 'unit_peak', 'known_sigma')
-# A pivot below this share of its diagonal entry means that the pixels do not determine the unknown:
-# float32 carries 6e-8, and the corner of a map, a quarter of a patch, has pivots of 1e-3.
-_MIN_PIVOT = 1e-6
 
 
 class GaussianFit(NamedTuple):
@@ -219,57 +218,17 @@ def _fit(
     basis, pairs = grid.bases[constraint], grid.pairs[constraint]
     given = grid.known if constraint == 'known_sigma' else torch.zeros_like(grid.known)
     row_scale = patch.f.clamp_min(0)
-    c, holds = _weighted_least_squares(row_scale.square(), patch.log_f - given, basis, pairs)
+    c, holds = weighted_least_squares(row_scale.square(), patch.log_f - given, basis, pairs)
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
         log_m = (c @ basis.T + given).clamp(-30, 5)
         m = log_m.exp()
         target = log_m - given + (patch.f - m) / m
-        c, again = _weighted_least_squares(m.square() * patch.known, target, basis, pairs)
+        c, again = weighted_least_squares(m.square() * patch.known, target, basis, pairs)
         holds = holds & again
     offset, concave = _solve_center(c, patch, grid, constraint, argmax)
     inside = (offset.detach().abs() <= grid.radius + 0.5).all(-1)
     return offset, holds & concave & inside & patch.informative
-
-
-def _weighted_least_squares(
-    weights: Tensor, target: Tensor, basis: Tensor, pairs: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Minimise sum_p weights_p (target_p - basis_p c)^2 by the normal equations.
-
-    The L D L' factors are written out in elementary operations: Q is at most 5, this is faster
-    than a batched `torch.linalg.solve` on so many small systems, and exports to ONNX.
-
-    Returns:
-        c (N, Q), and (N,) False where the pixels do not determine it (c is then meaningless but
-        finite).
-    """
-    size = basis.shape[1]
-    moments = (weights @ pairs).unbind(-1)
-    b = list(((weights * target) @ basis).unbind(-1))
-    a = {ij: moments[n] for n, ij in enumerate((i, j) for i in range(size) for j in range(i + 1))}
-    holds = torch.ones_like(b[0], dtype=torch.bool)
-    pivots, lower = [], {}
-    for j in range(size):
-        pivot = a[j, j]
-        for k in range(j):
-            pivot = pivot - lower[j, k].square() * pivots[k]
-        regular = pivot > _MIN_PIVOT * a[j, j]
-        holds = holds & regular
-        pivots.append(torch.where(regular, pivot, torch.ones_like(pivot)))
-        for i in range(j + 1, size):
-            entry = a[i, j]
-            for k in range(j):
-                entry = entry - lower[i, k] * lower[j, k] * pivots[k]
-            lower[i, j] = entry / pivots[j]
-    for i in range(size):  # L z = b
-        for k in range(i):
-            b[i] = b[i] - lower[i, k] * b[k]
-    c = [b[i] / pivots[i] for i in range(size)]
-    for i in reversed(range(size)):  # L' c = D^-1 z
-        for k in range(i + 1, size):
-            c[i] = c[i] - lower[k, i] * c[k]
-    return torch.stack(c, -1), holds
 
 
 def _solve_center(

@@ -25,8 +25,8 @@ class SubpixelDetectionLoss(HeatmapJSDLoss):
         patch_size: Side of the fitted patch, in heatmap pixels; odd, at least 3.
         fdl_weight: lambda, in nats per squared heatmap pixel (Table VII: 1/16).
         constraint: 'unit_peak' is the paper's SDL and 'free' its SDL1. The default, 'known_sigma',
-            holds the width too, so that no gradient is divided by a curvature: on the flat maps
-            that training starts from, the other two did not train.
+            holds the width too: the other two divide by a curvature, and so do their gradients,
+            which is near 0 on the flat maps that training starts from.
         distribution: As in `HeatmapJSDLoss`; with 'softmax' the peak is 1 by construction.
         use_target_weight: Whether to weight each landmark.
         loss_weight: Factor of the loss.
