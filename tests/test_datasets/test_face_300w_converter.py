@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mhhn_mmpose.datasets.converters import convert_300w, face_annotation, photo_size
+from mhhn_mmpose.datasets.converters import convert_300w, photo_size
 from mhhn_mmpose.fileio import write_json_files
 
 CLI = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / '300w2coco.py'
@@ -98,22 +98,6 @@ def test_private_test_set(tree):
     add_face(root, '300W/02_Outdoor', 'outdoor_001', '.png', 8)
     convert_300w(root, out)
     assert [a['subsets'] for a in load(out, 'test')['annotations']] == [['indoor'], ['outdoor']]
-
-
-def test_box_rule_of_the_published_annotations():
-    # The first face of WFLW's test set in MMPose's own file: its landmark box and what follows.
-    points = np.array([[440.696106, 122.172989], [524.604004, 206.402104], [480.0, 150.0]])
-    ann = face_annotation(points, 1024, 661, sample_id=2, image_id=2)
-    assert ann['center'] == [482.5, 164.5]
-    assert ann['scale'] == 0.425
-    expected = [432.3053162, 113.7500775, 100.6894776, 101.074938]
-    np.testing.assert_allclose(ann['bbox'], expected, atol=1e-9)
-    assert ann['area'] == pytest.approx(10177.182705672392)
-
-
-def test_box_is_clipped_to_the_photo():
-    points = np.array([[2.0, 3.0], [95.0, 81.5]])
-    assert face_annotation(points, 97, 83, 1, 1)['bbox'] == [0.0, 0.0, 97.0, 83.0]
 
 
 def test_mmpose_dataset_reads_it(tree):

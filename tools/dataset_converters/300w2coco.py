@@ -1,8 +1,8 @@
 """Convert the original 300W archives to the annotation files MMPose reads."""
 
-import argparse
 import sys
 
+from mhhn_mmpose.datasets.converters.command_line import run_converter
 from mhhn_mmpose.datasets.converters.face_300w import convert_300w
 
 DESCRIPTION = """\
@@ -31,40 +31,5 @@ Without the link, set data_prefix=dict(img='SOURCE/').
 """
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument('source', metavar='SOURCE', help='where the archives were unpacked')
-    parser.add_argument('out', metavar='OUT', help='data root to write, such as data/300w')
-    parser.add_argument(
-        '--skip-bad',
-        action='store_true',
-        help='leave faces with errors out; without it any error ends the run, nothing written',
-    )
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Convert; return 0 if the files were written, else 1."""
-    args = parse_args()
-    written, problems = convert_300w(args.source, args.out, args.skip_bad)
-    for message in problems.warnings:
-        print(f'WARNING {message}', file=sys.stderr)
-    for message in problems.errors:
-        print(f'ERROR {message}', file=sys.stderr)
-    for path, count in written.items():
-        print(f'{path}: {count} faces')
-    if problems.errors and written:
-        print(f'left out: {len(problems.errors)} with errors', file=sys.stderr)
-    elif not written:
-        hint = '' if args.skip_bad else '; mend them or use --skip-bad'
-        print(f'nothing written: {len(problems.errors)} errors{hint}', file=sys.stderr)
-    return 0 if written else 1
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_converter(convert_300w, DESCRIPTION, EPILOG, 'data/300w'))

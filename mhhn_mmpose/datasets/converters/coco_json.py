@@ -5,7 +5,7 @@ Landmarks are ``(x, y)`` in photo pixels, 0-based: the centre of the top-left pi
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +22,10 @@ T = TypeVar('T')
 
 
 class BadSampleError(ValueError):
-    """One face cannot be converted; the message is one line: file, line number, what to do."""
+    """One face cannot be converted; the message is one line: file, line or index, what to do."""
 
-    def __init__(self, path: str | Path, reason: str, line: int | None = None):
-        where = f'{path}:{line}' if line else f'{path}'
-        super().__init__(f'{where}: {reason}')
+    def __init__(self, where: str | Path, reason: str, line: int | None = None):
+        super().__init__(f'{where}:{line}: {reason}' if line else f'{where}: {reason}')
 
 
 @dataclass
@@ -63,10 +62,22 @@ def bounding_box(points: np.ndarray, width: int, height: int) -> list[float]:
     return [left, top, right - left, bottom - top]
 
 
+def landmark_framing(points: np.ndarray, width: int, height: int) -> dict[str, Any]:
+    """Return ``bbox``, ``area``, ``center`` and ``scale`` by the rule of MMPose's annotations.
+
+    Args:
+        points: Landmarks (K, 2), 0-based photo pixels.
+        width: Photo width in pixels.
+        height: Photo height in pixels.
+    """
+    bbox = bounding_box(points, width, height)
+    center, scale = center_and_scale(points)
+    return dict(bbox=bbox, area=bbox[2] * bbox[3], center=center, scale=scale)
+
+
 def face_annotation(
     points: np.ndarray,
-    width: int,
-    height: int,
+    framing: Mapping[str, Any],
     sample_id: int,
     image_id: int,
     visible: np.ndarray | None = None,
@@ -76,16 +87,13 @@ def face_annotation(
 
     Args:
         points: Landmarks (K, 2), 0-based photo pixels.
-        width: Photo width in pixels, as cv2 loads it.
-        height: Photo height in pixels, as cv2 loads it.
+        framing: Where the face is: ``bbox``, ``area`` and whatever else the dataset's class reads.
         sample_id: The annotation's id.
         image_id: The photo's id.
-        visible: Flags (K,), 0 for a landmark that is not annotated. Default: all 1.
+        visible: COCO's flags (K,): 0 not annotated, 1 annotated, 2 and not hidden. Default: all 1.
         **extra: Further entries, such as ``subsets``.
     """
     visible = np.ones(len(points), dtype=int) if visible is None else np.asarray(visible)
-    center, scale = center_and_scale(points)
-    bbox = bounding_box(points, width, height)
     keypoints = np.column_stack([points, visible]).tolist()
     return dict(
         id=sample_id,
@@ -93,11 +101,8 @@ def face_annotation(
         category_id=1,
         keypoints=[value for landmark in keypoints for value in landmark],
         num_keypoints=int(np.count_nonzero(visible)),
-        bbox=bbox,
-        area=bbox[2] * bbox[3],
         iscrowd=0,
-        center=center,
-        scale=scale,
+        **framing,
         **extra,
     )
 

@@ -1,0 +1,56 @@
+"""What the scripts in tools/dataset_converters share: arguments, messages, exit status."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from .coco_json import Problems
+
+Convert = Callable[[str, str, bool], tuple[dict[Path, int], Problems]]
+
+
+def run_converter(convert: Convert, description: str, epilog: str, out: str) -> int:
+    """Read the command line, convert, report.
+
+    Args:
+        convert: Called with SOURCE, OUT and whether to skip bad faces; returns the number of faces
+            per file written and what was found wrong.
+        description: For ``--help``: where the archive comes from, its licence, its layout.
+        epilog: For ``--help``: what is written.
+        out: An example of OUT.
+
+    Returns:
+        The exit status: 0 if files were written, else 1.
+    """
+    args = _parse_args(description, epilog, out)
+    written, problems = convert(args.source, args.out, args.skip_bad)
+    for message in problems.warnings:
+        print(f'WARNING {message}', file=sys.stderr)
+    for message in problems.errors:
+        print(f'ERROR {message}', file=sys.stderr)
+    for path, count in written.items():
+        print(f'{path}: {count} faces')
+    if problems.errors and written:
+        print(f'left out: {len(problems.errors)} with errors', file=sys.stderr)
+    elif not written:
+        hint = '' if args.skip_bad else '; mend them or use --skip-bad'
+        print(f'nothing written: {len(problems.errors)} errors{hint}', file=sys.stderr)
+    return 0 if written else 1
+
+
+def _parse_args(description: str, epilog: str, out: str) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('source', metavar='SOURCE', help='where the archives were unpacked')
+    parser.add_argument('out', metavar='OUT', help=f'data root to write, such as {out}')
+    parser.add_argument(
+        '--skip-bad',
+        action='store_true',
+        help='leave faces with errors out; without it any error ends the run, nothing written',
+    )
+    return parser.parse_args()

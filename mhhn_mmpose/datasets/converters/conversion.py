@@ -1,0 +1,210 @@
+"""The way from an archive's faces to annotation files, the same for every dataset.
+
+A converter lists its archive's entries and says how to `read` one as a `Face`. `build_splits` looks
+at the photos, checks, frames and numbers the faces; `write_splits` writes all files or none.
+Landmarks are ``(x, y)`` in photo pixels, 0-based.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ...fileio import write_json_files
+from .coco_json import (
+    BadSampleError,
+    Problems,
+    coco_dict,
+    face_annotation,
+    landmark_box,
+    landmark_framing,
+    photo_size,
+    with_progress,
+)
+
+# How far a landmark may lie outside the photo. HELEN's annotators clamped to the border and went
+# past it by up to one pixel (64 of 1537 real faces), so that is silent. A face cut by the border
+# is worth a notice. Half a face outside is the annotation of another photo.
+SILENT_OUTSIDE = 1.0  # px
+LARGEST_OUTSIDE = 0.5  # of the landmark box's larger side
+
+Entry = TypeVar('Entry')
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face as an archive describes it.
+
+    Attributes:
+        split: The file it goes to, such as ``'train'``.
+        file_name: The photo, relative to the folder of photos, with ``/``.
+        points: Landmarks (K, 2), 0-based photo pixels.
+        where: File and line or index, for messages.
+        visible: COCO's flags (K,), see `face_annotation`.
+        framing: Instead of the landmark box's. Entries of None drop that of the landmark box.
+        extra: Further entries of the annotation.
+        number: The annotation's id; by default faces are numbered from 1 in each split.
+    """
+
+    split: str
+    file_name: str
+    points: np.ndarray
+    where: str
+    visible: np.ndarray | None = None
+    framing: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    number: int | None = None
+
+
+def build_splits(
+    entries: Sequence[Entry],
+    read: Callable[[Entry], Face],
+    photos: Path,
+    descriptions: Mapping[str, str],
+    problems: Problems,
+    label: str,
+) -> dict[str, dict[str, Any]]:
+    """Read and check every face, writing nothing.
+
+    Args:
+        entries: What there is to read.
+        read: Makes a `Face` of an entry, or raises `BadSampleError`.
+        photos: The folder that every ``file_name`` is relative to.
+        descriptions: By split, what its file says of itself.
+        problems: Takes up what is found wrong.
+        label: For the progress bar.
+
+    Returns:
+        COCO-style content per split, in the entries' order.
+    """
+    splits = {split: _Split() for split in descriptions}
+    sizes: dict[str, tuple[int, int]] = {}
+    for entry in with_progress(entries, label):
+        try:
+            face = read(entry)
+            if face.file_name not in sizes:
+                path = photo_path(photos, face.file_name, face.where)
+                sizes[face.file_name] = photo_size(path)
+            width, height = sizes[face.file_name]
+            _check_points(face, width, height, problems)
+            splits[face.split].add(face, width, height, problems)
+        except BadSampleError as error:
+            problems.errors.append(str(error))
+    return {
+        split: coco_dict(list(found.images.values()), found.annotations, descriptions[split])
+        for split, found in splits.items()
+    }
+
+
+def write_splits(
+    contents: Mapping[Path, dict[str, Any]], problems: Problems, skip_bad: bool, source: Path
+) -> dict[Path, int]:
+    """Write the annotation files, or none if a face is bad and ``skip_bad`` is off.
+
+    A split without a face is not written; that an older file of it stays is noted.
+
+    Returns:
+        The number of faces per file written; empty if there was nothing to write.
+    """
+    if problems.errors and not skip_bad:
+        return {}
+    written = {}
+    for target, content in contents.items():
+        if content['annotations']:
+            written[target] = len(content['annotations'])
+        elif target.exists():
+            problems.warnings.append(f'{target}: from an earlier run, no face for it here; kept')
+    if written:
+        write_json_files({target: contents[target] for target in written})
+    else:
+        problems.errors.append(f'{source}: no usable face is left; nothing written')
+    return written
+
+
+def photo_path(photos: Path, file_name: str, where: str | Path) -> Path:
+    """Return a photo's path, if its name stays inside the folder and the file is there.
+
+    Raises:
+        BadSampleError: If not.
+    """
+    parts = PurePosixPath(file_name).parts
+    climbs = '..' in parts or '\\' in file_name or '\0' in file_name
+    if not parts or climbs or file_name.startswith('/') or ':' in parts[0]:
+        raise BadSampleError(where, f'{file_name!r} is no name of a photo inside {photos}')
+    path = photos.joinpath(*parts)
+    if not path.is_file():
+        raise BadSampleError(where, f'no photo {path}; unpack it')
+    return path
+
+
+def link_images(photos: Path, link: Path, problems: Problems) -> None:
+    """Make ``link`` a relative symbolic link to ``photos``, or say how to do without."""
+    if link.exists() and link.samefile(photos):
+        return
+    remedy = f"point data_prefix=dict(img=...) at '{photos}' in the config"
+    if os.path.lexists(link):
+        problems.warnings.append(f'{link}: exists and is not {photos}; remove it, or {remedy}')
+        return
+    try:
+        link.symlink_to(os.path.relpath(photos.resolve(), link.parent.resolve()), True)
+    except (OSError, NotImplementedError, ValueError) as error:
+        problems.warnings.append(f'{link}: cannot be linked to the photos ({error}); {remedy}')
+
+
+@dataclass
+class _Split:
+    """What has been collected for one file."""
+
+    images: dict[str, dict] = field(default_factory=dict)
+    annotations: list[dict] = field(default_factory=list)
+    seen: dict[tuple[str, bytes], str] = field(default_factory=dict)
+
+    def add(self, face: Face, width: int, height: int, problems: Problems) -> None:
+        """Frame and number one face."""
+        number = face.number or len(self.annotations) + 1
+        framing = landmark_framing(face.points, width, height) | dict(face.framing)
+        framing = {key: value for key, value in framing.items() if value is not None}
+        _check_framing(face.where, framing)
+        same = self.seen.setdefault((face.file_name, face.points.tobytes()), face.where)
+        if same != face.where:
+            problems.warnings.append(f'{face.where}: the same face as {same}; kept')
+        image = self.images.setdefault(
+            face.file_name,
+            dict(id=number, file_name=face.file_name, width=width, height=height),
+        )
+        self.annotations.append(
+            face_annotation(face.points, framing, number, image['id'], face.visible, **face.extra)
+        )
+
+
+def _check_points(face: Face, width: int, height: int, found: Problems) -> None:
+    """Refuse a face without area or far outside the photo; note one that is cut by it."""
+    if not np.isfinite(face.points).all():
+        index = int(np.argwhere(~np.isfinite(face.points).all(axis=1))[0, 0])
+        x, y = face.points[index]
+        raise BadSampleError(face.where, f'landmark {index} is not finite: {x:g} {y:g}')
+    x1, y1, x2, y2 = landmark_box(face.points)
+    if x2 <= x1 or y2 <= y1:
+        raise BadSampleError(
+            face.where, f'the face has no area: box {x1:g},{y1:g} to {x2:g},{y2:g}'
+        )
+    outside = max(-x1, -y1, x2 - (width - 1), y2 - (height - 1))
+    note = f'a landmark lies {outside:.1f} px outside the {width}x{height} photo'
+    if outside > LARGEST_OUTSIDE * max(x2 - x1, y2 - y1):
+        raise BadSampleError(face.where, f'{note}; it seems to belong to another photo')
+    if outside > SILENT_OUTSIDE:
+        found.warnings.append(f'{face.where}: {note}; kept')
+
+
+def _check_framing(where: str, framing: Mapping[str, Any]) -> None:
+    """Refuse a box without area or with a number that is none."""
+    _, _, width, height = framing['bbox']
+    lengths = [width, height, *(framing[k] for k in ('scale', 'box_size') if k in framing)]
+    numbers = [*framing['bbox'], *framing.get('center', ()), *lengths]
+    if not np.isfinite(numbers).all():
+        raise BadSampleError(where, f'the face box is not finite: {numbers}')
+    if min(lengths) <= 0:
+        raise BadSampleError(where, f'the face box has no area: {width:g} x {height:g} px')

@@ -1,0 +1,135 @@
+"""What every converter relies on: the box rule, the checks, the numbering."""
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mhhn_mmpose.datasets.converters.coco_json import BadSampleError, Problems, landmark_framing
+from mhhn_mmpose.datasets.converters.conversion import Face, build_splits, photo_path, write_splits
+
+WIDTH, HEIGHT = 97, 83
+POINTS = np.array([[20.0, 15.5], [70.25, 30.0], [44.0, 60.0]])
+
+
+def test_box_rule_of_the_published_annotations():
+    # The first face of WFLW's test set in MMPose's own file: its landmark box and what follows.
+    points = np.array([[440.696106, 122.172989], [524.604004, 206.402104], [480.0, 150.0]])
+    framing = landmark_framing(points, 1024, 661)
+    assert framing['center'] == [482.5, 164.5]
+    assert framing['scale'] == 0.425
+    expected = [432.3053162, 113.7500775, 100.6894776, 101.074938]
+    np.testing.assert_allclose(framing['bbox'], expected, atol=1e-9)
+    assert framing['area'] == pytest.approx(10177.182705672392)
+
+
+def test_box_is_clipped_to_the_photo():
+    points = np.array([[2.0, 3.0], [95.0, 81.5]])
+    assert landmark_framing(points, 97, 83)['bbox'] == [0.0, 0.0, 97.0, 83.0]
+
+
+@pytest.mark.skipif('MHHN_SAMPLES' not in os.environ, reason='MHHN_SAMPLES: no real samples here')
+@pytest.mark.parametrize('name', ['wflw', 'aflw'])
+def test_box_rule_on_real_samples(name):
+    content = json.loads(
+        (Path(os.environ['MHHN_SAMPLES']) / name / f'test_{name}.json').read_text()
+    )
+    sizes = {image['id']: (image['width'], image['height']) for image in content['images']}
+    for ann in content['annotations']:
+        points = np.array(ann['keypoints']).reshape(-1, 3)[:, :2]
+        framing = landmark_framing(points, *sizes[ann['image_id']])
+        # Face 40 of WFLW is published as cut at y = 768, in a photo 1024 px high; left out.
+        sides = 3 if (name, ann['id']) == ('wflw', 40) else 4
+        np.testing.assert_allclose(framing['bbox'][:sides], ann['bbox'][:sides], atol=1e-9)
+        if name == 'wflw':  # AFLW's centre and scale are those of its own face box
+            assert (framing['center'], framing['scale']) == (ann['center'], ann['scale'])
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    folder = tmp_path / 'photos'
+    (folder / 'a').mkdir(parents=True)
+    photo = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    for name in ('a/1.jpg', 'a/2.jpg', 'grün.png'):
+        data = cv2.imencode(Path(name).suffix, photo)[1]
+        (folder / name).write_bytes(data.tobytes())
+    return folder
+
+
+def build(photos, *faces, problems=None):
+    problems = problems or Problems()
+    splits = build_splits(faces, lambda face: face, photos, dict(train='t', test='u'), problems, '')
+    return splits, problems
+
+
+def test_faces_of_one_photo_share_its_record(photos):
+    faces = [Face('train', n, POINTS + i, f'list:{i}') for i, n in enumerate(['a/1.jpg'] * 2)]
+    other = Face('train', 'grün.png', POINTS, 'list:3', extra=dict(subsets=['x']))
+    splits, problems = build(photos, *faces, other)
+    assert not problems.errors and not problems.warnings
+    train = splits['train']
+    assert [(i['id'], i['file_name']) for i in train['images']] == [(1, 'a/1.jpg'), (3, 'grün.png')]
+    assert [(a['id'], a['image_id']) for a in train['annotations']] == [(1, 1), (2, 1), (3, 3)]
+    assert train['annotations'][2]['subsets'] == ['x']
+    assert train['images'][0]['width'], train['images'][0]['height'] == (WIDTH, HEIGHT)
+    assert splits['test']['annotations'] == []
+
+
+def test_framing_and_number_of_the_archive_take_precedence(photos):
+    framing = dict(bbox=[1.0, 2.0, 30.0, 40.0], area=1200.0, center=None, scale=None)
+    splits, _ = build(photos, Face('test', 'a/1.jpg', POINTS, 'x', framing=framing, number=1346))
+    annotation = splits['test']['annotations'][0]
+    assert annotation['bbox'] == [1.0, 2.0, 30.0, 40.0]
+    assert 'center' not in annotation and 'scale' not in annotation
+    assert annotation['id'] == annotation['image_id'] == splits['test']['images'][0]['id'] == 1346
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (dict(points=np.where(POINTS == 44.0, np.nan, POINTS)), 'landmark 2 is not finite: nan 60'),
+        (dict(points=POINTS * 0 + 7.0), 'no area: box 7,7 to 7,7'),
+        (dict(points=POINTS + 500.0), 'belong to another photo'),
+        (dict(framing=dict(bbox=[5.0, 5.0, 0.0, 9.0])), 'the face box has no area: 0 x 9 px'),
+        (dict(framing=dict(box_size=-3.0)), 'the face box has no area'),
+        (dict(framing=dict(scale=float('nan'))), 'the face box is not finite'),
+        (dict(file_name='a/9.jpg'), 'no photo'),
+        (dict(file_name='../photos/a/1.jpg'), 'no name of a photo inside'),
+    ],
+)
+def test_a_bad_face_is_one_line_with_its_place(photos, change, words):
+    bad = Face(**{**dict(split='train', file_name='a/1.jpg', points=POINTS, where='l:7'), **change})
+    splits, problems = build(photos, bad, Face('train', 'a/2.jpg', POINTS, 'l:8'))
+    assert len(problems.errors) == 1
+    assert problems.errors[0].startswith('l:7: ') and words in problems.errors[0]
+    assert len(splits['train']['annotations']) == 1
+    assert [image['file_name'] for image in splits['train']['images']] == ['a/2.jpg']
+
+
+def test_a_repeated_face_is_noted_and_kept(photos):
+    twice = [Face('train', 'a/1.jpg', POINTS, f'list:{i}') for i in (4, 9)]
+    splits, problems = build(photos, *twice)
+    assert problems.warnings == ['list:9: the same face as list:4; kept']
+    assert len(splits['train']['annotations']) == 2
+
+
+@pytest.mark.parametrize(
+    'name', ['', '/etc/passwd', '../x.jpg', 'a/../../x.jpg', 'C:/x.jpg', '..\\x.jpg', 'a\0.jpg']
+)
+def test_names_that_climb_out_are_refused(photos, name):
+    with pytest.raises(BadSampleError, match='^list:1: .* is no name of a photo inside'):
+        photo_path(photos, name, 'list:1')
+
+
+def test_nothing_is_written_with_an_error_unless_told_to(photos, tmp_path):
+    bad, good = Face('train', 'none.jpg', POINTS, 'x'), Face('train', 'a/1.jpg', POINTS, 'y')
+    splits, problems = build(photos, bad, good)
+    targets = {tmp_path / f'{name}.json': content for name, content in splits.items()}
+    assert write_splits(targets, problems, False, photos) == {}
+    assert not list(tmp_path.glob('*.json'))
+    assert write_splits(targets, problems, True, photos) == {tmp_path / 'train.json': 1}
+    assert len(json.loads((tmp_path / 'train.json').read_text())['annotations']) == 1
+    assert not (tmp_path / 'test.json').exists()
