@@ -1,5 +1,5 @@
 # HGs, small enough for two CPU cores: one 96-channel hourglass, 128 px input, 32x32 heatmaps.
-_base_ = ['../_base_/data/300w.py']
+_base_ = ['./td-hm_hgs_8xb4-200e_300w-256x256.py']
 
 codec = dict(input_size=(128, 128), heatmap_size=(32, 32), sigma=1.5)
 

@@ -1,4 +1,6 @@
-# MHHN: HGs+HSR with attention in every stack.
-_base_ = ['./td-hm_hgs-hsr_8xb4-200e_300w-256x256.py']
+# MHHN, on 300W.
+_base_ = ['../_base_/models/mhhn.py', '../_base_/data/300w.py']
 
-model = dict(backbone=dict(attention='all'))
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader

@@ -1,5 +1,5 @@
-# MMPose's runtime, plus what this project registers. The bases form one chain:
-# default_runtime <- schedules/paper_200e <- models/hgs <- data/300w <- the leaves in configs/300w.
+# MMPose's runtime, plus what this project registers. A leaf joins two bases: the chain
+# default_runtime <- schedules/paper_200e <- pipelines/face_256x256 <- models/*, and one of data/*.
 _base_ = ['mmpose::_base_/default_runtime.py']
 
 custom_imports = dict(imports=['mhhn_mmpose'], allow_failed_imports=False)

@@ -1,30 +1,6 @@
 # 300W as tools/dataset_converters/300w2coco.py writes it, in MMPose's places.
-_base_ = ['../models/hgs.py']
-
 data_root = 'data/300w/'
 val_ann_file = 'annotations/face_landmarks_300w_valid.json'
-
-train_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='GetBBoxCenterScale'),
-    dict(type='RandomFlip', direction='horizontal'),
-    # Rotation and box scale from a (truncated) Gaussian, as in the paper, which gives no ranges.
-    dict(
-        type='RandomBBoxTransform',
-        shift_prob=0,
-        rotate_factor=45,
-        scale_factor=(0.8, 1.2)),
-    dict(type='TopdownAffine', input_size=_base_.codec.input_size),
-    dict(type='PhotometricDistortion'),
-    dict(type='GenerateTarget', encoder=_base_.codec),
-    dict(type='PackPoseInputs'),
-]
-val_pipeline = [
-    dict(type='LoadImage'),
-    dict(type='GetBBoxCenterScale'),
-    dict(type='TopdownAffine', input_size=_base_.codec.input_size),
-    dict(type='PackPoseInputs'),
-]
 
 train_dataloader = dict(
     batch_size=4,
@@ -36,8 +12,7 @@ train_dataloader = dict(
         data_root=data_root,
         data_mode='topdown',
         ann_file='annotations/face_landmarks_300w_train.json',
-        data_prefix=dict(img='images/'),
-        pipeline=train_pipeline))
+        data_prefix=dict(img='images/')))
 val_dataloader = dict(
     batch_size=32,
     num_workers=2,
@@ -50,8 +25,7 @@ val_dataloader = dict(
         data_mode='topdown',
         ann_file=val_ann_file,
         data_prefix=dict(img='images/'),
-        test_mode=True,
-        pipeline=val_pipeline))
+        test_mode=True))
 test_dataloader = val_dataloader
 
 val_evaluator = dict(

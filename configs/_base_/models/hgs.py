@@ -1,5 +1,5 @@
 # The paper's baseline (HGs): a stacked hourglass, MSE on heatmaps, decoded by argmax.
-_base_ = ['../schedules/paper_200e.py']
+_base_ = ['../pipelines/face_256x256.py']
 
 codec = dict(
     type='ArgmaxHeatmap', input_size=(256, 256), heatmap_size=(64, 64),
@@ -25,3 +25,6 @@ model = dict(
         decoder=codec),
     # The codec's half-pixel convention needs no shift of the flipped heatmap.
     test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False))
+
+train_pipeline = _base_.train_pipeline
+train_pipeline[6].encoder = codec

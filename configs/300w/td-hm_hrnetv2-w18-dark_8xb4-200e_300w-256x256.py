@@ -1,0 +1,6 @@
+# HRNetV2-W18, DARK, on 300W.
+_base_ = ['../_base_/models/hrnetv2-w18-dark.py', '../_base_/data/300w.py']
+
+train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
+test_dataloader = val_dataloader

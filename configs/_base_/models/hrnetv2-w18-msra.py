@@ -1,0 +1,47 @@
+# For comparison: MMPose's HRNetV2-W18 for faces, as in its own configs, under this project's data
+# and schedule. The codec's sigma is that of MMPose's WFLW and AFLW configs.
+_base_ = ['../pipelines/face_256x256.py']
+
+codec = dict(type='MSRAHeatmap', input_size=(256, 256), heatmap_size=(64, 64), sigma=2.0)
+
+
+def _stage(modules, block, blocks, channels):
+    return dict(
+        num_modules=modules,
+        num_branches=len(channels),
+        block=block,
+        num_blocks=(blocks, ) * len(channels),
+        num_channels=channels)
+
+
+model = dict(
+    type='TopdownPoseEstimator',
+    data_preprocessor=dict(
+        type='PoseDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True),
+    backbone=dict(
+        type='HRNet',
+        in_channels=3,
+        extra=dict(
+            stage1=_stage(1, 'BOTTLENECK', 4, (64, )),
+            stage2=_stage(1, 'BASIC', 4, (18, 36)),
+            stage3=_stage(4, 'BASIC', 4, (18, 36, 72)),
+            stage4=dict(multiscale_output=True, **_stage(3, 'BASIC', 4, (18, 36, 72, 144))),
+            upsample=dict(mode='bilinear', align_corners=False)),
+        init_cfg=dict(type='Pretrained', checkpoint='open-mmlab://msra/hrnetv2_w18')),
+    neck=dict(type='FeatureMapProcessor', concat=True),
+    head=dict(
+        type='HeatmapHead',
+        in_channels=270,
+        out_channels=68,
+        deconv_out_channels=None,
+        conv_out_channels=(270, ),
+        conv_kernel_sizes=(1, ),
+        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=codec),
+    test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=True))
+
+train_pipeline = _base_.train_pipeline
+train_pipeline[6].encoder = codec

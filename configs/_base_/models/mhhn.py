@@ -1,0 +1,4 @@
+# MHHN: HGs+HSR with attention in every stack.
+_base_ = ['./hgs-hsr.py']
+
+model = dict(backbone=dict(attention='all'))
