@@ -1,5 +1,6 @@
 """Every leaf config: agrees with itself, builds, and does one training step on generated faces."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,27 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS, MODELS
+
+from mhhn_mmpose.evaluation.normalizers import resolve
 
 LEAVES = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
 TINY = [leaf for leaf in LEAVES if '-tiny_' in leaf.stem]
+MODEL_NAMES = (
+    'hgs',
+    'hgs-hsr',
+    'hgs-mcg',
+    'mhhn',
+    *(f'hrnetv2-w18-{c}' for c in ('msra', 'dark', 'sdt-sdl')),
+)
+ABLATIONS = (
+    *(f'hgs-{loss}-sdt' for loss in ('mse', 'kldl', 'jsdl', 'sdl1')),
+    *(f'hgs-hsr-sigma{sigma}' for sigma in (2, 4, 5)),
+    *(f'mhhn-lambda{part}' for part in (2, 4, 8, 32)),
+    *(f'mhhn-{kind}' for kind in ('patch15', 'map32', 'last')),
+)
+DATASETS_POINTS = {'300w': 68, 'cofw': 29, 'aflw': 19, 'wflw': 98}
 
 
 def load(leaf: Path) -> Config:
@@ -31,10 +49,13 @@ def leaf(request) -> Path:
     return request.param
 
 
-def test_there_are_leaves():
-    names = {leaf.stem for leaf in LEAVES}
-    for model in ('hgs_', 'hgs-hsr_', 'hgs-mcg_', 'mhhn_', 'hgs-tiny_', 'mhhn-tiny_'):
-        assert any(name.startswith(f'td-hm_{model}') for name in names), model
+def test_every_row_of_the_tables_has_a_leaf():
+    names = {leaf.relative_to(ROOT / 'configs').as_posix() for leaf in LEAVES}
+    for dataset in DATASETS_POINTS:
+        for model in MODEL_NAMES + (ABLATIONS if dataset == '300w' else ()):
+            assert f'{dataset}/td-hm_{model}_8xb4-200e_{dataset}-256x256.py' in names
+    for model in ('hgs', 'hgs-hsr', 'hgs-mcg', 'mhhn'):
+        assert f'cofw/td-hm_{model}_8xb4-200e_300w-256x256_cofw68.py' in names
 
 
 def test_leaf_is_short(leaf):
@@ -56,8 +77,26 @@ def test_codec_decoder_encoder_and_loss_agree(leaf):
     if cfg.model.head.type == 'CPMHead':
         assert cfg.model.head.num_stages == cfg.model.backbone.num_stacks
         assert cfg.model.head.in_channels == cfg.model.backbone.feat_channels
-    # 0.75 heatmap pixels in the MSRA convention, none in the half-pixel one (design of the codec).
-    assert not cfg.model.test_cfg.get('shift_heatmap')
+    # Whole pixels for the MSRA convention, none for the half-pixel one (see the codec).
+    assert cfg.model.test_cfg.shift_heatmap == (codec.type == 'MSRAHeatmap')
+    assert step_of(pipeline, 'GenerateTarget').encoder.sigma == codec.sigma
+
+
+def test_the_number_of_points_is_the_datasets(leaf):
+    cfg = load(leaf)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        metainfo = DATASETS.get(cfg[name].dataset.type).METAINFO
+        parsed = parse_pose_metainfo(dict(metainfo))
+        assert cfg.model.head.out_channels == parsed['num_keypoints'], name
+
+
+def test_names_say_what_is_inside(leaf):
+    cfg = load(leaf)
+    batch, epochs, data = re.search(r'xb(\d+)-(\d+)e_(\w+)-\d+x\d+', leaf.stem).groups()
+    assert cfg.train_dataloader.batch_size == int(batch)
+    assert cfg.train_cfg.max_epochs == int(epochs)
+    assert cfg.train_dataloader.dataset.data_root == f'data/{data}/'
+    assert leaf.stem.endswith('{}x{}'.format(*cfg.codec.input_size)) or 'cofw68' in leaf.stem
 
 
 def test_metric_reads_the_tested_annotations(leaf):
@@ -65,6 +104,11 @@ def test_metric_reads_the_tested_annotations(leaf):
     if cfg.test_evaluator.type == 'FaceAlignmentMetric':
         data = cfg.test_dataloader.dataset
         assert cfg.test_evaluator.ann_file == data.data_root + data.ann_file
+        best = cfg.default_hooks.checkpoint.save_best
+        assert best in {f'full/{name}/NME' for name in cfg.val_evaluator.normalizers}
+        name = parse_pose_metainfo(dict(DATASETS.get(data.type).METAINFO))['dataset_name']
+        for rule in cfg.test_evaluator.normalizers:
+            assert resolve(rule, name).name == rule
     METRICS.build(cfg.test_evaluator)
 
 
@@ -74,22 +118,28 @@ def dataset_of(cfg: Config, name: str, root: Path):
     return DATASETS.build(data)
 
 
-def test_heatmaps_have_the_codecs_size_and_a_step_trains(leaf, generated_300w):
+def test_heatmaps_have_the_codecs_size(leaf):
     cfg = load(leaf)
-    paper_size = cfg.model.backbone.get('feat_channels') == 256
+    model = MODELS.build(cfg.model).eval()
+    width, height = cfg.codec.input_size
+    # Half the side, a quarter of the time; the lowest level keeps one position.
+    with torch.no_grad():
+        heatmaps = model(torch.zeros(1, 3, height // 2, width // 2), None, mode='tensor')
+    heatmaps = heatmaps if isinstance(heatmaps, list | tuple) else [heatmaps]
+    assert len(heatmaps) == cfg.model.head.get('num_stages', 1)
+    map_width, map_height = cfg.codec.heatmap_size
+    expected = (1, cfg.model.head.out_channels, map_height // 2, map_width // 2)
+    assert {tuple(h.shape) for h in heatmaps} == {expected}
+
+
+@pytest.mark.parametrize('leaf', TINY, ids=lambda leaf: leaf.stem)
+def test_a_step_trains(leaf, generated_300w):
+    cfg = load(leaf)
     model = MODELS.build(cfg.model)
     dataset = dataset_of(cfg, 'train_dataloader', generated_300w)
-    samples = [dataset[i] for i in range(1 if paper_size else 2)]
-    if paper_size:  # build and one forward; a step takes too long on a CPU
-        batch = model.eval().data_preprocessor(pseudo_collate(samples))
-        with torch.no_grad():
-            heatmaps = model(**batch, mode='tensor')
-        assert len(heatmaps) == 4
-        assert heatmaps[-1].shape == (1, 68, 64, 64)
-        return
     before = [p.detach().clone() for p in model.parameters()]
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    losses = model.train_step(pseudo_collate(samples), optimizer)
+    losses = model.train_step(pseudo_collate([dataset[i] for i in range(2)]), optimizer)
     assert torch.isfinite(losses['loss'])
     moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
     assert sum(moved) > 0.9 * len(moved)

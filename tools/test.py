@@ -1,4 +1,8 @@
-"""Test a model: `tools/test.py CONFIG CHECKPOINT`, or `tools/dist_test.sh` with processes."""
+"""Test a model: `tools/test.py CONFIG CHECKPOINT`, or `tools/dist_test.sh` with processes.
+
+Writes metrics.json, and errors.json with every image's errors, to the work dir, where
+tools/analysis/ looks for them.
+"""
 
 import argparse
 import os
@@ -8,6 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
+from mhhn_mmpose.fileio import write_json_files
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='folder for logs and results')
-    parser.add_argument('--out', help='file for the metrics (.json, .yaml, .pkl)')
+    parser.add_argument('--out', help='file for the metrics (.json, .yaml, .pkl), besides')
     parser.add_argument('--dump', help='file for the predictions (.pkl)')
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument('--interval', type=int, default=1, help='draw every n-th sample')
@@ -41,9 +46,12 @@ def build_config(args: argparse.Namespace) -> Config:
         )
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    evaluators = cfg.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    for evaluator in evaluators:
+        if evaluator.type == 'FaceAlignmentMetric':
+            evaluator.setdefault('errors_file', os.path.join(cfg.work_dir, 'errors.json'))
     if args.dump:
-        evaluators = cfg.test_evaluator
-        evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
         cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=args.dump)]
     return cfg
 
@@ -57,8 +65,10 @@ def main() -> None:
     prepare_cpu_launcher(cfg)
     runner = Runner.from_cfg(cfg)
     metrics = runner.test()
-    if args.out and runner.rank == 0:
-        mmengine.dump(metrics, args.out)
+    if runner.rank == 0:
+        write_json_files({os.path.join(cfg.work_dir, 'metrics.json'): metrics})
+        if args.out:
+            mmengine.dump(metrics, args.out)
 
 
 if __name__ == '__main__':

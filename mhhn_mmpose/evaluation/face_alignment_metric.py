@@ -13,7 +13,7 @@ from mmpose.registry import METRICS
 from ..fileio import write_json_files
 from .functional import landmark_errors, mean_where_finite, summarize
 from .normalizers import Normalizer, check_rules, resolve
-from .samples import WHOLE_SET, reduce_sample, sort_and_dedupe
+from .samples import LANDMARK_GROUPS, WHOLE_SET, reduce_sample, sort_and_dedupe
 
 
 @METRICS.register_module()
@@ -34,16 +34,28 @@ class FaceAlignmentMetric(BaseMetric):
     Numbers do not depend, to the last digit, on batch size, order or number of processes: samples
     are sorted by id, and those a sampler repeated count once.
 
+    Where annotations say which landmarks are hidden (``occluded``, a flag per landmark), the
+    pseudo-subsets ``visible_landmarks`` and ``occluded_landmarks`` score those landmarks alone;
+    an image without such a landmark takes no part.
+
     Args:
-        normalizers: What errors are divided by, each one of: ``'inter_ocular'`` (outer eye
-            corners), ``'inter_pupil'``, ``'box'`` (sqrt(w h) of ``gt_instances.bboxes``, which
-            MMPose makes from the annotation's centre and scale, so a square for 300W, WFLW and
-            AFLW), ``'box_diagonal'``, ``'face_size'`` (AFLW's ``box_size``), or
-            ``dict(name=..., keypoint_indices=[i, j])`` for other landmark schemes.
+        normalizers: What errors are divided by, each one of
+
+            * ``'inter_ocular'``: between the outer eye corners;
+            * ``'inter_pupil'``: between the pupils, or means of each eye's landmarks;
+            * ``'face_size'``: the annotation's ``box_size``, for AFLW the side of its face box;
+            * ``'box'``, ``'box_diagonal'``: sqrt(w h) and sqrt(w^2 + h^2) of
+              ``gt_instances.bboxes``, which MMPose makes from the annotation's centre and scale,
+              so a square for 300W, WFLW and AFLW. AFLW's two are ``'face_size'`` and
+              ``'box_diagonal'``; the latter's numbers are smaller by sqrt(2);
+            * ``'landmark_box'``: sqrt(w h) of the tight box round the true landmarks (Bulat and
+              Tzimiropoulos, ICCV 2017), for COFW-68;
+            * ``dict(name=..., keypoint_indices=[i, j])``, for other landmark schemes.
+
             Eye landmarks are taken as annotated, visible or not.
-        ann_file: Annotation file of the test set, whose ``subsets`` (a list of names) and
-            ``box_size`` are read by annotation id. Without it they come from the sample's
-            ``raw_ann_info``, which MMPose's face datasets mostly do not keep.
+        ann_file: Annotation file of the test set, whose ``subsets`` (a list of names),
+            ``box_size`` and ``occluded`` are read by annotation id. Without it they come from the
+            sample's ``raw_ann_info``, which MMPose's face datasets mostly do not keep.
         failure_threshold: In percent of the normaliser.
         errors_file: Where to write every image's errors as JSON, for CED curves; each evaluation
             replaces it.
@@ -103,11 +115,20 @@ class FaceAlignmentMetric(BaseMetric):
         subsets = self._members(results)
         if self.errors_file is not None:
             self._write_errors(results, errors, by_landmark)
+        scored = {
+            (subset, name): values[members]
+            for subset, members in subsets.items()
+            for name, values in errors.items()
+        }
+        for name, values in by_landmark.items():
+            for group, mask in zip(LANDMARK_GROUPS, _landmark_groups(results), strict=True):
+                per_image = mean_where_finite(np.where(mask, values, np.nan), axis=1)
+                if np.isfinite(per_image).any():
+                    scored[group, name] = per_image[np.isfinite(per_image)]
         return {
             f'{subset}/{name}/{score}': value
-            for subset, members in subsets.items()
-            for name in errors
-            for score, value in summarize(errors[name][members], self.failure_threshold).items()
+            for (subset, name), values in scored.items()
+            for score, value in summarize(values, self.failure_threshold).items()
         }
 
     def _rules(self) -> list[Normalizer]:
@@ -123,7 +144,7 @@ class FaceAlignmentMetric(BaseMetric):
             raw = sample.get('raw_ann_info') or {}
             return raw[0] if isinstance(raw, list) else raw
         if self._annotations is None:
-            kept = ('subsets', 'box_size')
+            kept = ('subsets', 'box_size', 'occluded')
             self._annotations = {
                 ann['id']: {key: ann[key] for key in kept if key in ann}
                 for ann in mmengine.load(self.ann_file)['annotations']
@@ -172,3 +193,16 @@ class FaceAlignmentMetric(BaseMetric):
             landmark_errors=landmarks,
         )
         write_json_files({Path(self.errors_file): content})
+
+
+def _landmark_groups(results: list[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which landmarks are `LANDMARK_GROUPS`, each bool (N, K); none if nobody says."""
+    flags = [r['occluded'] for r in results]
+    said = np.array([[f is not None] for f in flags])
+    occluded = np.stack(
+        [
+            np.zeros(len(r['visible']), bool) if f is None else f
+            for r, f in zip(results, flags, strict=True)
+        ]
+    )
+    return said & ~occluded, said & occluded

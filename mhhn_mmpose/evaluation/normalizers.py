@@ -9,7 +9,9 @@ import numpy as np
 from .functional import LANDMARK_NORMALIZERS, LandmarkGroup, box_length, landmark_distance
 
 BOX_RULES = ('box', 'box_diagonal')
+LANDMARK_BOX = 'landmark_box'
 FACE_SIZE = 'face_size'
+GENERAL_RULES = (LANDMARK_BOX, *BOX_RULES, FACE_SIZE)  # whatever the dataset
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Normalizer:
             if last >= len(points):
                 raise ValueError(f'{self.name} needs landmark {last}, there are {len(points)}')
             return float(landmark_distance(points[None], *self.landmarks)[0])
+        if self.name == LANDMARK_BOX:
+            corners = np.concatenate([points.min(axis=0), points.max(axis=0)])
+            return float(box_length(corners[None], 'box')[0])
         if self.name in BOX_RULES:
             if box is None:
                 raise ValueError(f'{self.name} needs gt_instances.bboxes, which is missing')
@@ -58,9 +63,9 @@ def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:
     """Turn one entry of ``normalizers`` into a rule.
 
     Args:
-        rule: ``'inter_ocular'``, ``'inter_pupil'``, ``'box'``, ``'box_diagonal'``, ``'face_size'``,
-            or ``dict(name=..., keypoint_indices=[i, j])``, where i and j are landmarks or lists of
-            landmarks that stand for their mean.
+        rule: ``'inter_ocular'``, ``'inter_pupil'``, ``'landmark_box'``, ``'box'``,
+            ``'box_diagonal'``, ``'face_size'``, or ``dict(name=..., keypoint_indices=[i, j])``,
+            where i and j are landmarks or lists of landmarks that stand for their mean.
         dataset_name: MMPose's name of the dataset, such as ``'300w'``.
 
     Raises:
@@ -68,11 +73,11 @@ def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:
     """
     if isinstance(rule, Mapping):
         return Normalizer(rule['name'], tuple(rule['keypoint_indices']))
-    if rule in BOX_RULES or rule == FACE_SIZE:
+    if rule in GENERAL_RULES:
         return Normalizer(rule)
     known = LANDMARK_NORMALIZERS.get(dataset_name, {})
     if rule not in known:
-        names = ', '.join([*known, *BOX_RULES, FACE_SIZE])
+        names = ', '.join([*known, *GENERAL_RULES])
         raise ValueError(
             f'no normaliser {rule!r} for dataset {dataset_name!r}, which has {names};'
             f' or say dict(name={rule!r}, keypoint_indices=[i, j])'

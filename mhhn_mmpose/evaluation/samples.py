@@ -10,18 +10,21 @@ from .normalizers import Normalizer
 WHOLE_SET = 'full'
 """The subset every image belongs to."""
 
+LANDMARK_GROUPS = ('visible_landmarks', 'occluded_landmarks')
+"""Scored like subsets, but parts of faces: by ``occluded`` of the annotations."""
+
 
 def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -> dict[str, Any]:
     """Return distances and normalisers of one face, in photo pixels.
 
     Args:
         sample: A ``PoseDataSample`` as a dictionary, with ``gt_instances`` and ``pred_instances``.
-        annotation: Where ``subsets`` and ``box_size`` are, if there are any.
+        annotation: Where ``subsets``, ``box_size`` and ``occluded`` are, if there are any.
         rules: What to measure.
 
     Returns:
-        ``id``, ``img_path``, ``subsets``, ``distances`` (K,), ``visible`` bool (K,), and
-        ``normalizers``, a length by name.
+        ``id``, ``img_path``, ``subsets``, ``distances`` (K,), ``visible`` bool (K,), ``occluded``
+        bool (K,) or None, and ``normalizers``, a length by name.
 
     Raises:
         ValueError: If the face cannot be scored.
@@ -43,9 +46,10 @@ def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -
     return dict(
         id=sample['id'],
         img_path=sample.get('img_path'),
-        subsets=[s for s in annotation.get('subsets', []) if s != WHOLE_SET],
+        subsets=_subsets(annotation),
         distances=np.linalg.norm(prediction - points, axis=-1),
         visible=visible,
+        occluded=_occluded(annotation, len(points)),
         # A face without a visible landmark has no size either, and is left out later.
         normalizers={r.name: r(points, box, size) if visible.any() else 1.0 for r in rules},
     )
@@ -62,6 +66,24 @@ def sort_and_dedupe(results: list[dict]) -> list[dict]:
                 ' evaluate one dataset at a time, or make annotation ids unique'
             )
     return [unique[key] for key in sorted(unique)]
+
+
+def _subsets(annotation: dict) -> list[str]:
+    """Return the face's own subsets, refusing names that mean something else here."""
+    names = annotation.get('subsets', [])
+    if taken := set(names) & set(LANDMARK_GROUPS):
+        raise ValueError(f'a subset cannot be called {taken.pop()!r}; rename it in ann_file')
+    return [name for name in names if name != WHOLE_SET]
+
+
+def _occluded(annotation: dict, count: int) -> np.ndarray | None:
+    """Return which landmarks are hidden, if the annotation says."""
+    if 'occluded' not in annotation:
+        return None
+    flags = np.asarray(annotation['occluded'])
+    if flags.shape != (count,):
+        raise ValueError(f"'occluded' has {flags.size} flags in ann_file, {count} expected")
+    return flags > 0
 
 
 def _array(values: Any) -> np.ndarray:

@@ -1,0 +1,71 @@
+"""Scores of the hidden and of the seen landmarks alone, and the box round the landmarks."""
+
+import json
+
+import numpy as np
+import pytest
+from test_face_alignment_metric import evaluate, make_sample, shifted
+
+NUM_POINTS = 29
+
+
+def face(number, near, far, occluded=None):
+    """A face with errors of `near` px on landmarks 0 to 19 and `far` on 20 to 28; eyes 50 apart."""
+    sample = shifted(number, 0, 0)
+    truth = sample['gt_instances']
+    truth['keypoints'] = truth['keypoints'][:, :NUM_POINTS]
+    truth['keypoints'][0, 9] = truth['keypoints'][0, 8] + [30.0, 40.0]
+    truth['keypoints_visible'] = np.ones((1, NUM_POINTS))
+    offset = np.where(np.arange(NUM_POINTS) < 20, near, far)
+    prediction = truth['keypoints'] + offset[None, :, None] * [0.6, -0.8]
+    sample['pred_instances']['keypoints'] = prediction
+    sample['raw_ann_info'] = {} if occluded is None else dict(occluded=occluded)
+    return sample
+
+
+HIDDEN = [0] * 20 + [1] * 9
+
+
+def test_each_group_has_its_own_landmarks():
+    scores = evaluate([face(1, 1.0, 4.0, HIDDEN), face(2, 2.0, 6.0, HIDDEN)], dataset_name='cofw')
+    assert scores['visible_landmarks/inter_ocular/NME'] == pytest.approx(3.0)  # of 50 px
+    assert scores['occluded_landmarks/inter_ocular/NME'] == pytest.approx(10.0)
+    whole = (20 * 3.0 + 9 * 10.0) / 29
+    assert scores['full/inter_ocular/NME'] == pytest.approx(whole)
+
+
+def test_a_face_without_hidden_landmarks_is_no_part_of_them():
+    faces = [face(1, 1.0, 4.0, HIDDEN), face(2, 2.0, 2.0, [0] * NUM_POINTS)]
+    scores = evaluate(faces, dataset_name='cofw')
+    assert scores['occluded_landmarks/inter_ocular/NME'] == pytest.approx(8.0)
+    assert scores['visible_landmarks/inter_ocular/NME'] == pytest.approx((2.0 + 4.0) / 2)
+
+
+def test_no_groups_where_nothing_is_said_or_nothing_hidden():
+    assert not [k for k in evaluate([face(1, 1.0, 4.0)], 'cofw') if 'landmarks' in k]
+    keys = evaluate([face(1, 1.0, 4.0, [0] * NUM_POINTS)], 'cofw')
+    assert 'visible_landmarks/inter_ocular/NME' in keys
+    assert 'occluded_landmarks/inter_ocular/NME' not in keys
+
+
+def test_flags_come_from_the_annotation_file(tmp_path):
+    ann_file = tmp_path / 'ann.json'
+    ann_file.write_text(json.dumps(dict(annotations=[dict(id=1, occluded=HIDDEN)])))
+    scores = evaluate([face(1, 1.0, 4.0)], 'cofw', ann_file=str(ann_file))
+    assert scores['occluded_landmarks/inter_ocular/NME'] == pytest.approx(8.0)
+
+
+def test_wrong_flags_and_taken_names_are_refused():
+    with pytest.raises(ValueError, match=r"1.jpg \(id 1\): 'occluded' has 3 flags .* 29 expected"):
+        evaluate([face(1, 1.0, 4.0, [0, 1, 0])], 'cofw')
+    sample = make_sample(1, subsets=['visible_landmarks'])
+    with pytest.raises(ValueError, match="a subset cannot be called 'visible_landmarks'"):
+        evaluate([sample])
+
+
+def test_landmark_box():
+    sample = shifted(3, 3, 4)  # 5 px
+    points = sample['gt_instances']['keypoints'][0]
+    width, height = np.ptp(points, axis=0)
+    scores = evaluate([sample], normalizers=['landmark_box'])
+    assert scores['full/landmark_box/NME'] == pytest.approx(500 / np.sqrt(width * height))
