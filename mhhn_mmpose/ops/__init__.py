@@ -1,6 +1,11 @@
 """The mathematics, in torch; imports nothing of OpenMMLab."""
 
 from .gaussian_fit import GaussianFit, fit_gaussian
-from .multi_order_attention import multi_order_attention
+from .multi_order_attention import multi_order_attention, multi_order_cross_attention
 
-__all__ = ['GaussianFit', 'fit_gaussian', 'multi_order_attention']
+__all__ = [
+    'GaussianFit',
+    'fit_gaussian',
+    'multi_order_attention',
+    'multi_order_cross_attention',
+]
