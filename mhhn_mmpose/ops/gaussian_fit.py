@@ -19,7 +19,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .least_squares import BASIS, PRODUCTS, Moments, solve_quadratic
+from .least_squares import (
+    BASIS,
+    PRODUCTS,
+    NormalEquations,
+    normal_equations,
+    solve_quadratic,
+)
 
 # Which powers u^i v^j share a coefficient; the coefficients of what is missing are given.
 COLUMNS = {
@@ -111,7 +117,8 @@ def fit_gaussian(
         patch = _normalise(values, known, top.to(dtype), log_space)
         argmax = torch.stack((x, y), -1).to(dtype)
 
-        moments = _moments(patch, grid)
+        weights = patch.f.clamp_min(0).square() * patch.known  # rows scaled by f, Eq. 13
+        moments = _moments(weights, weights * patch.log_f, grid)
         offset, fitted = _fit(moments, patch, grid, constraint, gauss_newton_steps, argmax)
         usable = fitted
         if constraint != 'known_sigma' and not (_is_eager_on_cpu(maps) and bool(fitted.all())):
@@ -161,8 +168,10 @@ class _Grid(NamedTuple):
 
     radius: int
     steps: Tensor  # (p,) pixels from the middle, integer
-    basis: Tensor  # (P, 5) u^i v^j of BASIS
-    products: Tensor  # (P, 13) u^i v^j of PRODUCTS
+    basis: Tensor  # (5, P) u^i v^j of BASIS
+    products: Tensor  # (13, P) u^i v^j of PRODUCTS
+    equations: dict[str, NormalEquations]  # of a constraint, for ln f
+    changes: dict[str, NormalEquations]  # of a constraint, for what is left of f
     sigma: float  # in units of `radius`
 
 
@@ -173,9 +182,14 @@ def _patch_grid(patch_size: int, sigma: float, dtype: torch.dtype, device: torch
     v, u = (axis.reshape(-1) for axis in torch.meshgrid(steps, steps, indexing='ij'))
     u, v = u.to(dtype) / radius, v.to(dtype) / radius
     basis, products = (
-        torch.stack([u**i * v**j for i, j in powers], -1) for powers in (BASIS, PRODUCTS)
+        torch.stack([u**i * v**j for i, j in powers]) for powers in (BASIS, PRODUCTS)
     )
-    return _Grid(radius, steps, basis, products, sigma / radius)
+    scaled_sigma = sigma / radius
+    equations, changes = (
+        {name: normal_equations(c, given, dtype, device) for name, c in COLUMNS.items()}
+        for given in (-1 / (2 * scaled_sigma**2), 0.0)
+    )
+    return _Grid(radius, steps, basis, products, equations, changes, scaled_sigma)
 
 
 def _gather_patch(
@@ -226,26 +240,24 @@ def _normalise(values: Tensor, known: Tensor, top: Tensor, log_space: bool) -> _
     return _Patch(f, log_f, known, safe_top.log(), informative)
 
 
-def _moments(patch: _Patch, grid: _Grid) -> Moments:
-    """Of ln f, the rows scaled by f (Eq. 13)."""
-    weights = patch.f.clamp_min(0).square() * patch.known
-    return Moments(weights @ grid.products, (weights * patch.log_f) @ grid.basis)
+def _moments(weights: Tensor, weighted_targets: Tensor, grid: _Grid) -> Tensor:
+    """(18, N) moments of (N, P) pixels."""
+    return torch.cat((grid.products @ weights.T, grid.basis @ weighted_targets.T))
 
 
 def _fit(
-    moments: Moments, patch: _Patch, grid: _Grid, constraint: str, steps: int, argmax: Tensor
+    moments: Tensor, patch: _Patch, grid: _Grid, constraint: str, steps: int, argmax: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Offset (N, 2) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
-    given = -1 / (2 * grid.sigma**2) if constraint == 'known_sigma' else None
-    c, holds = solve_quadratic(moments, COLUMNS[constraint], given)
+    c, holds = solve_quadratic(moments, grid.equations[constraint])
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
-        m = (c @ grid.basis.T).clamp(LOWEST_LOG, 5).exp()
+        m = (c.T @ grid.basis).clamp(LOWEST_LOG, 5).exp()
         weighted = m * patch.known
-        moments = Moments((weighted * m) @ grid.products, (weighted * (patch.f - m)) @ grid.basis)
-        change, again = solve_quadratic(moments, COLUMNS[constraint])
+        left = _moments(weighted * m, weighted * (patch.f - m), grid)
+        change, again = solve_quadratic(left, grid.changes[constraint])
         c, holds = c + change, holds & again
-    offset, concave = _solve_center(c, patch, grid, constraint, argmax)
+    offset, concave = _solve_center(c.T, patch, grid, constraint, argmax)
     inside = (offset.detach().abs() <= grid.radius + 0.5).all(-1)
     return offset, holds & concave & inside & patch.informative
 

@@ -1,6 +1,7 @@
 """Weighted least-squares fits of quadratics, many small ones at once, from moments.
 
-Axis letters: N problems, Q unknowns. A quadratic is the sum of c_k u^i v^j over `BASIS`.
+Axis letters: N problems, Q unknowns. A quadratic is the sum of c_k u^i v^j over `BASIS`. Problems
+are the last axis, so that one operation serves all of them without a stride.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ BASIS = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
 PRODUCTS = tuple(dict.fromkeys((i + k, j + m) for i, j in BASIS for k, m in BASIS))
 """The powers that products of two of them have: 13."""
 
+NUM_MOMENTS = len(PRODUCTS) + len(BASIS)
+"""Of pixels p with weights w_p and targets t_p: sum w u^i v^j over PRODUCTS, sum w t u^i v^j over
+BASIS."""
+
 # A pivot below this share of its diagonal entry means that the pixels do not determine the unknown:
 # float32 carries 6e-8, and the corner of a map, a quarter of a patch, has pivots of 1e-3.
 _MIN_PIVOT = 1e-6
@@ -24,83 +29,69 @@ Column = tuple[tuple[int, int], ...]
 """The powers that one unknown multiplies: one, or several with the same coefficient."""
 
 
-class Moments(NamedTuple):
-    """All that a fit needs of its pixels p with weights w_p and targets t_p."""
+class NormalEquations(NamedTuple):
+    """Which moments make up the normal equations, and how their solution is a quadratic."""
 
-    products: Tensor  # (N, 13) sum_p w_p u^i v^j over PRODUCTS
-    targets: Tensor  # (N, 5) sum_p w_p t_p u^i v^j over BASIS
+    system: Tensor  # (Q (Q + 1), 18) times the moments is [A | b], row by row
+    expansion: Tensor  # (5, Q) times the solution is the quadratic but for what is given
+    given: Tensor  # (5, 1)
 
 
-def solve_quadratic(
-    moments: Moments, columns: tuple[Column, ...], given: float | None = None
-) -> tuple[Tensor, Tensor]:
-    """Minimise sum_p w_p (t_p - quadratic(u_p, v_p))^2 by the normal equations.
+def normal_equations(
+    columns: tuple[Column, ...], given: float, dtype: torch.dtype, device: torch.device
+) -> NormalEquations:
+    """Set up the fit of some unknowns.
 
     Args:
-        moments: Of the pixels.
         columns: What is to be found.
         given: Coefficient of u^2 and v^2 where these are not among the columns.
+        dtype: Of the tensors.
+        device: Of the tensors.
+    """
+    size, known = len(columns), [p for p in BASIS if not any(p in c for c in columns)]
+    system = torch.zeros(size, size + 1, NUM_MOMENTS, dtype=dtype)
+    for row, factors in enumerate(columns):
+        for p in factors:
+            for column, others in enumerate(columns):
+                for q in others:
+                    system[row, column, _product(p, q)] += 1
+            system[row, size, len(PRODUCTS) + BASIS.index(p)] += 1
+            for q in known:
+                system[row, size, _product(p, q)] -= given
+    expansion = torch.tensor([[float(p in c) for c in columns] for p in BASIS], dtype=dtype)
+    rest = torch.tensor([[given if p in known else 0.0] for p in BASIS], dtype=dtype)
+    tensors = (system.flatten(0, 1), expansion, rest)
+    return NormalEquations(*(tensor.to(device) for tensor in tensors))
+
+
+def _product(p: tuple[int, int], q: tuple[int, int]) -> int:
+    return PRODUCTS.index((p[0] + q[0], p[1] + q[1]))
+
+
+def solve_quadratic(moments: Tensor, equations: NormalEquations) -> tuple[Tensor, Tensor]:
+    """Minimise sum_p w_p (t_p - quadratic(u_p, v_p))^2.
+
+    Gauss and Jordan's elimination is written out: Q is at most 5, and unlike `torch.linalg.solve`
+    it exports to ONNX. It needs no exchange of rows, since normal equations are positive definite.
+
+    Args:
+        moments: (18, N), see `NUM_MOMENTS`.
+        equations: The unknowns.
 
     Returns:
-        The quadratic's coefficients (N, 5), and (N,) False where the pixels do not determine them
+        The quadratic's coefficients (5, N), and (N,) False where the pixels do not determine them
         (they are then meaningless but finite).
     """
-    products = dict(zip(PRODUCTS, moments.products.unbind(-1), strict=True))
-    targets = dict(zip(BASIS, moments.targets.unbind(-1), strict=True))
-    a = {
-        (i, j): _total(products[_times(p, q)] for p in columns[i] for q in columns[j])
-        for i in range(len(columns))
-        for j in range(i + 1)
-    }
-    b = [_total(targets[p] for p in column) for column in columns]
-    if given is not None:
-        b = [
-            value - given * _total(products[_times(p, q)] for p in column for q in BASIS[3:])
-            for value, column in zip(b, columns, strict=True)
-        ]
-    c, holds = _solve(a, b)
-    by_power = {power: x for column, x in zip(columns, c, strict=True) for power in column}
-    missing = torch.full_like(c[0], given or 0.0)
-    return torch.stack([by_power.get(power, missing) for power in BASIS], -1), holds
-
-
-def _times(p: tuple[int, int], q: tuple[int, int]) -> tuple[int, int]:
-    return p[0] + q[0], p[1] + q[1]
-
-
-def _total(terms) -> Tensor:
-    first, *others = terms
-    for term in others:
-        first = first + term
-    return first
-
-
-def _solve(a: dict[tuple[int, int], Tensor], b: list[Tensor]) -> tuple[list[Tensor], Tensor]:
-    """Solve A c = b for the lower triangle (i, j) -> (N,) of A; see `solve_quadratic`.
-
-    The L D L' factors are written out in elementary operations, since Q is at most 5 and, unlike
-    `torch.linalg.solve`, they export to ONNX.
-    """
-    size, b = len(b), list(b)
-    holds = torch.ones_like(b[0], dtype=torch.bool)
-    pivots, lower = [], {}
+    size = equations.expansion.shape[1]
+    a = (equations.system @ moments).reshape(size, size + 1, -1)
+    smallest = _MIN_PIVOT * a.diagonal().T
+    unit = torch.eye(size, dtype=a.dtype, device=a.device)[:, :, None]
+    regular = []
     for j in range(size):
-        pivot = a[j, j]
-        for k in range(j):
-            pivot = pivot - lower[j, k].square() * pivots[k]
-        regular = pivot > _MIN_PIVOT * a[j, j]
-        holds = holds & regular
-        pivots.append(torch.where(regular, pivot, torch.ones_like(pivot)))
-        for i in range(j + 1, size):
-            entry = a[i, j]
-            for k in range(j):
-                entry = entry - lower[i, k] * lower[j, k] * pivots[k]
-            lower[i, j] = entry / pivots[j]
-    for i in range(size):  # L z = b
-        for k in range(i):
-            b[i] = b[i] - lower[i, k] * b[k]
-    c = [b[i] / pivots[i] for i in range(size)]
-    for i in reversed(range(size)):  # L' c = D^-1 z
-        for k in range(i + 1, size):
-            c[i] = c[i] - lower[k, i] * c[k]
-    return c, holds
+        column, rest = a[:, 0], a[:, 1:]
+        regular.append(column[j] > smallest[j])
+        pivot = torch.where(regular[-1], column[j], 1.0)
+        row = rest[j] / pivot
+        # Row j becomes `row`, the others lose their entry in this column, which is then dropped.
+        a = rest - (column - unit[j])[:, None] * row
+    return equations.expansion @ a[:, 0] + equations.given, torch.stack(regular).all(0)

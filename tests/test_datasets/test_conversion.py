@@ -31,7 +31,7 @@ def test_box_is_clipped_to_the_photo():
     assert landmark_framing(points, 97, 83)['bbox'] == [0.0, 0.0, 97.0, 83.0]
 
 
-@pytest.mark.skipif('MHHN_SAMPLES' not in os.environ, reason='MHHN_SAMPLES: no real samples here')
+@pytest.mark.skipif(not os.environ.get('MHHN_SAMPLES'), reason='MHHN_SAMPLES: no real samples here')
 @pytest.mark.parametrize('name', ['wflw', 'aflw'])
 def test_box_rule_on_real_samples(name):
     content = json.loads(
