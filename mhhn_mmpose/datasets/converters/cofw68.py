@@ -1,0 +1,114 @@
+"""COFW-68, 68 points on COFW's test photos -> ``cofw68_test.json``, to be read as 300W.
+
+The layout is that of the benchmark's own MATLAB code (github.com/golnazghiasi/cofw68-benchmark).
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .coco_json import BadSampleError, Problems
+from .cofw_photos import FIRST_TEST_ID, photo_name
+from .conversion import Face, build_splits
+from .matlab import matlab5_numbers
+
+NUM_POINTS = 68
+NUM_FACES = 507
+BOXES = 'cofw68_test_bboxes.mat'  # beside the folder of annotations; the benchmark's detections
+
+
+def collect_cofw68(folder: Path, images: Path, problems: Problems) -> dict[str, Any]:
+    """Read ``N_points.mat`` for each of COFW's test photos, writing nothing.
+
+    Args:
+        folder: The benchmark's ``test_annotations``.
+        images: Where COFW's test photos were written.
+        problems: Takes up what is found wrong.
+
+    Returns:
+        COCO-style content, ids as the photos'. ``detection_box`` is the benchmark's own face box
+        ``[x, y, w, h]``, 0-based, where its file is there.
+    """
+    annotated = _numbers(folder, r'([1-9]\d*)_points\.mat')
+    photos = {n - FIRST_TEST_ID + 1 for n in _numbers(images, r'(\d{6,})\.jpg')}
+    photos = {number for number in photos if number > 0}
+    entries = sorted(annotated | photos)
+    if not annotated:
+        problems.errors.append(f'{folder}: no N_points.mat in it; download COFW-68 again')
+    elif not photos:
+        problems.errors.append(
+            f'{folder}: COFW-68 needs the test photos, none in {images};'
+            ' put COFW_test_color.mat beside it'
+        )
+    if not annotated or not photos:
+        entries = []
+    elif len(annotated) != NUM_FACES:
+        problems.warnings.append(
+            f'{folder}: {len(annotated)} faces, the official set has {NUM_FACES};'
+            ' scores are not comparable with published ones'
+        )
+    boxes = _read_boxes(folder.parent / BOXES, problems)
+
+    def read(number: int) -> Face:
+        path, name = folder / f'{number}_points.mat', photo_name(FIRST_TEST_ID + number - 1)
+        if number not in annotated:
+            raise BadSampleError(path, f'missing, but {images / name} is there; download it again')
+        if number not in photos:
+            raise BadSampleError(path, f'no photo {images / name}; convert COFW_test_color.mat too')
+        points, occluded = _read_face(path)
+        extra = dict(subsets=[], occluded=occluded.tolist())
+        if boxes is not None:
+            extra |= dict(detection_box=_box(boxes, number, folder.parent / BOXES))
+        number += FIRST_TEST_ID - 1
+        visible = 2 - occluded
+        return Face('test', name, points, str(path), visible, extra=extra, number=number)
+
+    descriptions = dict(test='COFW-68 test, 68 points, 0-based')
+    return build_splits(entries, read, images, descriptions, problems, 'COFW-68 faces')['test']
+
+
+def _numbers(folder: Path, pattern: str) -> set[int]:
+    """Return the numbers in the names of the folder's files that match the pattern."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return {int(match[1]) for name in names if (match := re.fullmatch(pattern, name))}
+
+
+def _read_face(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (68, 2), 0-based pixels, and flags (68,), 1 occluded."""
+    points, flags = matlab5_numbers(path, ('Points', 'Occ'))
+    if points.shape == (2, NUM_POINTS):
+        points = points.T
+    if points.shape != (NUM_POINTS, 2):
+        size = ' x '.join(map(str, points.shape))
+        raise BadSampleError(path, f'Points is {size}, {NUM_POINTS} x 2 expected')
+    if flags.size != NUM_POINTS or not np.isin(flags, (0, 1)).all():
+        raise BadSampleError(path, f'Occ must be {NUM_POINTS} flags of 0 or 1')
+    return points - 1.0, flags.ravel().astype(int)  # MATLAB counts pixels from 1
+
+
+def _read_boxes(path: Path, problems: Problems) -> np.ndarray | None:
+    """Return the detections (N, 4) if their file is there and usable."""
+    if not path.is_file():
+        return None
+    try:
+        (boxes,) = matlab5_numbers(path, ('bboxes',))
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            size = ' x '.join(map(str, boxes.shape))
+            raise BadSampleError(path, f'bboxes is {size}, {NUM_FACES} x 4 expected')
+    except BadSampleError as error:
+        problems.errors.append(str(error))
+        return None
+    return boxes
+
+
+def _box(boxes: np.ndarray, number: int, path: Path) -> list[float]:
+    """Return the face's detection ``[x, y, w, h]``, 0-based pixels."""
+    if number > len(boxes):
+        raise BadSampleError(f'{path}, face {number}', f'there are {len(boxes)} boxes only')
+    x, y, width, height = boxes[number - 1].tolist()
+    if not np.isfinite([x, y, width, height]).all() or min(width, height) <= 0:
+        reason = f'no usable box: {x:g} {y:g} {width:g} {height:g}'
+        raise BadSampleError(f'{path}, face {number}', reason)
+    return [x - 1.0, y - 1.0, width, height]
