@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from .coco_json import PIXEL_STD, BadSampleError, Problems
 from .conversion import Face, build_splits, link_images, photo_path, write_splits
+from .matlab import load_matlab5
 
 MAT = 'AFLWinfo_release.mat'
 PHOTOS = 'flickr'
@@ -110,19 +110,10 @@ def read_mat(path: Path) -> Table:
         BadSampleError: If it is damaged, of MATLAB 7.3, or not of the form expected.
     """
     again = 'download it again'
-    try:
-        content = loadmat(path, variable_names=[*COLUMNS, 'ra'])
-    except NotImplementedError as error:
-        raise BadSampleError(path, "MATLAB 7.3; save it in MATLAB with '-v7'") from error
-    except Exception as error:  # scipy passes on what zlib, struct and numpy raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadSampleError(path, f'unreadable ({reason}); {again}') from error
-    for name in (*COLUMNS, 'ra'):
-        value = content.get(name)
-        if value is None:
-            raise BadSampleError(path, f"no variable '{name}'; {again}")
+    content = load_matlab5(path, [*COLUMNS, 'ra'])
+    for name, value in content.items():
         kinds = KINDS.get(name, 'biuf')
-        if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds:
+        if value.dtype.kind not in kinds:
             content_type = 'cells' if kinds == 'O' else 'numbers'
             raise BadSampleError(path, f"'{name}' is no array of {content_type}; {again}")
     rows = len(content['nameList'])

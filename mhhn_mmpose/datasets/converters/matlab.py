@@ -74,6 +74,25 @@ def hdf5_columns(file: h5py.File, name: str, rows: int) -> np.ndarray:
         return found[()].astype(np.float64)
 
 
+def load_matlab5(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read variables of a MATLAB 5 file, in MATLAB's shape.
+
+    Raises:
+        BadSampleError: If the file cannot be read, or a variable is missing.
+    """
+    try:
+        content = scipy.io.loadmat(path, variable_names=list(names))
+    except NotImplementedError as error:
+        raise BadSampleError(path, "MATLAB 7.3; save it in MATLAB with '-v7'") from error
+    except Exception as error:  # scipy raises a dozen kinds on damaged files, zlib.error among them
+        reason = f'unreadable MATLAB 5 file ({_first_line(error)}); download it again'
+        raise BadSampleError(path, reason) from error
+    for name in names:
+        if not isinstance(content.get(name), np.ndarray):
+            raise BadSampleError(path, f"no variable '{name}'; download it again")
+    return {name: content[name] for name in names}
+
+
 def matlab5_numbers(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     """Read numeric variables of a MATLAB 5 file.
 
@@ -83,18 +102,10 @@ def matlab5_numbers(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     Raises:
         BadSampleError: If the file cannot be read, or a variable is missing or not numeric.
     """
-    try:
-        content = scipy.io.loadmat(path, variable_names=list(names))
-    except Exception as error:  # scipy raises a dozen kinds on damaged files, zlib.error among them
-        reason = f'unreadable MATLAB 5 file ({_first_line(error)}); unpack it again'
-        raise BadSampleError(path, reason) from error
     values = []
-    for name in names:
-        found = content.get(name)
-        if found is None:
-            raise BadSampleError(path, f'no variable {name}')
-        if not isinstance(found, np.ndarray) or found.dtype.kind not in 'fiub':
-            raise BadSampleError(path, f'{name} is not numeric')
+    for name, found in load_matlab5(path, names).items():
+        if found.dtype.kind not in 'fiub':
+            raise BadSampleError(path, f"'{name}' is not numeric")
         values.append(found.astype(np.float64))
     return values
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +9,11 @@ import cv2
 import numpy as np
 from scipy.io import savemat
 
+from .archive_folder import archive_folder
 from .params import Face
 from .render import render
 from .sampling import random_face
 from .schemes import landmarks, occluded
-from .writer import STAMP, VERSION, _check, _is_complete
 
 FOLDERS = ('0', '2')
 HARD_EVERY = 3  # every third face is turned far and often covered
@@ -117,21 +113,12 @@ def write_aflw_archive(
         ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
     """
     counts = dict(num_train=num_train, num_test=num_test)
-    _check(counts, seed)
-    out, stamp = Path(out_dir), dict(archive='aflw', version=VERSION, seed=seed, **counts)
-    if _is_complete(out, stamp):
-        return False
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.parent))
-    try:
+    with archive_folder(out_dir, 'aflw', counts, seed) as partial:
+        if partial is None:
+            return False
         photos = partial / 'data' / 'flickr'
         for folder in FOLDERS:
             (photos / folder).mkdir(parents=True)
         rows = _write_photos(photos, num_train + num_test, seed)
         _write_mat(partial / 'AFLWinfo_release.mat', rows, seed)
-        (partial / STAMP).write_text(json.dumps(stamp, indent=2) + '\n')
-        partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return True

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +10,11 @@ import h5py
 import numpy as np
 import scipy.io
 
+from .archive_folder import archive_folder
 from .params import Face
 from .render import render
 from .sampling import random_face
 from .schemes import landmarks, occluded
-from .writer import STAMP, VERSION, _check, _is_complete
 
 COFW68_FOLDER = 'cofw68-benchmark/COFW68_Data'
 USERBLOCK = 512  # bytes before the HDF5 part, which MATLAB begins with its own header
@@ -56,18 +52,14 @@ def write_cofw_archive(
         ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
     """
     counts = dict(num_train=num_train, num_test=num_test)
-    _check(counts, seed)
-    out, stamp = Path(out_dir), dict(version=VERSION, seed=seed, **counts, cofw68=bool(cofw68))
-    if _is_complete(out, stamp):
-        return False
 
     def tell(done: int) -> None:
         if progress:
             progress(done, num_train + num_test)
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.parent))
-    try:
+    with archive_folder(out_dir, 'cofw, cofw68' if cofw68 else 'cofw', counts, seed) as partial:
+        if partial is None:
+            return False
         train = cofw_faces('train', num_train, seed)
         test = cofw_faces('test', num_test, seed)
         write_cofw_mat(partial / 'COFW_train_color.mat', train, 'Tr', tell)
@@ -76,11 +68,6 @@ def write_cofw_archive(
         )
         if cofw68:
             _write_cofw68(partial / COFW68_FOLDER, test)
-        (partial / STAMP).write_text(json.dumps(stamp, indent=2) + '\n')
-        partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return True
 
 

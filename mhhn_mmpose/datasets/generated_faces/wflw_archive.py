@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from .archive_folder import archive_folder
 from .params import Face
 from .render import render
 from .sampling import random_face
 from .schemes import landmarks, occluded
-from .writer import STAMP, VERSION, _check, _is_complete
 
 PHOTOS = 'WFLW_images'
 LISTS = 'WFLW_annotations/list_98pt_rect_attr_train_test'
@@ -89,21 +85,12 @@ def write_wflw_archive(out_dir: str | Path, num_train: int, num_test: int, seed:
         ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
     """
     counts = dict(num_train=num_train, num_test=num_test)
-    _check(counts, seed)
-    out, stamp = Path(out_dir), dict(layout='wflw', version=VERSION, seed=seed, **counts)
-    if _is_complete(out, stamp):
-        return False
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.parent))
-    try:
+    with archive_folder(out_dir, 'wflw', counts, seed) as partial:
+        if partial is None:
+            return False
         (partial / LISTS).mkdir(parents=True)
         for split, count in zip(SPLITS, counts.values(), strict=True):
             _write_split(partial, split, count, seed)
-        (partial / STAMP).write_text(json.dumps(stamp, indent=2) + '\n')
-        partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return True
 
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from .archive_folder import archive_folder
 from .params import Face
 from .render import render
 from .sampling import random_face
 from .schemes import landmarks
-
-STAMP = 'generated.json'
-VERSION = 1  # of the drawing: raise it when the same seed gives other pictures
 
 # Folder, its weight in its part, file type, hard faces; weights are the sizes of the real 300W.
 FOLDERS = {
@@ -68,28 +62,6 @@ def _plan(counts: dict[str, int], seed: int) -> Iterator[tuple[str, list[int], b
             number += 1
 
 
-def _check(counts: dict[str, int], seed: int) -> None:
-    for name, count in counts.items():
-        if not isinstance(count, int) or count < 1:
-            raise ValueError(f'{name} must be a whole number of at least 1, got {count!r}')
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f'seed must be a whole number of at least 0, got {seed!r}')
-
-
-def _is_complete(out: Path, stamp: dict[str, int]) -> bool:
-    """Whether ``out`` already holds this set; refuses to touch a folder that holds another."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    marker = out / STAMP
-    found = json.loads(marker.read_text()) if marker.is_file() else None
-    if found != stamp:
-        content = 'something else' if found is None else f'a set made with {found}'
-        raise ValueError(
-            f'{out} holds {content}, not {stamp}; remove it or choose another output folder'
-        )
-    return True
-
-
 def write_300w_archive(
     out_dir: str | Path,
     *,
@@ -121,13 +93,9 @@ def write_300w_archive(
         ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
     """
     counts = dict(num_train=num_train, num_common=num_common, num_challenge=num_challenge)
-    _check(counts, seed)
-    out, stamp = Path(out_dir), dict(version=VERSION, seed=seed, **counts)
-    if _is_complete(out, stamp):
-        return False
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.parent))
-    try:
+    with archive_folder(out_dir, '300w', counts, seed) as partial:
+        if partial is None:
+            return False
         for folders in FOLDERS.values():
             for folder, *_ in folders:
                 (partial / folder).mkdir(parents=True)
@@ -136,9 +104,4 @@ def write_300w_archive(
             _write_face(random_face(face_seed, hard=hard), partial / name)
             if progress:
                 progress(done, len(plan))
-        (partial / STAMP).write_text(json.dumps(stamp, indent=2) + '\n')
-        partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return True
