@@ -11,7 +11,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -22,7 +21,7 @@ from mmengine.config import Config
 from mhhn_mmpose import __version__
 from mhhn_mmpose.datasets.converters.face_300w import FOLDERS
 from mhhn_mmpose.quickstart.report import Model, describe_faces, draw_pictures, write_results
-from mhhn_mmpose.quickstart.steps import StepError, Steps
+from mhhn_mmpose.quickstart.steps import StepError, Steps, command_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
@@ -73,17 +72,6 @@ def tree_state(folder: Path) -> str:
     """Return what tells that a folder of faces changed: its files, their sizes and times."""
     files = [path for part in FOLDERS for path in (folder / part.path).glob('*')]
     return json.dumps([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(files)])
-
-
-def command_environment() -> dict[str, str]:
-    """Return the environment of the commands: this Python, two CPU processes, a free port."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    path = os.pathsep.join([str(Path(PYTHON).parent), os.environ.get('PATH', '')])
-    # Two processes cannot share one GPU, and models this small do not need it.
-    changes = dict(PATH=path, PORT=str(port), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
-    return os.environ | changes
 
 
 def prepare_data(steps: Steps, data: Path | None, out: Path, faces: int) -> tuple[Path, str]:
@@ -169,7 +157,9 @@ def run(args: argparse.Namespace) -> None:
     """Do all steps, then print the table."""
     started = time.monotonic()
     out = args.out or output_folder(args.data)
-    steps = Steps(out / 'logs', 8 if args.data else 9, command_environment())
+    # Two processes cannot share one GPU, and models this small do not need it.
+    environment = command_environment(CUDA_VISIBLE_DEVICES='')
+    steps = Steps(out / 'logs', 8 if args.data else 9, environment)
     root, faces = prepare_data(steps, args.data, out, args.faces)
     generated = args.data is None
     changes = schedule(args.epochs, generated)

@@ -38,7 +38,7 @@ def comparison_table(runs: Mapping[str, Mapping[str, float]], normalizer: str) -
         [name] + [cell for subset in subsets for cell in _cells(metrics, f'{subset}/{normalizer}')]
         for name, metrics in runs.items()
     ]
-    return _markdown(header, rows)
+    return markdown(header, rows)
 
 
 def _subsets(runs: Mapping[str, Mapping[str, float]], normalizer: str) -> list[str]:
@@ -64,12 +64,25 @@ def _cells(metrics: Mapping[str, float], key: str) -> list[str]:
     return [f'{nme:.2f} ± {std:.2f}', f'{failures:.2f}', f'{auc:.3f}']
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return the table with its first column to the left, the others to the right."""
+def markdown(
+    header: Sequence[str], rows: Sequence[Sequence[str]], text: Sequence[int] = (0,)
+) -> str:
+    """Return a table, padded so that it also reads well on a terminal.
+
+    Args:
+        header: Of the columns.
+        rows: As many cells each.
+        text: Columns that stand to the left; the others, numbers, to the right.
+    """
+    rows = [[cell.replace('|', '\\|') for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    rule = ['-' * widths[0]] + ['-' * (width - 1) + ':' for width in widths[1:]]
-    padded = [
-        [line[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
-        for line in (header, *rows)
-    ]
-    return ''.join(f'| {" | ".join(line)} |\n' for line in (padded[0], rule, *padded[1:]))
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.ljust(width) if index in text else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f'| {" | ".join(padded)} |\n'
+
+    rule = ['-' * w if i in text else '-' * (w - 1) + ':' for i, w in enumerate(widths)]
+    return ''.join(line(cells) for cells in (header, rule, *rows))

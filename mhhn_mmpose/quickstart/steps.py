@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -190,6 +191,15 @@ class Steps:
             raise
         if code:
             raise subprocess.CalledProcessError(code, command)
+
+
+def command_environment(**changes: str) -> dict[str, str]:
+    """Return the environment of the commands: this Python, a free port, one thread a process."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')])
+    return os.environ | dict(PATH=path, PORT=str(port), OMP_NUM_THREADS='1') | changes
 
 
 def last_lines(log_file: Path, count: int) -> list[str]:

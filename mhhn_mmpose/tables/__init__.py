@@ -1,0 +1,1 @@
+"""The paper's tables: their rows, what is published beside them, how they are run."""
