@@ -123,7 +123,7 @@ class SDTHeatmap(BaseKeypointCodec):
         keypoints, scores = self.batch_decode(torch.from_numpy(np.ascontiguousarray(encoded))[None])
         return keypoints[0], scores[0]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def batch_decode(
         self, batch_encoded: torch.Tensor
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -164,11 +164,19 @@ class SDTHeatmap(BaseKeypointCodec):
         """Confidences (...): the peak of the heatmap."""
         if self.activation != 'softmax':
             return fit.peak
-        logits = heatmaps.float().flatten(-2)
-        total = logits.where(logits.isfinite(), -torch.inf).logsumexp(-1)
+        total = torch.stack([_log_sum_exp(instance) for instance in heatmaps])
         probability = (fit.peak - total).exp()
         score = (probability * (2 * np.pi * self.sigma**2)).clamp(max=1)
         return torch.where(fit.informative, score, torch.zeros_like(score))
+
+
+def _log_sum_exp(logits: torch.Tensor) -> torch.Tensor:
+    """(K,) of (K, H, W) in float32, leaving out what is not finite."""
+    logits = logits.float().flatten(1)
+    total = logits.logsumexp(1)
+    if logits.device.type == 'cpu' and bool(total.isfinite().all()):
+        return total
+    return logits.where(logits.isfinite(), -torch.inf).logsumexp(1)
 
 
 def _check_choice(name: str, value: str | None, choices: tuple) -> None:

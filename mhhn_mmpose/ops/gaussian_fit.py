@@ -34,6 +34,7 @@ COLUMNS = {
     'known_sigma': tuple((power,) for power in BASIS[:3]),
 }
 CONSTRAINTS = tuple(COLUMNS)
+NUMPY_TYPES = (torch.float32, torch.float64)
 LOWEST_LOG = -30.0  # exp(-30) = 1e-13 of the peak has no weight, and bounds keep products finite
 
 
@@ -112,21 +113,21 @@ def fit_gaussian(
         maps = heatmaps.reshape(-1, height * width)
         index, top = _find_maximum(maps, height, width)
         x, y = index % width, index.div(width, rounding_mode='floor')
-        grid = _patch_grid(patch_size, sigma, dtype, heatmaps.device)
+        grid = _patch_grid(patch_size, sigma, width, dtype, heatmaps.device)
         values, known = _gather_patch(maps, index, x, y, (height, width), grid)
-        patch = _normalise(values, known, top.to(dtype), log_space)
+        top = top.to(dtype)
+        patch = _normalise(values, known, top, log_space)
         argmax = torch.stack((x, y), -1).to(dtype)
 
-        weights = patch.f.clamp_min(0).square() * patch.known  # rows scaled by f, Eq. 13
-        moments = _moments(weights, weights * patch.log_f, grid)
+        moments = _moments_of_log(patch, grid)
         offset, fitted = _fit(moments, patch, grid, constraint, gauss_newton_steps, argmax)
         usable = fitted
         if constraint != 'known_sigma' and not (_is_eager_on_cpu(maps) and bool(fitted.all())):
             fallback, fallback_holds = _fit(moments, patch, grid, 'known_sigma', 0, argmax)
             offset = torch.where(fitted[:, None], offset, fallback)
             usable = fitted | fallback_holds
-        offset = torch.where(usable[:, None], offset, torch.zeros_like(offset))
-        peak = torch.where(patch.informative, top.to(dtype), torch.zeros_like(argmax[:, 0]))
+        offset = torch.where(usable[:, None], offset, 0.0)
+        peak = torch.where(patch.informative, top, 0.0)
         return GaussianFit(
             (argmax + offset).reshape(*shape, 2),
             argmax.reshape(*shape, 2),
@@ -147,7 +148,7 @@ def _find_maximum(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor
     """Index and value (N,) of the largest finite value; centre and NaN where there is none."""
     maps = maps.detach()
     eager = _is_eager_on_cpu(maps)
-    if eager and maps.dtype in (torch.float32, torch.float64):
+    if eager and maps.dtype in NUMPY_TYPES:
         # Nine times as fast as torch's on a CPU, with the same results, of NaN and ties too.
         index = torch.from_numpy(maps.numpy().argmax(-1))
         top = maps.gather(1, index[:, None])[:, 0]
@@ -168,6 +169,7 @@ class _Grid(NamedTuple):
 
     radius: int
     steps: Tensor  # (p,) pixels from the middle, integer
+    around: Tensor  # (P,) how far from the middle in a map's memory
     basis: Tensor  # (5, P) u^i v^j of BASIS
     products: Tensor  # (13, P) u^i v^j of PRODUCTS
     equations: dict[str, NormalEquations]  # of a constraint, for ln f
@@ -176,10 +178,13 @@ class _Grid(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _patch_grid(patch_size: int, sigma: float, dtype: torch.dtype, device: torch.device) -> _Grid:
+def _patch_grid(
+    patch_size: int, sigma: float, width: int, dtype: torch.dtype, device: torch.device
+) -> _Grid:
     radius = patch_size // 2
     steps = torch.arange(-radius, radius + 1, device=device)
     v, u = (axis.reshape(-1) for axis in torch.meshgrid(steps, steps, indexing='ij'))
+    around = v * width + u
     u, v = u.to(dtype) / radius, v.to(dtype) / radius
     basis, products = (
         torch.stack([u**i * v**j for i, j in powers]) for powers in (BASIS, PRODUCTS)
@@ -189,60 +194,101 @@ def _patch_grid(patch_size: int, sigma: float, dtype: torch.dtype, device: torch
         {name: normal_equations(c, given, dtype, device) for name, c in COLUMNS.items()}
         for given in (-1 / (2 * scaled_sigma**2), 0.0)
     )
-    return _Grid(radius, steps, basis, products, equations, changes, scaled_sigma)
+    return _Grid(radius, steps, around, basis, products, equations, changes, scaled_sigma)
 
 
 def _gather_patch(
     maps: Tensor, index: Tensor, x: Tensor, y: Tensor, size: tuple[int, int], grid: _Grid
-) -> tuple[Tensor, Tensor]:
-    """The (N, P) values round (x, y), in float32 or 64, and 1 where they are known, else 0."""
-    height, width = size
-    columns, rows = x[:, None] + grid.steps, y[:, None] + grid.steps
-    known = (
-        (((rows >= 0) & (rows < height))[:, :, None])
-        & (((columns >= 0) & (columns < width))[:, None, :])
-    )
-    around = (grid.steps[:, None] * width + grid.steps).reshape(-1)
+) -> tuple[Tensor, Tensor | None]:
+    """The (N, P) values round (x, y), in float32 or 64, and 1 where they are known, else 0.
+
+    None instead if all are known, which on a CPU is worth the look.
+    """
     # Beyond its map a patch meets whatever is next in memory, which has weight 0.
-    first = torch.arange(len(maps), device=maps.device) * (height * width)
-    where = ((index + first)[:, None] + around).clamp_(0, maps.numel() - 1)
-    dtype = grid.basis.dtype
-    values, known = maps.take(where).to(dtype), known.flatten(1)
-    if not (_is_eager_on_cpu(maps) and bool(torch.isfinite(values.detach().sum()))):
-        known = known & torch.isfinite(values)
-        values = torch.where(known, values, torch.zeros_like(values))
-    return values, known.to(dtype)
+    first = torch.arange(0, maps.numel(), maps.shape[1], device=maps.device)
+    values = _take(maps, index + first, size[1], grid).to(grid.basis.dtype)
+    on_map = None
+    if not (
+        _is_eager_on_cpu(maps)
+        and all(_inside(*a, grid.radius) for a in zip((y, x), size, strict=True))
+    ):
+        on_rows, on_columns = (
+            (axis >= 0) & (axis < length)
+            for axis, length in zip(
+                (y[:, None] + grid.steps, x[:, None] + grid.steps), size, strict=True
+            )
+        )
+        on_map = (on_rows[:, :, None] & on_columns[:, None, :]).flatten(1)
+    if _is_eager_on_cpu(maps) and bool(torch.isfinite(values.detach().sum())):
+        return values, None if on_map is None else on_map.to(values.dtype)
+    known = torch.isfinite(values) if on_map is None else on_map & torch.isfinite(values)
+    return values, known.to(values.dtype)
+
+
+def _inside(axis: Tensor, length: int, radius: int) -> bool:
+    """Whether no patch leaves its map along an axis."""
+    first, last = axis.aminmax()
+    return bool(first >= radius) and bool(last < length - radius)
+
+
+def _take(maps: Tensor, middle: Tensor, width: int, grid: _Grid) -> Tensor:
+    """(N, P) values round places in memory, the nearest where these are beyond it."""
+    if _is_eager_on_cpu(maps) and not (maps.requires_grad and torch.is_grad_enabled()):
+        flat, corner = maps.detach().reshape(-1), middle + grid.around[0]
+        first, last = corner.aminmax()
+        reach = int(grid.around[-1] - grid.around[0])
+        if maps.dtype in NUMPY_TYPES and first >= 0 and last + reach < len(flat):
+            # All patches there are, as views: numpy copies rows, without an index per pixel.
+            shape = (len(flat) - reach, *2 * (len(grid.steps),))
+            patches = flat.as_strided(shape, (1, width, 1)).numpy()
+            return torch.from_numpy(patches[corner.numpy()]).flatten(1)
+    return maps.take((middle[:, None] + grid.around).clamp_(0, maps.numel() - 1))
+
+
+def _known_only(values: Tensor, known: Tensor | None) -> Tensor:
+    return values if known is None else values * known
 
 
 class _Patch(NamedTuple):
     """Pixels relative to the peak."""
 
-    f: Tensor  # (N, P) may be negative where noise is
-    log_f: Tensor  # (N, P) -30 where f is not positive
-    known: Tensor  # (N, P) 1 on the map and finite, else 0
+    f: Tensor  # (N, P) in [-1, 1]: may be negative where noise is
+    known: Tensor | None  # (N, P) 1 on the map and finite, else 0; None for all 1
     log_peak: Tensor | None  # (N,) back to the heatmap's own unit; None in log space: unknown
     informative: Tensor  # (N,) bool
 
 
-def _normalise(values: Tensor, known: Tensor, top: Tensor, log_space: bool) -> _Patch:
-    """Guard everything that the fit divides by or takes the logarithm of."""
-    finite = torch.isfinite(top)
-    below = top.masked_fill(~finite, 0)[:, None] - values.detach()
-    informative = finite & ((below * known).amax(-1) > 0)
+def _normalise(values: Tensor, known: Tensor | None, top: Tensor, log_space: bool) -> _Patch:
+    """Guard everything that the fit divides by or takes the logarithm of.
+
+    Here and below what is new is changed in place: of a patch's pixels memory is what costs.
+    """
+    informative = torch.isfinite(top)
+    base = torch.where(informative, top, 0.0)[:, None]
+    if known is not None:
+        values = torch.where(known > 0, values, base)
+    informative = informative & (values.detach().amin(-1) < base[:, 0])
     if log_space:
-        safe_top = torch.where(informative, top, torch.zeros_like(top))
-        log_f = (values - safe_top[:, None]).clamp(LOWEST_LOG, 0)
-        return _Patch(log_f.exp(), log_f, known, None, informative)
+        return _Patch((values - base).clamp_(LOWEST_LOG, 0).exp_(), known, None, informative)
     informative = informative & (top > 0)
-    safe_top = torch.where(informative, top, torch.ones_like(top))
-    f = values / safe_top[:, None]
-    log_f = f.clamp_min(math.exp(LOWEST_LOG)).log()
-    return _Patch(f, log_f, known, safe_top.log(), informative)
+    safe_top = torch.where(informative, top, 1.0)
+    f = (values / safe_top[:, None]).clamp_(-1, 1)
+    return _Patch(f, known, safe_top.log(), informative)
 
 
-def _moments(weights: Tensor, weighted_targets: Tensor, grid: _Grid) -> Tensor:
-    """(18, N) moments of (N, P) pixels."""
-    return torch.cat((grid.products @ weights.T, grid.basis @ weighted_targets.T))
+def _moments_of_log(patch: _Patch, grid: _Grid) -> Tensor:
+    """(18, N) moments of ln f, the rows scaled by f (Eq. 13)."""
+    squared = patch.f.clamp_min(math.exp(LOWEST_LOG)).square_()
+    weights = _known_only(squared, patch.known)
+    weighted_logs = squared.log().mul_(weights)  # twice ln f
+    return torch.cat((grid.products @ weights.T, 0.5 * (grid.basis @ weighted_logs.T)))
+
+
+def _moments_left(patch: _Patch, model: Tensor, grid: _Grid) -> Tensor:
+    """(18, N) moments of what the model leaves of f, (f - m) / m, the rows scaled by m."""
+    scale = _known_only(model, patch.known)
+    left = (patch.f - model).mul_(scale)
+    return torch.cat((grid.products @ (scale * model).T, grid.basis @ left.T))
 
 
 def _fit(
@@ -252,9 +298,8 @@ def _fit(
     c, holds = solve_quadratic(moments, grid.equations[constraint])
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
-        m = (c.T @ grid.basis).clamp(LOWEST_LOG, 5).exp()
-        weighted = m * patch.known
-        left = _moments(weighted * m, weighted * (patch.f - m), grid)
+        model = (c.T @ grid.basis).clamp_(LOWEST_LOG, 5).exp_()
+        left = _moments_left(patch, model, grid)
         change, again = solve_quadratic(left, grid.changes[constraint])
         c, holds = c + change, holds & again
     offset, concave = _solve_center(c.T, patch, grid, constraint, argmax)
