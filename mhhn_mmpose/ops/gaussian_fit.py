@@ -331,7 +331,7 @@ def _solve_center(
     square = slope.square().sum(-1)
     # The paper's test is c1 >= 0. A centre within sigma / 2 of the origin has c1 > -1/8, and its
     # variance would be a quotient of two small numbers: it takes the other branch too.
-    usable = (constant < -1 / 8) & (square > 0)
+    usable = (constant < -1 / 8) & (square > 1e-12)
     safe_square = torch.where(usable, square, torch.ones_like(square))
     variance = torch.where(usable, -2 * constant / safe_square, grid.sigma**2)
     return (variance[:, None] * slope - origin) * grid.radius, concave

@@ -35,6 +35,7 @@ class NormalEquations(NamedTuple):
     system: Tensor  # (Q (Q + 1), 18) times the moments is [A | b], row by row
     expansion: Tensor  # (5, Q) times the solution is the quadratic but for what is given
     given: Tensor  # (5, 1)
+    units: tuple[Tensor, ...]  # Q columns (Q, 1) of the identity
 
 
 def normal_equations(
@@ -61,7 +62,8 @@ def normal_equations(
     expansion = torch.tensor([[float(p in c) for c in columns] for p in BASIS], dtype=dtype)
     rest = torch.tensor([[given if p in known else 0.0] for p in BASIS], dtype=dtype)
     tensors = (system.flatten(0, 1), expansion, rest)
-    return NormalEquations(*(tensor.to(device) for tensor in tensors))
+    units = torch.eye(size, dtype=dtype, device=device)[:, :, None].unbind()
+    return NormalEquations(*(tensor.to(device) for tensor in tensors), units)
 
 
 def _product(p: tuple[int, int], q: tuple[int, int]) -> int:
@@ -84,14 +86,14 @@ def solve_quadratic(moments: Tensor, equations: NormalEquations) -> tuple[Tensor
     """
     size = equations.expansion.shape[1]
     a = (equations.system @ moments).reshape(size, size + 1, -1)
-    smallest = _MIN_PIVOT * a.diagonal().T
-    unit = torch.eye(size, dtype=a.dtype, device=a.device)[:, :, None]
-    regular = []
-    for j in range(size):
+    # The floor, for maps without weight, keeps quotients finite; the brightest pixel has weight 1.
+    smallest = (_MIN_PIVOT * a.diagonal().T).clamp_min(1e-9)
+    pivots = []
+    for j, (unit, least) in enumerate(zip(equations.units, smallest.unbind(), strict=True)):
         column, rest = a[:, 0], a[:, 1:]
-        regular.append(column[j] > smallest[j])
-        pivot = torch.where(regular[-1], column[j], 1.0)
-        row = rest[j] / pivot
+        pivots.append(column[j])
+        row = rest[j] / torch.maximum(pivots[-1], least)
         # Row j becomes `row`, the others lose their entry in this column, which is then dropped.
-        a = rest - (column - unit[j])[:, None] * row
-    return equations.expansion @ a[:, 0] + equations.given, torch.stack(regular).all(0)
+        a = rest - (column - unit)[:, None] * row
+    regular = (torch.stack(pivots) > smallest).all(0)
+    return equations.expansion @ a[:, 0] + equations.given, regular
