@@ -28,7 +28,7 @@ ABLATIONS = (
     *(f'hgs-{loss}-sdt' for loss in ('mse', 'kldl', 'jsdl', 'sdl1')),
     *(f'hgs-hsr-sigma{sigma}' for sigma in (2, 4, 5)),
     *(f'mhhn-lambda{part}' for part in (2, 4, 8, 32)),
-    *(f'mhhn-{kind}' for kind in ('patch15', 'map32', 'last')),
+    *(f'mhhn-{kind}' for kind in ('patch15', 'map32', 'last', 'pool2', 'channels64')),
 )
 DATASETS_POINTS = {'300w': 68, 'cofw': 29, 'aflw': 19, 'wflw': 98}
 

@@ -201,8 +201,15 @@ TABLES: dict[str, Table] = {
     'maps': _ablation('Size of the heatmaps', {'mhhn': '64x64', 'mhhn-map32': '32x32'}),
     'attention': _ablation(
         'Where the attention is',
-        {'hgs-hsr': 'no stack', 'mhhn-last': 'last stack', 'mhhn': 'every stack'},
-        'A tiny model has one stack: its last stack is every stack.',
+        {
+            'hgs-hsr': 'no stack',
+            'mhhn-last': 'last stack',
+            'mhhn': 'every stack',
+            'mhhn-pool2': 'every stack, to means of 2x2',
+            'mhhn-channels64': 'every stack, 64 channels compared',
+        },
+        'A tiny model has one stack: its last stack is every stack. The last two are not the'
+        " paper's.",
     ),
     'hrnet': Table(
         'HRNetV2-W18, trained like our models',

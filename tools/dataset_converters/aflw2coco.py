@@ -2,7 +2,7 @@
 
 import sys
 
-from mhhn_mmpose.datasets.converters.aflw import convert_aflw
+from mhhn_mmpose.datasets.converters.aflw import NUM_TRAIN, convert_aflw
 from mhhn_mmpose.datasets.converters.command_line import run_converter
 
 DESCRIPTION = """\
@@ -35,5 +35,14 @@ does; whether these are the 1165 is not known: a warning says if they are not.
 """
 
 
+OPTIONS = {
+    '--num-train': dict(
+        type=int,
+        default=NUM_TRAIN,
+        help='how many faces in the order of `ra` are for training; less for generated faces',
+    )
+}
+
+
 if __name__ == '__main__':
-    sys.exit(run_converter(convert_aflw, DESCRIPTION, EPILOG, 'data/aflw'))
+    sys.exit(run_converter(convert_aflw, DESCRIPTION, EPILOG, 'data/aflw', OPTIONS))

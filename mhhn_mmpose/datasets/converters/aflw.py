@@ -146,8 +146,8 @@ def _check_split(table: Table, num_train: int) -> None:
         raise BadSampleError(
             table.path,
             f'{len(table.order)} faces, {num_train} of them for training: none is left for'
-            f' testing; download the whole file ({NUM_TRAIN + NUM_TEST} faces), or call'
-            ' convert_aflw(num_train=...)',
+            f' testing; download the whole file ({NUM_TRAIN + NUM_TEST} faces), or say'
+            ' --num-train',
         )
 
 

@@ -2,15 +2,22 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from .coco_json import Problems
 
-Convert = Callable[[str, str, bool], tuple[dict[Path, int], Problems]]
+Convert = Callable[..., tuple[dict[Path, int], Problems]]
 
 
-def run_converter(convert: Convert, description: str, epilog: str, out: str) -> int:
+def run_converter(
+    convert: Convert,
+    description: str,
+    epilog: str,
+    out: str,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> int:
     """Read the command line, convert, report.
 
     Args:
@@ -19,12 +26,14 @@ def run_converter(convert: Convert, description: str, epilog: str, out: str) -> 
         description: For ``--help``: where the archive comes from, its licence, its layout.
         epilog: For ``--help``: what is written.
         out: An example of OUT.
+        options: Further ones by name, such as ``'--num-train'``, with argparse's arguments; they
+            are handed to ``convert`` by keyword.
 
     Returns:
         The exit status: 0 if files were written, else 1.
     """
-    args = _parse_args(description, epilog, out)
-    written, problems = convert(args.source, args.out, args.skip_bad)
+    args = vars(_parse_args(description, epilog, out, options or {}))
+    written, problems = convert(args.pop('source'), args.pop('out'), **args)
     for message in problems.warnings:
         print(f'WARNING {message}', file=sys.stderr)
     for message in problems.errors:
@@ -34,12 +43,14 @@ def run_converter(convert: Convert, description: str, epilog: str, out: str) -> 
     if problems.errors and written:
         print(f'left out: {len(problems.errors)} with errors', file=sys.stderr)
     elif not written:
-        hint = '' if args.skip_bad else '; mend them or use --skip-bad'
+        hint = '' if args['skip_bad'] else '; mend them or use --skip-bad'
         print(f'nothing written: {len(problems.errors)} errors{hint}', file=sys.stderr)
     return 0 if written else 1
 
 
-def _parse_args(description: str, epilog: str, out: str) -> argparse.Namespace:
+def _parse_args(
+    description: str, epilog: str, out: str, options: Mapping[str, Mapping[str, Any]]
+) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=description,
@@ -53,4 +64,6 @@ def _parse_args(description: str, epilog: str, out: str) -> argparse.Namespace:
         action='store_true',
         help='leave faces with errors out; without it any error ends the run, nothing written',
     )
+    for name, arguments in options.items():
+        parser.add_argument(name, **arguments)
     return parser.parse_args()
