@@ -111,7 +111,7 @@ def fit_gaussian(
         dtype = torch.float64 if heatmaps.dtype == torch.float64 else torch.float32
         shape, (height, width) = heatmaps.shape[:-2], heatmaps.shape[-2:]
         maps = heatmaps.reshape(-1, height * width)
-        index, top = _find_maximum(maps, height, width)
+        index, top = find_maximum(maps, height, width)
         x, y = index % width, index.div(width, rounding_mode='floor')
         grid = _patch_grid(patch_size, sigma, width, dtype, heatmaps.device)
         values, known = _gather_patch(maps, index, x, y, (height, width), grid)
@@ -144,7 +144,7 @@ def _is_eager_on_cpu(maps: Tensor) -> bool:
     )
 
 
-def _find_maximum(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+def find_maximum(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     """Index and value (N,) of the largest finite value; centre and NaN where there is none."""
     maps = maps.detach()
     eager = _is_eager_on_cpu(maps)

@@ -1,0 +1,5 @@
+"""Heads."""
+
+from .stacked_heatmap_head import StackedHeatmapHead
+
+__all__ = ['StackedHeatmapHead']

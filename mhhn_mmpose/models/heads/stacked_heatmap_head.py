@@ -1,0 +1,74 @@
+"""A head per stack, trained without a look at the CPU.
+
+Axis letters: B batch, K landmarks, (H, W) heatmap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmpose.models.heads import CPMHead
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from torch import Tensor
+
+from ...ops.gaussian_fit import find_maximum
+
+
+@MODELS.register_module()
+class StackedHeatmapHead(CPMHead):
+    """`CPMHead` whose training accuracy stays on the device.
+
+    `CPMHead` copies all heatmaps to the CPU at every step for `acc_pose`, and a GPU waits for it.
+    Arguments, parameters and losses are the same.
+    """
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        batch_data_samples: Sequence[PoseDataSample],
+        train_cfg: dict | None = None,
+    ) -> dict[str, Tensor]:
+        """See `CPMHead.loss`: `loss_kpt`, summed over the stages, and `acc_pose` of the last."""
+        outputs = self.forward(feats)
+        target = torch.stack([sample.gt_fields.heatmaps for sample in batch_data_samples])
+        labels = (sample.gt_instance_labels for sample in batch_data_samples)
+        weights = torch.cat([label.keypoint_weights for label in labels])
+        modules = self.loss_module
+        if not isinstance(modules, torch.nn.ModuleList):
+            modules = [modules] * self.num_stages
+        losses = [
+            module(output, target, weights) for module, output in zip(modules, outputs, strict=True)
+        ]
+        return dict(loss_kpt=sum(losses), acc_pose=pck_accuracy(outputs[-1], target, weights))
+
+
+@torch.no_grad()
+def pck_accuracy(
+    output: Tensor, target: Tensor, weights: Tensor, threshold: float = 0.05
+) -> Tensor:
+    """Mean over the landmarks of the share of faces whose argmax is near that of the target.
+
+    Args:
+        output: (B, K, H, W) heatmaps.
+        target: (B, K, H, W) heatmaps.
+        weights: (B, K), 0 for what does not count.
+        threshold: What near is, as a share of the heatmap's sides.
+
+    Returns:
+        Tensor: A scalar; 0 if nothing counts. For square maps that of MMPose's
+        `pose_pck_accuracy`, but a map without a positive value, of logits, has an argmax too.
+    """
+    height, width = output.shape[-2:]
+    first, second = (
+        find_maximum(maps.reshape(-1, height * width), height, width)[0]
+        for maps in (output, target)
+    )
+    dx = (first % width - second % width) / width
+    dy = (first // width - second // width) / height
+    near = (torch.hypot(dx, dy) < threshold).reshape(weights.shape)
+    counted = weights > 0
+    faces = counted.sum(0)
+    shares = (near & counted).sum(0) / faces.clamp_min(1)
+    return shares.sum() / (faces > 0).sum().clamp_min(1)

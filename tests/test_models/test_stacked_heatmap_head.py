@@ -1,0 +1,80 @@
+"""The head trains as MMPose's `CPMHead`, and its accuracy is MMPose's."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData, PixelData
+from mmpose.evaluation.functional import pose_pck_accuracy
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+
+from mhhn_mmpose.models.heads.stacked_heatmap_head import pck_accuracy
+
+CODEC = dict(type='SDTHeatmap', input_size=(44, 36), heatmap_size=(11, 9), sigma=1.5)
+
+
+def head(kind, loss):
+    torch.manual_seed(0)
+    return MODELS.build(
+        dict(
+            type=kind,
+            num_stages=3,
+            in_channels=6,
+            out_channels=5,
+            final_layer=dict(kernel_size=1),
+            loss=loss,
+            decoder=CODEC,
+        )
+    )
+
+
+def samples(batch=4):
+    random = torch.Generator().manual_seed(1)
+    found = []
+    for _ in range(batch):
+        sample = PoseDataSample()
+        sample.gt_fields = PixelData(heatmaps=torch.rand(5, 9, 11, generator=random))
+        weights = (torch.rand(1, 5, generator=random) > 0.3).float()
+        sample.gt_instance_labels = InstanceData(keypoint_weights=weights)
+        found.append(sample)
+    return found
+
+
+MSE = dict(type='KeypointMSELoss', use_target_weight=True)
+JSD = dict(type='HeatmapJSDLoss', use_target_weight=True)
+
+
+@pytest.mark.parametrize('loss', [MSE, [MSE, JSD, MSE]])
+def test_it_trains_as_cpm_head(loss):
+    ours, theirs = head('StackedHeatmapHead', copy.deepcopy(loss)), head('CPMHead', loss)
+    theirs.load_state_dict(ours.state_dict())
+    feats = [torch.randn(4, 6, 9, 11, generator=torch.Generator().manual_seed(s)) for s in range(3)]
+    found, expected = ours.loss(feats, samples()), theirs.loss(feats, samples())
+    assert found.keys() == expected.keys() == {'loss_kpt', 'acc_pose'}
+    torch.testing.assert_close(found['loss_kpt'], expected['loss_kpt'])
+    found['loss_kpt'].backward(), expected['loss_kpt'].backward()
+    for ours_p, theirs_p in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(ours_p.grad, theirs_p.grad)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_accuracy_is_mmposes(seed):
+    # Of square maps: of others MMPose divides x by the height.
+    rng = np.random.default_rng(seed)
+    target = rng.uniform(0.1, 1, (7, 3, 40, 40)).astype(np.float32)
+    output = target + rng.normal(0, 1e-3, target.shape).astype(np.float32)
+    weights = (rng.uniform(size=(7, 3)) > 0.4).astype(np.float32)
+    weights[:, seed % 3] = 0  # a landmark that nobody has
+    _, expected, _ = pose_pck_accuracy(output, target, weights > 0)
+    found = pck_accuracy(*map(torch.from_numpy, (output, target, weights)))
+    assert 0 < expected < 1
+    assert found.item() == pytest.approx(expected)
+
+
+def test_accuracy_of_nothing_is_zero():
+    maps = torch.rand(2, 3, 5, 7)
+    assert pck_accuracy(maps, maps, torch.zeros(2, 3)) == 0
+    assert pck_accuracy(maps, maps, torch.ones(2, 3)) == 1
+    assert pck_accuracy(maps - 5, maps, torch.ones(2, 3)) == 1  # logits may all be negative
