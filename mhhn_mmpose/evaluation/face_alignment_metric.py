@@ -144,14 +144,24 @@ class FaceAlignmentMetric(BaseMetric):
             raw = sample.get('raw_ann_info') or {}
             return raw[0] if isinstance(raw, list) else raw
         if self._annotations is None:
-            kept = ('subsets', 'box_size', 'occluded')
-            self._annotations = {
-                ann['id']: {key: ann[key] for key in kept if key in ann}
-                for ann in mmengine.load(self.ann_file)['annotations']
-            }
-        if sample['id'] not in self._annotations:
+            self._annotations = self._read_annotations()
+        found = self._annotations.get(sample['id'])
+        # Ids start anew in every split, so the same id may be another face.
+        photo = Path(sample.get('img_path') or '').as_posix()
+        if found is None or not photo.endswith(found['file_name']):
             raise ValueError(f"not in ann_file '{self.ann_file}'; give that of this dataset")
-        return self._annotations[sample['id']]
+        return found
+
+    def _read_annotations(self) -> dict[int, dict]:
+        """Return of every annotation, by its id, its photo and what is scored by."""
+        content = mmengine.load(self.ann_file)
+        photos = {image['id']: image['file_name'] for image in content.get('images', ())}
+        kept = ('subsets', 'box_size', 'occluded')
+        return {
+            ann['id']: {key: ann[key] for key in kept if key in ann}
+            | dict(file_name=photos.get(ann.get('image_id'), ''))
+            for ann in content['annotations']
+        }
 
     def _drop_invisible(self, results: list[dict]) -> list[dict]:
         """Leave out images without a visible landmark, and say how many."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..datasets.converters.wflw import ATTRIBUTES
+
 _STEM = re.compile(
     r'td-hm_(?P<model>[^_]+?)(?P<tiny>-tiny)?_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e'
     r'_(?P<dataset>[^_-]+)-(?P<size>\d+)x\d+(?:_(?P<test>[^_]+))?'
@@ -117,8 +119,8 @@ NORMALIZERS = {
 OFFICIAL_TEST = {
     '300w': dict(full=689, common=554, challenge=135),
     'cofw': dict(full=507),
-    'aflw': dict(full=4386),
-    'wflw': dict(full=2500),
+    'aflw': dict(full=4386, frontal=1314),
+    'wflw': dict(full=2500, **ATTRIBUTES),
     'cofw68': dict(full=507),
 }
 OFFICIAL_TRAIN = {'300w': 3148, 'cofw': 1345, 'aflw': 20000, 'wflw': 7500}

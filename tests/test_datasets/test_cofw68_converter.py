@@ -134,7 +134,6 @@ BAD = [
     (swap(BOXES, bboxes=lambda v: v * [1, 1, 0, 1]), f'{BOXES}, face 1', 'no usable box'),
     (swap(BOXES, bboxes=lambda v: v * np.nan), f'{BOXES}, face 1', 'no usable box: nan'),
     (swap(BOXES, bboxes=lambda v: v[:2]), f'{BOXES}, face 3', 'there are 2 boxes only'),
-    (swap(BOXES, bboxes=lambda v: v[:, :3]), BOXES, 'bboxes is 3 x 3, 507 x 4 expected'),
     (lambda b: shutil.copy(b / FACE, b / POINTS.format(9)), POINTS.format(9), 'no photo'),
 ]
 
@@ -146,6 +145,16 @@ def test_bad_input(source, benchmark, tmp_path, spoil, place, words):
     assert not written and not (tmp_path / 'out' / 'annotations').exists()
     assert problems.errors[0].startswith(f'{benchmark / place}: ') and words in problems.errors[0]
     assert all('\n' not in error for error in problems.errors)
+
+
+def test_an_unusable_file_of_boxes_is_done_without(source, benchmark, tmp_path):
+    swap(BOXES, bboxes=lambda v: v[:, :3])(benchmark)
+    written, problems = convert_cofw(source, tmp_path)
+    assert len(written) == 3 and not problems.errors
+    assert any(
+        'bboxes is 3 x 3, 507 x 4 expected; the boxes are left' in w for w in problems.warnings
+    )
+    assert 'detection_box' not in load(tmp_path)['annotations'][0]
 
 
 def test_skip_bad_keeps_the_numbers(source, benchmark, tmp_path):

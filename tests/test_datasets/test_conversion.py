@@ -124,6 +124,18 @@ def test_names_that_climb_out_are_refused(photos, name):
         photo_path(photos, name, 'list:1')
 
 
+def test_a_name_too_long_for_a_file_is_refused(photos):
+    with pytest.raises(BadSampleError, match='^list:1: .*name too long'):
+        photo_path(photos, 'a/' + 'x' * 300 + '.jpg', 'list:1')
+
+
+def test_an_unwritable_folder_is_one_line(photos, tmp_path):
+    (tmp_path / 'out').write_text('a file')
+    splits, problems = build(photos, Face('train', 'a/1.jpg', POINTS, 'y'))
+    assert write_splits({tmp_path / 'out/a.json': splits['train']}, problems, False, photos) == {}
+    assert len(problems.errors) == 1 and 'run this again once mended' in problems.errors[0]
+
+
 def test_nothing_is_written_with_an_error_unless_told_to(photos, tmp_path):
     bad, good = Face('train', 'none.jpg', POINTS, 'x'), Face('train', 'a/1.jpg', POINTS, 'y')
     splits, problems = build(photos, bad, good)

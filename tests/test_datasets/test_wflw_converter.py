@@ -139,8 +139,19 @@ def test_a_list_that_is_no_text(tree):
     root, _, out = tree
     list_path(root, 'train').write_bytes(b'\xff\xfe\x00')
     written, problems = convert_wflw(root, out)
-    assert len(problems.errors) == 1 and 'train.txt: unreadable list' in problems.errors[0]
+    assert len(problems.errors) == 1 and 'train.txt:1: the line is no UTF-8' in problems.errors[0]
     assert not written
+
+
+def test_one_line_that_is_no_text_costs_one_face(tree):
+    root, _, out = tree
+    path = list_path(root, 'train')
+    good = path.read_bytes()
+    path.write_bytes(good + good.replace(b'.jpg', b'\xff.jpg'))
+    written, problems = convert_wflw(root, out, skip_bad=True)
+    assert sorted(written.values()) == [1, 3]
+    assert len(problems.errors) == 3
+    assert all('no UTF-8' in error for error in problems.errors)
 
 
 def test_a_missing_list_is_noted_and_two_are_an_error(tree):

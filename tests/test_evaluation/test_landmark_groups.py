@@ -55,6 +55,19 @@ def test_flags_come_from_the_annotation_file(tmp_path):
     assert scores['occluded_landmarks/inter_ocular/NME'] == pytest.approx(8.0)
 
 
+def test_the_annotation_must_be_of_the_same_photo(tmp_path):
+    # Ids start anew in every split: another split's file has the id, but for another photo.
+    content = dict(images=[dict(id=4, file_name='set/1.jpg')], annotations=[dict(id=1, image_id=4)])
+    ann_file = tmp_path / 'ann.json'
+    ann_file.write_text(json.dumps(content))
+    sample = face(1, 1.0, 4.0)
+    sample['img_path'] = 'data/set/1.jpg'
+    assert evaluate([sample], 'cofw', ann_file=str(ann_file))
+    sample['img_path'] = 'data/other/1.jpg'
+    with pytest.raises(ValueError, match='not in ann_file .*; give that of this dataset'):
+        evaluate([sample], 'cofw', ann_file=str(ann_file))
+
+
 def test_wrong_flags_and_taken_names_are_refused():
     with pytest.raises(ValueError, match=r"1.jpg \(id 1\): 'occluded' has 3 flags .* 29 expected"):
         evaluate([face(1, 1.0, 4.0, [0, 1, 0])], 'cofw')

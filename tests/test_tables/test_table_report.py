@@ -147,11 +147,18 @@ def test_several_runs_of_a_row_and_of_none(tmp_path):
     assert 'Other runs' not in report(tmp_path / 'a', 'wflw')
 
 
+def test_metrics_of_others_are_no_scores(tmp_path):
+    write_test(tmp_path)
+    (tmp_path / 'metrics.json').write_text('{"coco/AP": 0.3}')
+    (run,) = find_runs([tmp_path])
+    assert not run.scores
+    assert 'no score yet' in write_report([run])
+
+
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [
         ('metrics.json', '{"full/', r'metrics.json: cannot be read \(Unterminated'),
-        ('metrics.json', '{"NME": 3}', 'metrics.json: no score of FaceAlignmentMetric'),
         ('errors.json', '[]', "errors.json: no list 'images' in it"),
         (f'{PAPER}.py', 'model = dict(', f'{PAPER}.py: cannot be read as a config'),
         ('1/vis_data/scalars.json', '{}\n}\n', 'scalars.json:2: no JSON'),

@@ -7,6 +7,7 @@ in the legend; otherwise the folder's name is used.
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from mhhn_mmpose.tables.conditions import ERRORS, RunError, read_json
 from mhhn_mmpose.tables.rows import NORMALIZERS
@@ -49,13 +50,21 @@ def find_files(runs: list[str]) -> dict[str, Path]:
     return files
 
 
+def is_errors_file(content: Any) -> bool:
+    """Whether it has what `FaceAlignmentMetric` writes, with one image and normaliser at least."""
+    if not isinstance(content, dict) or not content.get('normalizers') or not content.get('images'):
+        return False
+    needed = {'errors', 'subsets'}
+    return all(isinstance(image, dict) and needed <= set(image) for image in content['images'])
+
+
 def read_runs(args: argparse.Namespace) -> tuple[dict[str, list[float]], str]:
     """Return errors in percent by run, and the normaliser they are divided by."""
     files, normalizer = find_files(args.runs), args.normalizer
     errors = {}
     for name, path in files.items():
         content = read_json(path)
-        if not isinstance(content, dict) or not {'normalizers', 'images'} <= set(content):
+        if not is_errors_file(content):
             raise RunError(f'{path}: not what FaceAlignmentMetric writes to its errors_file')
         normalizer = normalizer or content['normalizers'][0]
         errors[name] = read_errors(path, normalizer, args.subset)

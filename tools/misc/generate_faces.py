@@ -26,9 +26,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--train', type=int, default=480, help='training faces')
     parser.add_argument('--common', type=int, default=96, help="300W's common test faces")
     parser.add_argument('--challenge', type=int, default=48, help="300W's challenging test faces")
-    parser.add_argument('--test', type=int, default=96, help="other datasets' test faces")
+    parser.add_argument('--test', type=int, help="other datasets' test faces; default: 96")
     parser.add_argument('--seed', type=int, default=0, help='chooses another set')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.dataset == '300w' and args.test is not None:
+        parser.error("300W's test faces are --common and --challenge")
+    return args
 
 
 def write_300w(args: argparse.Namespace) -> bool:
@@ -52,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             written = write_300w(args)
         else:
             write = WRITERS[args.dataset]
-            written = write(args.out, num_train=args.train, num_test=args.test, seed=args.seed)
+            written = write(
+                args.out, num_train=args.train, num_test=args.test or 96, seed=args.seed
+            )
     except ValueError as error:
         raise SystemExit(f'generate_faces: {error}') from error
     print(f'wrote {args.out}' if written else f'{args.out} is complete already')

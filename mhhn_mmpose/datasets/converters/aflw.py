@@ -31,6 +31,7 @@ from .matlab import load_matlab5
 MAT = 'AFLWinfo_release.mat'
 PHOTOS = 'flickr'
 FOLDERS = ('.', 'data', 'aflw/data')  # where in the source the two are found
+MAX_NAME = 200  # characters; longer than any of AFLW's, shorter than what a file system refuses
 PHOTO_SUFFIXES = ('.jpg', '.png', '.jpeg', '.JPG', '.PNG')
 NUM_POINTS = 19
 NUM_TRAIN, NUM_TEST, NUM_FRONTAL = 20000, 4386, 1314  # official counts
@@ -175,10 +176,12 @@ def _photo_name(cell: np.ndarray, photos: Path, where: str) -> str:
         raise BadSampleError(where, "'nameList' has no name for it")
     listed, folder = str(cell.item()), photos / PHOTOS
     stem = listed.rpartition('.')[0]
-    names = [listed, *(stem + suffix for suffix in PHOTO_SUFFIXES)]
-    name = next((name for name in names if (folder / name).is_file()), listed)
-    photo_path(folder, name, where)
-    return f'{PHOTOS}/{name}'
+    names = [stem + suffix for suffix in PHOTO_SUFFIXES]
+    photo = folder / listed
+    if len(listed) < MAX_NAME and not photo.is_file():
+        listed = next((name for name in names if (folder / name).is_file()), listed)
+    photo_path(folder, listed, where)
+    return f'{PHOTOS}/{listed}'
 
 
 def _compare(table: Table, found: dict[str, list[dict]]) -> list[str]:

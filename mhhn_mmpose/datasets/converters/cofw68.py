@@ -98,7 +98,7 @@ def _read_boxes(path: Path, problems: Problems) -> np.ndarray | None:
             size = ' x '.join(map(str, boxes.shape))
             raise BadSampleError(path, f'bboxes is {size}, {NUM_FACES} x 4 expected')
     except BadSampleError as error:
-        problems.errors.append(str(error))
+        problems.warnings.append(f'{error}; the boxes are left out')
         return None
     return boxes
 

@@ -45,6 +45,7 @@ def load_photo(file: h5py.File, reference: h5py.Reference, where: str) -> np.nda
         # MATLAB stores an empty array as its size, so a 2-vector of uint64 stands for no photo.
         if not fits or stored.dtype != np.uint8 or not 0 < min(shape[-2:]):
             kind = f'{" x ".join(map(str, shape[::-1]))} {getattr(stored, "dtype", "")}'.strip()
+            kind = kind or 'no array'
             raise BadSampleError(where, f'the photo is {kind}, H x W x 3 or H x W uint8 expected')
         if max(shape) > LARGEST_SIDE:
             raise BadSampleError(where, f'the photo is too large for a JPEG: {shape[::-1]}')

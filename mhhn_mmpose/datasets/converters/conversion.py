@@ -117,10 +117,15 @@ def write_splits(
             written[target] = len(content['annotations'])
         elif target.exists():
             problems.warnings.append(f'{target}: from an earlier run, no face for it here; kept')
-    if written:
-        write_json_files({target: contents[target] for target in written})
-    else:
+    if not written:
         problems.errors.append(f'{source}: no usable face is left; nothing written')
+        return {}
+    try:
+        write_json_files({target: contents[target] for target in written})
+    except OSError as error:  # the disk is full, or the folder is a file or another's
+        place = error.filename or next(iter(written)).parent
+        problems.errors.append(f'{place}: {error.strerror or error}; run this again once mended')
+        return {}
     return written
 
 
@@ -135,7 +140,11 @@ def photo_path(photos: Path, file_name: str, where: str | Path) -> Path:
     if not parts or climbs or file_name.startswith('/') or ':' in parts[0]:
         raise BadSampleError(where, f'{file_name!r} is no name of a photo inside {photos}')
     path = photos.joinpath(*parts)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # a name too long for any file
+        raise BadSampleError(where, f'{file_name[:40]!r}...: {error.strerror}') from error
+    if not found:
         raise BadSampleError(where, f'no photo {path}; unpack it')
     return path
 
@@ -192,7 +201,7 @@ def _check_points(face: Face, width: int, height: int, found: Problems) -> None:
             face.where, f'the face has no area: box {x1:g},{y1:g} to {x2:g},{y2:g}'
         )
     outside = max(-x1, -y1, x2 - (width - 1), y2 - (height - 1))
-    note = f'a landmark lies {outside:.1f} px outside the {width}x{height} photo'
+    note = f'a landmark lies {outside:.4g} px outside the {width}x{height} photo'
     if outside > LARGEST_OUTSIDE * max(x2 - x1, y2 - y1):
         raise BadSampleError(face.where, f'{note}; it seems to belong to another photo')
     if outside > SILENT_OUTSIDE:

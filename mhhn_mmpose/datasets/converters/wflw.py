@@ -5,6 +5,7 @@ face detector (x_min y_min x_max y_max), six attributes (0 or 1) and the photo's
 are taken as they are, 0-based, as MMPose's own ``wflw2coco.py`` does.
 """
 
+import codecs
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,11 +106,12 @@ def _lines(source: Path, split: str, problems: Problems) -> Iterator[_Line]:
     path = source / list_name(split)
     try:
         # Not splitlines(): a name may hold one of Unicode's other line ends.
-        rows = path.read_text(encoding='utf-8-sig').split('\n')
-    except (OSError, UnicodeDecodeError) as error:
+        rows = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b'\n')
+    except OSError as error:
         problems.errors.append(f'{path}: unreadable list ({error}); unpack it again')
         return
-    rows = [(number, row.strip()) for number, row in enumerate(rows, start=1)]
+    # What is no UTF-8 becomes a replacement character, which is refused with its line.
+    rows = [(n, row.decode('utf-8', 'replace').strip()) for n, row in enumerate(rows, start=1)]
     rows = [(number, row) for number, row in rows if row]
     if len(rows) != SPLITS[split]:
         problems.warnings.append(
@@ -126,6 +128,8 @@ def _face(line: _Line, photos: Path) -> Face:
     Raises:
         BadSampleError: If it departs from the form, or its photo is not there.
     """
+    if '\ufffd' in line.text:
+        raise BadSampleError(line.where, 'the line is no UTF-8 text; unpack the list again')
     fields = line.text.split(maxsplit=NUM_FIELDS - 1)
     total = len(line.text.split())
     if total < NUM_FIELDS:
@@ -150,7 +154,7 @@ def _number(fields: list[str], index: int) -> float:
         ValueError: If it is no finite number.
     """
     try:
-        value = float(fields[index])
+        value = float(fields[index]) if '_' not in fields[index] else math.nan
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
