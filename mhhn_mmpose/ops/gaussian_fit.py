@@ -13,7 +13,6 @@ sends NaN backwards.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -139,9 +138,12 @@ def fit_gaussian(
 
 def _is_eager_on_cpu(maps: Tensor) -> bool:
     """Whether a branch on the data is cheap: no wait for a GPU, no graph that must hold both."""
-    return maps.device.type == 'cpu' and not (
-        torch.jit.is_tracing() or torch.compiler.is_compiling()
-    )
+    return maps.device.type == 'cpu' and not _is_recording()
+
+
+def _is_recording() -> bool:
+    """Whether a graph is made: by tracing, `torch.compile` or an export."""
+    return torch.jit.is_tracing() or torch.compiler.is_compiling()
 
 
 def find_maximum(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -177,8 +179,28 @@ class _Grid(NamedTuple):
     sigma: float  # in units of `radius`
 
 
-@lru_cache(maxsize=32)
+_GRIDS: dict[tuple, _Grid] = {}
+
+
 def _patch_grid(
+    patch_size: int, sigma: float, width: int, dtype: torch.dtype, device: torch.device
+) -> _Grid:
+    """The grid of these arguments, made once.
+
+    What is made while a graph is recorded is of that graph and not kept; what is made in inference
+    mode would be refused by a later backward.
+    """
+    key = (patch_size, sigma, width, dtype, device)
+    grid = _GRIDS.get(key)
+    if grid is None:
+        if _is_recording():
+            return _make_patch_grid(*key)
+        with torch.inference_mode(False):
+            grid = _GRIDS[key] = _make_patch_grid(*key)
+    return grid
+
+
+def _make_patch_grid(
     patch_size: int, sigma: float, width: int, dtype: torch.dtype, device: torch.device
 ) -> _Grid:
     radius = patch_size // 2
@@ -269,7 +291,7 @@ def _normalise(values: Tensor, known: Tensor | None, top: Tensor, log_space: boo
         values = torch.where(known > 0, values, base)
     informative = informative & (values.detach().amin(-1) < base[:, 0])
     if log_space:
-        return _Patch((values - base).clamp_(LOWEST_LOG, 0).exp_(), known, None, informative)
+        return _Patch((values - base).clamp_(LOWEST_LOG, 0.0).exp_(), known, None, informative)
     informative = informative & (top > 0)
     safe_top = torch.where(informative, top, 1.0)
     f = (values / safe_top[:, None]).clamp_(-1, 1)
@@ -298,7 +320,7 @@ def _fit(
     c, holds = solve_quadratic(moments, grid.equations[constraint])
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
-        model = (c.T @ grid.basis).clamp_(LOWEST_LOG, 5).exp_()
+        model = (c.T @ grid.basis).clamp_(LOWEST_LOG, 5.0).exp_()
         left = _moments_left(patch, model, grid)
         change, again = solve_quadratic(left, grid.changes[constraint])
         c, holds = c + change, holds & again

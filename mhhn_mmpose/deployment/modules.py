@@ -1,0 +1,103 @@
+"""Crop to landmarks as one module, without a look at the data, so that it can become a graph.
+
+Axis letters: B crops, K landmarks, (h, w) crop, (H, W) heatmap; points are (x, y).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from mmengine.model import ImgDataPreprocessor
+from mmpose.models.utils.tta import flip_heatmaps
+from torch import Tensor, nn
+
+from ..codecs import SDTHeatmap
+from .loading import DeploymentError
+
+
+class HeatmapsToLandmarks(nn.Module):
+    """What `SDTHeatmap.batch_decode` does, from tensors to tensors.
+
+    Args:
+        codec: An `SDTHeatmap` or `ArgmaxHeatmap`.
+    """
+
+    def __init__(self, codec: SDTHeatmap) -> None:
+        super().__init__()
+        self.codec = codec
+        scale, shift = (torch.as_tensor(part).float() for part in codec._to_input)
+        self.register_buffer('scale', scale, persistent=False)
+        self.register_buffer('shift', shift, persistent=False)
+
+    def forward(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode (B, K, H, W): landmarks (B, K, 2) in crop pixels and scores (B, K), float32."""
+        fit = self.codec.locate(heatmaps)
+        scores = fit.peak
+        if self.codec.activation == 'softmax':
+            # The peak's probability over that of a Gaussian; `SDTHeatmap` says the same in numpy's
+            # company, instance by instance, which a graph of any B cannot.
+            logits = heatmaps.float().flatten(2)
+            total = logits.where(logits.isfinite(), -math.inf).logsumexp(-1)
+            scores = (fit.peak - total).exp() * (2 * math.pi * self.codec.sigma**2)
+            scores = torch.where(fit.informative, scores.clamp(max=1.0), 0.0)
+        return fit.centers * self.scale + self.shift, scores
+
+
+class CropsToLandmarks(nn.Module):
+    """A top-down estimator from the crop's bytes to landmarks.
+
+    Args:
+        model: A `TopdownPoseEstimator` of MMPose whose head makes heatmaps and whose decoder is an
+            `SDTHeatmap`.
+        flip_test: Average with the heatmaps of the flipped crop, as the model's `test_cfg` says.
+
+    Raises:
+        DeploymentError: If the model does something else than this module would.
+    """
+
+    def __init__(self, model: nn.Module, flip_test: bool = False) -> None:
+        super().__init__()
+        decoder = getattr(getattr(model, 'head', None), 'decoder', None)
+        if not isinstance(decoder, SDTHeatmap):
+            raise DeploymentError(
+                f'only SDTHeatmap and ArgmaxHeatmap decode inside a graph, and this model has '
+                f'{type(decoder).__name__}; add --sdt to decode it by SDT instead'
+            )
+        if model.test_cfg.get('output_keypoint_indices') is not None:
+            raise DeploymentError(
+                'test_cfg.output_keypoint_indices is not supported; choose landmarks afterwards'
+            )
+        if flip_test and model.test_cfg.get('flip_mode', 'heatmap') != 'heatmap':
+            raise DeploymentError("flip tests need test_cfg.flip_mode='heatmap'; leave them out")
+        self.model = model.eval()
+        self.flip_test = flip_test
+        self.decode = HeatmapsToLandmarks(decoder)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Find landmarks.
+
+        Args:
+            crops: (B, 3, h, w) uint8 as MMPose's pipeline packs them: BGR, not normalised.
+
+        Returns:
+            tuple: Landmarks (B, K, 2) in crop pixels and scores (B, K), float32.
+        """
+        # PoseDataPreprocessor adds to its parent only what it writes into data samples.
+        preprocess = self.model.data_preprocessor
+        inputs = ImgDataPreprocessor.forward(preprocess, dict(inputs=crops))['inputs']
+        heatmaps = self._heatmaps(inputs)
+        if self.flip_test:
+            flipped = flip_heatmaps(
+                self._heatmaps(inputs.flip(-1)),
+                flip_indices=self.model.dataset_meta['flip_indices'],
+                # The default of CPMHead and HeatmapHead.
+                shift_heatmap=self.model.test_cfg.get('shift_heatmap', False),
+            )
+            heatmaps = (heatmaps + flipped) * 0.5
+        return self.decode(heatmaps)
+
+    def _heatmaps(self, inputs: Tensor) -> Tensor:
+        """(B, 3, h, w) normalised -> (B, K, H, W), of a stack of heads the last."""
+        heatmaps = self.model.head(self.model.extract_feat(inputs))
+        return heatmaps[-1] if isinstance(heatmaps, list | tuple) else heatmaps
