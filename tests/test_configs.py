@@ -74,7 +74,7 @@ def test_codec_decoder_encoder_and_loss_agree(leaf):
     assert loss.get('sigma', codec.sigma) == codec.sigma
     assert loss.get('distribution') == codec.get('activation')
     assert loss.get('patch_size', 9) == codec.get('patch_size', 9)
-    if cfg.model.head.type == 'CPMHead':
+    if cfg.model.head.type == 'StackedHeatmapHead':
         assert cfg.model.head.num_stages == cfg.model.backbone.num_stacks
         assert cfg.model.head.in_channels == cfg.model.backbone.feat_channels
     # Whole pixels for the MSRA convention, none for the half-pixel one (see the codec).

@@ -15,7 +15,7 @@ model = dict(
     backbone=dict(
         type='MCGHourglass', num_stacks=4, feat_channels=256, depth=4, attention='none'),
     head=dict(
-        type='CPMHead',
+        type='StackedHeatmapHead',
         num_stages=4,
         in_channels=256,
         out_channels=68,

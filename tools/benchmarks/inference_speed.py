@@ -1,0 +1,232 @@
+"""Faces per second from photo and boxes to landmarks: MHHN and HRNetV2-W18 + DARK through MMPose.
+
+Both run by `mmpose.apis.inference_topdown`, one group photo and its B boxes a call, at the same
+input size. The weights are random; no step's work depends on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import torch
+
+from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
+
+# What follows imports MMPose's models, which need what our package does for mmcv-lite.
+# isort: split
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmpose.apis import inference_topdown, init_model
+from timing import describe_machine, medians, print_table
+from torch import nn
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
+OURS = {
+    'paper': 'td-hm_mhhn_8xb4-200e_300w-256x256.py',
+    'tiny': 'td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py',
+}
+PEER = 'td-hm_hrnetv2-w18-dark_8xb4-200e_300w-256x256.py'
+MHHN, HRNET = 'MHHN', 'HRNetV2-W18 + DARK'
+CELL, COLUMNS = 330, 8  # px, the largest generated picture; faces in a row of the group photo
+NOT_MEASURED = 'not measured'
+
+Setting = tuple[str, bool]  # a model's name, and whether the flip test is on
+
+
+def make_photo(num_faces: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a group photo (H, W, 3), uint8 BGR, and its boxes (B, 4): x1, y1, x2, y2 in px."""
+    rows = -(-num_faces // COLUMNS)
+    photo = np.zeros((rows * CELL, min(num_faces, COLUMNS) * CELL, 3), np.uint8)
+    boxes = []
+    for number in range(num_faces):
+        face = random_face([0, number])
+        row, column = divmod(number, COLUMNS)
+        corner = np.array([column * CELL, row * CELL])
+        x, y = corner
+        photo[y : y + face.height, x : x + face.width] = render(face)
+        points = landmarks(face, '300w') + corner
+        boxes.append([*points.min(0), *points.max(0)])
+    return photo, np.array(boxes, np.float32)
+
+
+def build(size: str, device: str) -> dict[str, nn.Module]:
+    """Our model and the peer at our input size, with random weights, in evaluation mode."""
+    torch.manual_seed(0)
+    configs = {MHHN: Config.fromfile(CONFIGS / OURS[size]), HRNET: Config.fromfile(CONFIGS / PEER)}
+    ours = configs[MHHN].model.head.decoder
+    configs[HRNET].model.head.decoder.update(
+        input_size=ours.input_size, heatmap_size=ours.heatmap_size
+    )
+    for step in configs[HRNET].test_dataloader.dataset.pipeline:
+        if step.type == 'TopdownAffine':
+            step.input_size = ours.input_size
+    # Without options `init_model` drops the backbone's init_cfg: nothing is downloaded.
+    return {name: init_model(config, device=device) for name, config in configs.items()}
+
+
+def calls(
+    models: Mapping[str, nn.Module], photo: np.ndarray, boxes: np.ndarray
+) -> dict[Setting, Callable[[], list]]:
+    """What is timed: each model without and with the flip test, to landmarks in photo px."""
+
+    def call(name: str, flip: bool) -> Callable[[], list]:
+        def run() -> list:
+            models[name].test_cfg['flip_test'] = flip
+            return inference_topdown(models[name], photo, boxes)
+
+        return run
+
+    return {(name, flip): call(name, flip) for flip in (False, True) for name in models}
+
+
+def peak_memory(function: Callable[[], object], device: str) -> float | None:
+    """Call once; MB at the GPU's peak besides the weights (nan on a CPU), None if out of memory."""
+    on_gpu = device.startswith('cuda')
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+        weights = torch.cuda.memory_allocated(device)
+    try:
+        function()
+    except torch.cuda.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        return None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):  # what torch says on a CPU
+            raise
+        return None
+    return (torch.cuda.max_memory_allocated(device) - weights) / 1e6 if on_gpu else math.nan
+
+
+def stages(model: nn.Module) -> list[tuple[str, object, str]]:
+    """(stage, owner, attribute) of the functions a call goes through, none inside another."""
+    head = model.head
+    return [
+        ('building the pipeline', Compose, '__init__'),
+        ('pipeline: crop and pack', Compose, '__call__'),
+        ('data preprocessor', model.data_preprocessor, 'forward'),
+        ('backbone and neck', model, 'extract_feat'),
+        ('head', head, 'forward'),
+        ('flip of the heatmaps', sys.modules[type(head).predict.__module__], 'flip_heatmaps'),
+        ('decode', head, 'decode'),
+        ('to photo coordinates', model, 'add_pred_to_datasample'),
+    ]
+
+
+@contextmanager
+def stage_clock(model: nn.Module, device: str) -> Iterator[dict[str, float]]:
+    """Sum the seconds of each stage while the block runs."""
+    seconds = {stage: 0.0 for stage, *_ in stages(model)}
+
+    def now() -> float:
+        if device.startswith('cuda'):
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    def timed(stage: str, function: Callable) -> Callable:
+        def wrapper(*args: object, **kwargs: object) -> object:
+            start = now()
+            result = function(*args, **kwargs)
+            seconds[stage] += now() - start
+            return result
+
+        return wrapper
+
+    with ExitStack() as stack:
+        for stage, owner, name in stages(model):
+            wrapper = timed(stage, getattr(owner, name))
+            stack.enter_context(patch.object(owner, name, wrapper))
+        start = now()
+        yield seconds
+        seconds['the rest'] = now() - start - sum(seconds.values())
+
+
+def print_speed(
+    functions: Mapping[Setting, Callable[[], list]], batch: int, repeats: int, device: str
+) -> list[Setting]:
+    """The first table; returns the settings for which memory sufficed."""
+    memory = {setting: peak_memory(function, device) for setting, function in functions.items()}
+    fit = [setting for setting in functions if memory[setting] is not None]
+    found = medians({setting: functions[setting] for setting in fit}, repeats, device)
+    print(f'\nB = {batch}, median of {repeats} call(s):\n')
+    rows = []
+    for (name, flip), megabytes in memory.items():
+        seconds, peer = found.get((name, flip)), found.get((HRNET, flip))
+        cells = [NOT_MEASURED] * 4
+        if seconds:
+            cells[:2] = f'{1e3 * seconds:.1f}', f'{batch / seconds:.2f}'
+        if seconds and peer:
+            cells[2] = f'{peer / seconds:.2f}'
+        if seconds and not math.isnan(megabytes):
+            cells[3] = f'{megabytes:.0f}'
+        rows.append([name, 'on' if flip else 'off', *cells])
+    print_table(['model', 'flip test', 'ms a call', 'faces/s', 'x peer', 'GPU peak, MB'], rows)
+    return fit
+
+
+def print_stages(
+    models: Mapping[str, nn.Module],
+    functions: Mapping[Setting, Callable[[], list]],
+    batch: int,
+    repeats: int,
+    device: str,
+) -> None:
+    """The second table: ms a face of each stage, and its share of the call."""
+    columns = []
+    for (name, _), function in functions.items():
+        with stage_clock(models[name], device) as seconds:
+            for _ in range(repeats):
+                function()
+        columns.append(seconds)
+    names = [f'{name}, flip {"on" if flip else "off"}' for name, flip in functions]
+    print(f'\nWhere the time goes, B = {batch}, ms a face (share), mean of {repeats} call(s):\n')
+    rows = []
+    for stage in columns[0] if columns else ():
+        cells = [
+            f'{1e3 * c[stage] / (batch * repeats):.3f} ({c[stage] / sum(c.values()):.1%})'
+            for c in columns
+        ]
+        rows.append([stage, *cells])
+    print_table(['stage', *names], rows)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:1')
+    parser.add_argument('--size', choices=OURS, default='paper')
+    parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--threads', type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Parse, build, measure, print Markdown."""
+    args = parse_args()
+    if args.device.startswith('cuda') and not torch.cuda.is_available():
+        print(f'{NOT_MEASURED}: torch finds no CUDA device')
+        return
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
+    models = build(args.size, args.device)
+    width, height = models[MHHN].head.decoder.input_size
+    print(describe_machine(args.device, args.threads))
+    print(f'{OURS[args.size]}, input {width}x{height}, float32, random weights')
+    for batch in args.batch:
+        functions = calls(models, *make_photo(batch))
+        fit = print_speed(functions, batch, args.repeats, args.device)
+        repeats = -(-args.repeats // batch)  # shares need no median, large batches much time
+        print_stages(models, {s: functions[s] for s in fit}, batch, repeats, args.device)
+
+
+if __name__ == '__main__':
+    main()
