@@ -1,10 +1,56 @@
 """Package metadata; the tools' settings are in pyproject.toml."""
 
+import os
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 root = Path(__file__).parent
+
+# What `mim` and `mmengine.hub.get_config` look for in PACKAGE/.mim.
+MIM_FILES = ('model-index.yml', 'configs', 'tools', 'demo')
+
+EXTRAS = {
+    # The web page, and here whatever finds the faces in a photo.
+    'demo': ['gradio'],
+    'deploy': ['onnx', 'onnxruntime', 'onnxscript'],
+}
+
+
+class BuildWithMim(build_py):
+    """Puts MIM_FILES into mhhn_mmpose/.mim: copies in a wheel, links where it is editable."""
+
+    def run(self):
+        """Build the package, then `.mim` inside it."""
+        super().run()
+        folder = (root if self.editable_mode else Path(self.build_lib)) / 'mhhn_mmpose' / '.mim'
+        shutil.rmtree(folder, ignore_errors=True)  # a former build may have had other files
+        folder.mkdir(parents=True)
+        for name in filter(lambda name: (root / name).exists(), MIM_FILES):
+            if self.editable_mode:
+                link(root / name, folder / name)
+            else:
+                copy(root / name, folder / name)
+        if self.editable_mode:
+            (folder / '.gitignore').write_text('*\n')
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder without what Python leaves behind."""
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.py[co]'))
+    else:
+        shutil.copyfile(source, target)
+
+
+def link(source: Path, target: Path) -> None:
+    """Link to `source`, or copy it where the system allows no links (Windows)."""
+    try:
+        target.symlink_to(os.path.relpath(source, target.parent), source.is_dir())
+    except OSError:
+        copy(source, target)
 
 
 def read_version() -> str:
@@ -29,14 +75,15 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=['mhhn_mmpose', 'mhhn_mmpose.*']),
+    cmdclass={'build_py': BuildWithMim},
     # MMPose cannot be among these: its dependency chumpy does not build with a current pip. See
     # requirements/openmmlab.txt.
     install_requires=read_requirements('runtime.txt'),
+    extras_require=EXTRAS,
     classifiers=[
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
-        'License :: OSI Approved :: Apache Software License',
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],
 )

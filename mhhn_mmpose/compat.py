@@ -56,6 +56,7 @@ def prepare() -> None:
     _check_xtcocotools()
     _fill_in_mmcv_ops()
     _allow_checkpoint_classes()
+    _register_configs()
 
 
 def _check_pkg_resources() -> None:
@@ -199,6 +200,15 @@ def _history_buffer_method(owner: type, name: str):
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise pickle.UnpicklingError(f'{owner!r}.{name} is not allowed in a checkpoint')
     return getattr(HistoryBuffer, name)
+
+
+def _register_configs() -> None:
+    """Let MMEngine find `mhhn_mmpose::300w/...` in `.mim`, as it does for OpenMMLab's packages."""
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    # MMEngine looks in the folder of the named distribution, which has no package where the install
+    # is editable; a module that is no distribution it looks up through the import system.
+    MODULE2PACKAGE.setdefault('mhhn_mmpose', 'mhhn_mmpose.version')
 
 
 def prepare_cpu_launcher(cfg) -> None:
