@@ -15,7 +15,8 @@ MIM_FILES = ('model-index.yml', 'configs', 'tools', 'demo')
 EXTRAS = {
     # The web page, and here whatever finds the faces in a photo.
     'demo': ['gradio'],
-    'deploy': ['onnx', 'onnxruntime', 'onnxscript'],
+    # ml_dtypes 0.6, which onnx would take, wants numpy 2; xtcocotools' wheels want numpy 1.
+    'deploy': ['onnx', 'onnxruntime', 'onnxscript', 'ml_dtypes<0.6; python_version < "3.12"'],
 }
 
 

@@ -107,7 +107,7 @@ class MCGHourglass(BaseModule):
     The stem brings the input to 1/4 of its size. Each stack is an hourglass unit, the attention
     between its input and output, a residual and a 1x1 convolution, whose output is the stack's
     feature map; through another 1x1 convolution it is added to the next stack's input. The
-    heatmaps themselves are the head's business (`StackedHeatmapHead` has one per stack) and do not re-enter.
+    heatmaps are the head's business (`StackedHeatmapHead` has one a stack) and do not re-enter.
 
     Args:
         num_stacks: Number of hourglass units (4 in the paper).
