@@ -109,7 +109,7 @@ def fit_gaussian(
     with torch.autocast(heatmaps.device.type, enabled=False):
         dtype = torch.float64 if heatmaps.dtype == torch.float64 else torch.float32
         shape, (height, width) = heatmaps.shape[:-2], heatmaps.shape[-2:]
-        maps = heatmaps.reshape(-1, height * width)
+        maps = heatmaps.reshape(-1, height * width).contiguous()
         index, top = find_maximum(maps, height, width)
         x, y = index % width, index.div(width, rounding_mode='floor')
         grid = _patch_grid(patch_size, sigma, width, dtype, heatmaps.device)

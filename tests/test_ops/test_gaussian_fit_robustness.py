@@ -149,3 +149,15 @@ def test_one_bad_map_does_not_touch_the_others():
         fit = fit_gaussian(torch.stack((bad, good, bad)), 3.0)
         torch.testing.assert_close(fit.centers[1], alone.centers, rtol=0, atol=1e-6)
         assert fit.informative.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize('keep', [slice(1, 2), slice(0, 3)])
+def test_any_memory_layout(keep):
+    # Channels last: a map's pixels do not follow one another, and one map alone is still a view.
+    maps = torch.rand(2, 3, 17, 19, generator=torch.Generator().manual_seed(0))
+    strided = maps.contiguous(memory_format=torch.channels_last)[:, keep]
+    assert not strided.is_contiguous()
+    with torch.no_grad():
+        for image in range(2):
+            expected = fit_gaussian(maps[image, keep].clone(), 2.0).centers
+            assert torch.equal(fit_gaussian(strided[image], 2.0).centers, expected)

@@ -1,4 +1,6 @@
 # WFLW as tools/dataset_converters/wflw2coco.py writes it, in MMPose's places.
+dataset_type = 'WFLWDataset'  # by which MMPose's inferencer finds the landmarks' names
+data_mode = 'topdown'
 data_root = 'data/wflw/'
 val_ann_file = 'annotations/face_landmarks_wflw_test.json'
 
@@ -8,9 +10,9 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='WFLWDataset',
+        type=dataset_type,
         data_root=data_root,
-        data_mode='topdown',
+        data_mode=data_mode,
         ann_file='annotations/face_landmarks_wflw_train.json',
         data_prefix=dict(img='images/')))
 val_dataloader = dict(
@@ -20,9 +22,9 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type='WFLWDataset',
+        type=dataset_type,
         data_root=data_root,
-        data_mode='topdown',
+        data_mode=data_mode,
         ann_file=val_ann_file,
         data_prefix=dict(img='images/'),
         test_mode=True))

@@ -1,0 +1,1 @@
+"""From photos and videos to landmarks: detection, tracking, the model, pictures, files."""

@@ -1,0 +1,94 @@
+"""Face boxes: given by the user, or compared with each other.
+
+N faces; a box is (left, top, right, bottom) in photo pixels, and a fifth number is its score. The
+models are trained on the square about a face's landmark box, its side the larger one of that box,
+which their pipelines then grow by 1.25. So every box here is one of the landmarks; `squares` makes
+the last step.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DemoError
+
+HINT = 'a box is x,y,w,h in pixels, round the landmarks: from brows to chin, from ear to ear'
+
+
+def squares(boxes: np.ndarray) -> np.ndarray:
+    """Return the squares (N, 5) about boxes (N, 5), of their larger sides."""
+    centers, sides = centers_and_sides(boxes)
+    return from_centers(centers, sides, boxes[:, 4])
+
+
+def centers_and_sides(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the centres (N, 2) and the larger sides (N,) of boxes (N, 4 or more)."""
+    low, high = boxes[:, :2], boxes[:, 2:4]
+    return (low + high) / 2, (high - low).max(axis=1, initial=0)
+
+
+def from_centers(centers: np.ndarray, sides: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return square boxes (N, 5) from centres (N, 2), sides (N,) and scores (N,)."""
+    half = sides[:, None] / 2
+    return np.concatenate((centers - half, centers + half, scores[:, None]), axis=1)
+
+
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the intersections over unions (N, M) of boxes (N, 4 or more) and (M, 4 or more)."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:4], second[None, :, 2:4])
+    both = (high - low).clip(0).prod(axis=-1)
+    areas = [(boxes[:, 2:4] - boxes[:, :2]).prod(axis=-1) for boxes in (first, second)]
+    return both / np.maximum(areas[0][:, None] + areas[1] - both, 1e-9)
+
+
+class GivenBoxes:
+    """Boxes that the user gives, in the place of a detector.
+
+    Args:
+        text: ``x,y,w,h`` for the one face of every picture, or a JSON file: either a list of
+            ``[x, y, w, h]`` for every picture, or a dict of such lists by the picture's file name
+            (of a video by the number of the frame, from 0).
+
+    Raises:
+        DemoError: If that is not what is given.
+    """
+
+    def __init__(self, text: str):
+        if not text.lower().endswith('.json'):
+            self.boxes: dict | np.ndarray = _to_boxes([text.split(',')], '--boxes')
+            return
+        try:
+            content = json.loads(Path(text).read_text(encoding='utf-8'))
+        except (OSError, ValueError) as error:
+            raise DemoError(f'{text}: no readable JSON ({error}); see docs/demo.md') from error
+        if isinstance(content, dict):
+            self.boxes = {key: _to_boxes(rows, f'{text}, {key}') for key, rows in content.items()}
+        else:
+            self.boxes = _to_boxes(content, text)
+
+    def __call__(self, name: str) -> np.ndarray:
+        """Return the boxes (N, 5) of a picture, none if it is not listed."""
+        if isinstance(self.boxes, dict):
+            return self.boxes.get(name, np.zeros((0, 5)))
+        return self.boxes
+
+
+def _to_boxes(rows: object, where: str) -> np.ndarray:
+    """Check ``[[x, y, w, h], ...]`` and return it as (N, 5), every score 1."""
+    if not isinstance(rows, list):
+        raise DemoError(f'{where}: a list of boxes expected; {HINT}')
+    boxes = []
+    for row in rows:
+        try:
+            x, y, width, height = (float(number) for number in row)
+        except (TypeError, ValueError):
+            raise DemoError(f'{where}: {row!r} is no box; {HINT}') from None
+        if not (math.isfinite(x + y + width + height) and min(width, height) > 0):
+            raise DemoError(f'{where}: {row!r} has no area; {HINT}')
+        boxes.append([x, y, x + width, y + height, 1.0])
+    return np.array(boxes, dtype=np.float64).reshape(-1, 5)

@@ -1,0 +1,122 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from mmengine.config import Config
+
+from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
+from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks, heatmap_to_photo
+from mhhn_mmpose.apis.errors import DemoError
+from mhhn_mmpose.apis.fitting import plot_fit
+from mhhn_mmpose.codecs import SDTHeatmap
+from mhhn_mmpose.datasets.generated_faces import random_face, render
+
+CONFIG = str(ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
+OTHER = str(ROOT / 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py')
+PHOTO = render(random_face(3))
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """Weights that are random, but larger than at the start, so that maps differ."""
+    from mmpose.apis import init_model
+
+    torch.manual_seed(0)
+    model = init_model(Config.fromfile(CONFIG), device='cpu')
+    for weights in model.head.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    path = tmp_path_factory.mktemp('weights') / 'random.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return str(path)
+
+
+def boxes_in(photo):
+    height, width = photo.shape[:2]
+    side = min(height, width) / 2
+    corners = ((0, 0), (width / 3, height / 3), (width / 4, 7), (11, height / 4))
+    return np.array([[x, y, x + side, y + side, 0.5] for x, y in corners])
+
+
+def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
+    from mmpose.apis import Pose2DInferencer, inference_topdown
+
+    height, width = PHOTO.shape[:2]
+    whole = np.array([0.0, 0, width, height, 1])
+    aligner = FaceAligner(CONFIG, checkpoint, 'cpu')
+    found = aligner([(PHOTO, whole)])[0]
+    inferencer = Pose2DInferencer(CONFIG, checkpoint, device='cpu', det_model='whole_image')
+    (instance,) = next(inferencer(PHOTO, return_vis=False))['predictions'][0]
+    assert np.ptp(found.points, axis=0).min() > 20
+    np.testing.assert_allclose(found.points, instance['keypoints'], atol=1e-3)
+    np.testing.assert_allclose(found.scores, instance['keypoint_scores'], atol=1e-5)
+
+    boxes = boxes_in(PHOTO)
+    batched = aligner([(PHOTO, box) for box in boxes], batch_size=3)
+    single = inference_topdown(aligner.model, PHOTO, boxes[:, :4])
+    for one, other in zip(batched, single, strict=True):
+        np.testing.assert_allclose(one.points, other.pred_instances.keypoints[0], atol=1e-2)
+
+
+def test_landmarks_move_with_the_face(checkpoint):
+    aligner = FaceAligner(CONFIG, checkpoint, 'cpu')
+    box = boxes_in(PHOTO)[1]
+    moved = cv2.copyMakeBorder(PHOTO, 23, 0, 41, 0, cv2.BORDER_CONSTANT)
+    shift = np.array([41, 23])
+    first, second = aligner([(PHOTO, box), (moved, box + [*shift, *shift, 0])])
+    assert first.heatmaps is None and np.ptp(first.points, axis=0).min() > 10
+    np.testing.assert_allclose(second.points, first.points + shift, atol=0.1)
+
+
+def test_a_heatmap_lies_where_its_landmarks_are():
+    codec = SDTHeatmap((96, 128), (24, 32), sigma=1.5)
+    truth = np.array([[[30.3, 71.9], [66.6, 40.2]]])
+    heatmaps = torch.from_numpy(codec.encode(truth)['heatmaps'])
+    center, scale, size = np.array([200.0, 150]), np.array([120.0, 160]), np.array([96, 128])
+    points = truth[0] / size * scale + center - scale / 2  # as TopdownPoseEstimator does
+    face = FaceLandmarks(np.zeros(5), points, np.ones(2), heatmaps, (center, scale, size))
+    affine = heatmap_to_photo(face, (32, 24))
+    centers_hm = codec.locate(heatmaps).centers.numpy()
+    np.testing.assert_allclose(centers_hm @ affine[:, :2].T + affine[:, 2], points, atol=1e-2)
+
+    picture = np.full((300, 400, 3), 80, np.uint8)
+    drawn = draw_heatmaps(picture, [face._replace(points=points[:0])], None).max(axis=-1)
+    for x, y in points:
+        near = drawn[round(y) - 9 : round(y) + 10, round(x) - 9 : round(x) + 10].astype(float)
+        rows, columns = np.indices(near.shape) - 9
+        weights = (near - near.min()) ** 4
+        shift = [(weights * axis).sum() / weights.sum() for axis in (columns, rows)]
+        np.testing.assert_allclose(np.rint([x, y]) + shift, [x, y], atol=0.6)
+
+
+def test_pictures_show_landmarks_and_leave_the_photo_alone(checkpoint):
+    aligner = FaceAligner(CONFIG, checkpoint, 'cpu', heatmaps=True)
+    boxes = boxes_in(PHOTO)[:2]
+    faces = aligner([(PHOTO, box) for box in boxes])
+    before = PHOTO.copy()
+    sure = faces[0]._replace(scores=np.ones(68))
+    unsure = faces[0]._replace(scores=np.full(68, np.nan))
+    pictures = [draw_landmarks(PHOTO, [face], [4]) for face in (sure, unsure)]
+    heat = draw_heatmaps(PHOTO, faces, aligner.activation)
+    assert (before == PHOTO).all() and heat.shape == PHOTO.shape
+    x, y = np.rint(sure.points[30]).astype(int)
+    (blue, green, red), (b, g, r) = (p[y, x].astype(int) for p in pictures)
+    assert min(green, red) > blue + 100 and b > g  # yellow and violet
+    fit = plot_fit(PHOTO, faces[1], aligner.codec, 30)
+    assert fit.dtype == np.uint8 and fit.shape[2] == 3 and fit.std() > 20
+
+
+def test_what_is_no_model_ends_in_one_line(checkpoint, tmp_path):
+    (tmp_path / 'text.pth').write_text('no weights')
+    (tmp_path / 'other.py').write_text("model = dict(type='BottomupPoseEstimator')")
+    for config, weights, device, words in (
+        ('none.py', checkpoint, 'cpu', 'none.py: no such config file'),
+        (CONFIG, 'none.pth', 'cpu', 'none.pth: no such checkpoint file'),
+        (CONFIG, str(tmp_path / 'text.pth'), 'cpu', 'text.pth: no weights of '),
+        (OTHER, checkpoint, 'cpu', 'random.pth: no weights of .*mhhn-tiny.*; give the config'),
+        (str(tmp_path / 'other.py'), checkpoint, 'cpu', 'takes configs of a TopdownPoseEstimator'),
+        (CONFIG, checkpoint, 'cuda:99', '--device cuda:99: .*; try --device cpu'),
+    ):
+        with pytest.raises(DemoError, match=words) as error:
+            FaceAligner(config, weights, device)
+        assert '\n' not in str(error.value)

@@ -1,0 +1,65 @@
+import json
+
+import numpy as np
+import pytest
+
+from mhhn_mmpose.apis.boxes import GivenBoxes, overlaps, squares
+from mhhn_mmpose.apis.detector import Calibration, calibrate
+from mhhn_mmpose.apis.errors import DemoError
+
+
+def test_a_square_has_the_box_middle_and_its_larger_side():
+    boxes = np.array([[10.0, 20, 14, 30, 0.7], [-3, 5, 9, 8, 0.2]])
+    assert squares(boxes).tolist() == [[7, 20, 17, 30, 0.7], [-3, 0.5, 9, 12.5, 0.2]]
+    assert squares(np.zeros((0, 5))).shape == (0, 5)
+
+
+def test_overlaps_are_intersections_over_unions():
+    first = np.array([[0.0, 0, 2, 4], [10, 10, 11, 11]])
+    second = np.array([[1.0, 1, 3, 3, 9], [0, 0, 2, 4, 9], [2, 0, 3, 4, 9]])
+    np.testing.assert_allclose(overlaps(first, second), [[2 / 10, 1, 0], [0, 0, 0]])
+    assert overlaps(first, np.zeros((0, 5))).shape == (2, 0)
+
+
+def test_calibration_moves_and_grows_in_shares_of_the_side():
+    boxes = np.array([[100.0, 50, 109, 66, 0.4]])  # side 12, of the same area
+    found = calibrate(boxes, Calibration(right=0.25, down=-0.5, scale=1.5))
+    np.testing.assert_allclose(found, [[98.5, 43, 116.5, 61, 0.4]])
+
+
+def test_boxes_of_the_user(tmp_path):
+    assert GivenBoxes('1,2.5,3,4')('any.jpg').tolist() == [[1, 2.5, 4, 6.5, 1]]
+    file = tmp_path / 'boxes.json'
+    file.write_text(json.dumps([[1, 2, 3, 4], [0, 0, 5, 7]]))
+    assert GivenBoxes(str(file))('17').tolist() == [[1, 2, 4, 6, 1], [0, 0, 5, 7, 1]]
+    file.write_text(json.dumps({'a.jpg': [[1, 2, 3, 4]], 'b.jpg': []}))
+    given = GivenBoxes(str(file))
+    assert given('a.jpg').tolist() == [[1, 2, 4, 6, 1]]
+    assert given('b.jpg').shape == given('c.jpg').shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        ('[[1, 2, 3]]', r'\[1, 2, 3\] is no box; a box is x,y,w,h'),
+        ('[[1, 2, 0, 4]]', 'has no area'),
+        ('[[1, 2, NaN, 4]]', 'has no area'),
+        ('{"a.jpg": [1]}', 'a.jpg: 1 is no box'),
+        ('7', 'a list of boxes expected'),
+        ('[', 'no readable JSON'),
+    ],
+)
+def test_bad_boxes_end_in_one_line(tmp_path, content, words):
+    file = tmp_path / 'boxes.json'
+    file.write_text(content)
+    with pytest.raises(DemoError, match=words) as error:
+        GivenBoxes(str(file))
+    assert '\n' not in str(error.value)
+
+
+def test_bad_boxes_on_the_command_line():
+    for text in ('1,2,3', 'a,b,c,d', '1,2,-3,4'):
+        with pytest.raises(DemoError, match='^--boxes: .*x,y,w,h'):
+            GivenBoxes(text)
+    with pytest.raises(DemoError, match='none.json: no readable JSON'):
+        GivenBoxes('none.json')

@@ -1,0 +1,54 @@
+import numpy as np
+
+from mhhn_mmpose.apis.tracking import LEAST, PATIENCE, FaceTracker
+
+
+def square(x, y, side=100.0, score=0.9):
+    return [x - side / 2, y - side / 2, x + side / 2, y + side / 2, score]
+
+
+def centers(boxes):
+    return ((boxes[:, :2] + boxes[:, 2:4]) / 2).tolist()
+
+
+def test_faces_keep_their_numbers_when_detections_change_places():
+    track = FaceTracker()
+    assert track(np.array([square(200, 200), square(500, 200)]))[1].tolist() == [0, 1]
+    boxes, names = track(np.array([square(510, 210), square(190, 190), square(800, 100)]))
+    assert names.tolist() == [0, 1, 2]
+    assert centers(boxes) == [[190, 190], [510, 210], [800, 100]]
+
+
+def test_a_shaking_box_is_calmed_and_a_moving_one_is_not_late():
+    rng = np.random.default_rng(0)
+    track = FaceTracker()
+    shaken = 300 + rng.normal(0, 1.0, (80, 2))
+    found = np.array([centers(track(np.array([square(*place)]))[0])[0] for place in shaken])
+    assert found[20:].std() < 0.5 * shaken[20:].std()
+    assert abs(found[20:].mean() - 300) < 0.3
+    assert centers(track(np.array([square(315, 300)]))[0]) == [[315, 300]]
+
+
+def test_the_least_share_of_the_way():
+    track = FaceTracker()
+    track(np.array([square(300, 300)]))
+    boxes, _ = track(np.array([square(300.5, 300, score=0.25)]))
+    np.testing.assert_allclose(boxes, [square(300 + 0.5 * LEAST, 300, score=0.25)])
+
+
+def test_a_face_that_is_missed_keeps_its_box_for_a_while():
+    track, nothing = FaceTracker(), np.zeros((0, 5))
+    track(np.array([square(300, 200)]))
+    for _ in range(PATIENCE):
+        boxes, names = track(nothing)
+        assert centers(boxes) == [[300, 200]] and names.tolist() == [0]
+    assert len(track(nothing)[0]) == 0
+    assert track(np.array([square(300, 200)]))[1].tolist() == [1]  # by now somebody else
+
+
+def test_a_detection_is_one_face_only():
+    track = FaceTracker()
+    track(np.array([square(300, 200), square(360, 200)]))
+    boxes, names = track(np.array([square(320, 200)]))
+    assert names.tolist() == [0, 1]
+    assert centers(boxes) == [[320, 200], [360, 200]]  # the other one is missed and stays

@@ -1,0 +1,237 @@
+"""Every project: its configs agree, build and train; its scripts run; its README is whole."""
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS, MODELS
+
+import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
+
+PROJECTS = sorted(path.parent for path in (ROOT / 'projects').glob('*/README.md'))
+LEAVES = sorted((ROOT / 'projects').glob('*/configs/*.py'))
+POSE = ROOT / 'projects' / 'sdt_human_pose'
+SECTIONS = ('Description', 'Usage', 'Prerequisites', 'Data', 'Training', 'Testing', 'Results')
+
+
+@pytest.fixture(autouse=True)
+def _root_on_path(monkeypatch):
+    """What the READMEs ask for with PYTHONPATH=."""
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.fixture(scope='session')
+def people(tmp_path_factory) -> Path:
+    """A generated COCO of 4 and 3 figures."""
+    folder = tmp_path_factory.mktemp('people')
+    script = [sys.executable, POSE / 'generate_people.py', folder, '--train', '4', '--val', '3']
+    subprocess.run(list(map(str, script)), check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def generated_wflw(tmp_path_factory) -> Path:
+    """A generated WFLW, converted."""
+    from mhhn_mmpose.datasets.converters.wflw import convert_wflw
+    from mhhn_mmpose.datasets.generated_faces.wflw_archive import write_wflw_archive
+
+    folder = tmp_path_factory.mktemp('wflw')
+    write_wflw_archive(folder / 'archive', num_train=3, num_test=2)
+    convert_wflw(folder / 'archive', folder / 'wflw')
+    return folder / 'wflw'
+
+
+def load(leaf: Path) -> Config:
+    cfg = Config.fromfile(leaf)
+    init_default_scope(cfg.default_scope)
+    cfg.model.backbone.pop('init_cfg', None)  # would be downloaded
+    return cfg
+
+
+def step_of(pipeline: list, kind: str) -> dict:
+    return next(step for step in pipeline if step.type == kind)
+
+
+def plain(codec: dict) -> dict:
+    """Without MMEngine's mark of a base from another package."""
+    return {name: value for name, value in codec.items() if name != '_scope_'}
+
+
+@pytest.fixture(params=LEAVES, ids=lambda leaf: leaf.stem)
+def leaf(request) -> Path:
+    return request.param
+
+
+def test_projects_have_what_mmpose_asks_for():
+    assert [path.name for path in PROJECTS] == [
+        'mcg_attention',
+        'sdt_hrnet_face',
+        'sdt_human_pose',
+    ]
+    for project in PROJECTS:
+        text = (project / 'README.md').read_text()
+        headings = re.findall(r'^##+ (\w+)', text, re.MULTILINE)
+        assert [name for name in headings if name in SECTIONS] == list(SECTIONS), project.name
+        assert {'Citation', 'Checklist'} <= set(headings)
+        assert text.count('- [x]') + text.count('- [ ]') >= 9
+
+
+@pytest.mark.parametrize('project', PROJECTS, ids=lambda path: path.name)
+def test_readme_names_files_that_exist_and_all_configs(project):
+    text = (project / 'README.md').read_text()
+    named = set(re.findall(r'(?:projects|tools|configs)/[\w./-]+\.(?:py|sh)', text))
+    assert all((ROOT / name).is_file() for name in named), named
+    for leaf in project.glob('configs/*.py'):
+        assert leaf.name in text
+
+
+def test_codec_decoder_encoder_loss_and_affine_agree(leaf):
+    cfg = load(leaf)
+    codec, head = cfg.codec, cfg.model.head
+    assert plain(head.decoder) == plain(codec)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        affine = step_of(cfg[name].dataset.pipeline, 'TopdownAffine')
+        assert tuple(affine.input_size) == tuple(codec.input_size), name
+    encoder = step_of(cfg.train_dataloader.dataset.pipeline, 'GenerateTarget').encoder
+    assert plain(encoder) == plain(codec)
+    assert head.loss.get('sigma', codec.sigma) == codec.sigma
+    assert head.loss.get('distribution') == codec.get('activation')
+    assert cfg.model.test_cfg.shift_heatmap == (codec.type == 'MSRAHeatmap')
+    batch, epochs = re.search(r'xb(\d+)-(\d+)e_', leaf.stem).groups()
+    assert cfg.train_dataloader.batch_size == int(batch)
+    assert cfg.train_cfg.max_epochs == int(epochs)
+
+
+def test_a_step_trains(leaf, people, generated_wflw, generated_300w):
+    cfg = load(leaf)
+    data = cfg.train_dataloader.dataset
+    roots = {'CocoDataset': people, 'WFLWDataset': generated_wflw}
+    data.data_root = str(roots.get(data.type, generated_300w))
+    dataset = DATASETS.build(data)
+    torch.manual_seed(0)
+    # Without init_weights(), whose zeros in ResNet's blocks let half of it stand still at first.
+    model = MODELS.build(cfg.model)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    losses = model.train_step(pseudo_collate([dataset[i] for i in range(2)]), optimizer)
+    assert torch.isfinite(losses['loss'])
+    moved = {n for n, p in model.named_parameters() if not torch.equal(before[n], p)}
+    assert len(moved) > 0.9 * len(before)
+    # The attention's own factor, and the layer that the loss meets first, in particular.
+    assert {n for n in before if n.endswith(('gamma', 'final_layer.weight'))} <= moved
+
+
+def test_attention_reaches_the_output_and_starts_at_nothing():
+    from mmpose.models.backbones import HourglassNet
+
+    from projects.mcg_attention.models import MCGHourglassNet
+
+    small = dict(
+        downsample_times=2,
+        num_stacks=2,
+        stage_channels=(256, 32, 32),
+        stage_blocks=(1, 1, 1),
+        feat_channel=24,
+    )
+    torch.manual_seed(0)
+    plain, attended = HourglassNet(**small), MCGHourglassNet(**small)
+    plain.eval(), attended.eval()  # which return nothing
+    wrong = attended.load_state_dict(plain.state_dict(), strict=False)
+    assert wrong.unexpected_keys == []
+    assert wrong.missing_keys == [f'hourglass_modules.{i}.attention.gamma' for i in range(2)]
+    image = torch.randn(2, 3, 48, 64)
+    with torch.no_grad():
+        expected, found = plain(image), attended(image)
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+        attended.load_state_dict(attended.state_dict())  # its own weights, under its own names
+        attended.hourglass_modules[0].attention.gamma.fill_(0.5)
+        changed = attended(image)
+    for before, after in zip(expected, changed, strict=True):
+        assert (before - after).abs().max() > 1e-3 * before.abs().max()
+
+
+@pytest.fixture(scope='module')
+def compare():
+    return runpy.run_path(str(POSE / 'compare_decoders.py'))
+
+
+@pytest.mark.parametrize(
+    ('codec', 'accuracy'),
+    [
+        (dict(type='MSRAHeatmap', unbiased=True), dict(argmax=3, msra=1.6, dark=0.05, sdt=2e-3)),
+        (dict(type='UDPHeatmap'), dict(argmax=3, udp=0.05, sdt=2e-3)),
+        (dict(type='ArgmaxHeatmap'), dict(argmax=3, msra=1.6, dark=0.05, sdt=2e-3)),
+        (
+            dict(type='SDTHeatmap', convention='msra'),
+            dict(argmax=3, msra=1.6, dark=0.05, sdt=2e-3),
+        ),
+    ],
+    ids=lambda value: value.get('type'),
+)
+def test_decoders_agree_with_the_trained_codec(compare, codec, accuracy):
+    """Each finds what the codec encoded, to its own precision, without half a pixel of bias."""
+    from mmpose.registry import KEYPOINT_CODECS
+
+    codec |= dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=2.0)
+    points = np.random.default_rng(1).uniform(20, 76, (1, 150, 2))
+    maps = KEYPOINT_CODECS.build(codec).encode(points, np.ones((1, 150)))['heatmaps']
+    decoders = compare['decoders_of'](codec)
+    assert list(decoders) == list(accuracy)
+    for name, worst in accuracy.items():
+        found, _ = decoders[name].decode(maps.astype(np.float32).copy())
+        # UDP decodes to x_hm / (W - 1) w, which the UDP affine wants (see SDTHeatmap).
+        scale = np.array([95 / 96, 127 / 128]) if 'UDP' in codec['type'] else 1
+        apart = found[0] * scale - points[0]
+        assert np.abs(apart).max() < worst, name
+        assert np.abs(apart.mean(axis=0)).max() < 0.25, name
+
+
+def run_compare(compare, monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['compare_decoders.py', *map(str, arguments)])
+    code = compare['main']()
+    return code, *capsys.readouterr()
+
+
+def test_compare_decoders(compare, people, tmp_path, monkeypatch, capsys):
+    leaf = next(POSE.glob('configs/*tiny*.py'))
+    torch.manual_seed(0)
+    weights = tmp_path / 'weights.pth'
+    torch.save(MODELS.build(load(leaf).model).state_dict(), weights)
+    annotations = 'annotations/person_keypoints_val2017.json'
+    options = [f'test_dataloader.dataset.data_root={people}', 'test_dataloader.num_workers=0']
+    options += [f'test_evaluator.ann_file={people / annotations}']
+    options += ['test_dataloader.persistent_workers=False']
+    code, text, error = run_compare(
+        compare, monkeypatch, capsys, leaf, weights, '--cfg-options', *options
+    )
+    assert code == 0, error
+    rows = [line for line in text.splitlines() if line.startswith('|')]
+    assert rows[0] == '| trained with MSRAHeatmap | argmax | msra | dark | sdt |'
+    assert any(row.startswith('| coco/AP |') for row in rows)
+    moved = [float(value) for value in rows[-1].split('|')[2:-1]]
+    assert moved[0] == 0 and min(moved[1:]) > 0.05
+
+
+def test_compare_decoders_refuses_in_one_line(compare, tmp_path, monkeypatch, capsys):
+    leaf = next(POSE.glob('configs/*tiny*.py'))
+    weights = tmp_path / 'weights.pth'
+    weights.touch()
+    regression = 'model.head.decoder.type=RegressionLabel'
+    for arguments, message in (
+        (['nowhere.py', weights], 'compare_decoders: nowhere.py: no such config'),
+        ([leaf, 'nowhere.pth'], 'compare_decoders: nowhere.pth: no such checkpoint'),
+        ([leaf, weights, '--cfg-options', regression], 'the head decodes with RegressionLabel'),
+    ):
+        code, text, error = run_compare(compare, monkeypatch, capsys, *arguments)
+        assert (code, text, error.count('\n')) == (1, '', 1)
+        assert message in error
