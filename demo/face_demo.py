@@ -1,0 +1,141 @@
+"""Find faces in a photo, a folder of photos, a video or a webcam, and their landmarks."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import DictAction
+from tqdm import tqdm
+
+from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
+from mhhn_mmpose.apis.boxes import GivenBoxes, squares
+from mhhn_mmpose.apis.detector import DETECTORS, build_detector
+from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
+from mhhn_mmpose.apis.errors import DemoError
+from mhhn_mmpose.apis.sources import Picture, open_source
+from mhhn_mmpose.apis.tracking import FaceTracker
+from mhhn_mmpose.apis.writing import ResultWriter
+
+Located = tuple[Picture, np.ndarray, np.ndarray]  # with its squares (N, 5) and their numbers (N,)
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('input', help='photo, folder, video, or number of a webcam')
+    parser.add_argument('--config', required=True, help='config file of the model')
+    parser.add_argument('--checkpoint', required=True, help='its weights')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/demo'), help='folder to write')
+    parser.add_argument('--boxes', help='x,y,w,h or a JSON file, in the place of a detector')
+    parser.add_argument('--detector', choices=DETECTORS, default=DETECTORS[0])
+    parser.add_argument('--batch', type=int, default=32, help='faces through the model at once')
+    parser.add_argument('--show-heatmaps', action='store_true', help='draw them at the right')
+    parser.add_argument('--no-tracking', action='store_true', help='boxes of videos as detected')
+    parser.add_argument('--max-frames', type=int, help='of a video or webcam')
+    parser.add_argument('--device', help="such as cpu or cuda:0; the GPU if there's one")
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
+    )
+    args = parser.parse_args(argv)
+    for name in ('batch', 'max_frames'):
+        if (number := getattr(args, name)) is not None and number < 1:
+            parser.error(f'--{name.replace("_", "-")} is 1 or more, got {number}')
+    return args
+
+
+class FaceFinder:
+    """Finds the squares of a picture's faces, and in a video who they are.
+
+    Args:
+        args: The command line.
+        num_landmarks: Of the model.
+        is_video: Whether pictures follow each other.
+    """
+
+    def __init__(self, args: argparse.Namespace, num_landmarks: int, is_video: bool):
+        self.given = GivenBoxes(args.boxes) if args.boxes else None
+        self.detect = None
+        if not args.boxes:
+            self.detect = build_detector(args.detector, num_landmarks, args.device)
+        self.track = FaceTracker() if is_video and not (args.boxes or args.no_tracking) else None
+
+    def __call__(self, picture: Picture) -> Located:
+        """Return the picture with its squares and their numbers."""
+        boxes = self.given(picture.name) if self.given else self.detect(picture.pixels)
+        boxes = squares(boxes)
+        names = np.arange(len(boxes))
+        if self.track:
+            boxes, names = self.track(boxes)
+        return picture, boxes, names
+
+
+def in_batches(located: Iterator[Located], batch_size: int) -> Iterator[list[Located]]:
+    """Yield pictures whose faces fill a batch, together; at most `batch_size` pictures."""
+    group: list[Located] = []
+    for item in located:
+        group.append(item)
+        faces = sum(len(boxes) for _, boxes, _ in group)
+        if max(faces, len(group)) >= batch_size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def align(
+    aligner: FaceAligner, group: list[Located], batch_size: int
+) -> list[tuple[Picture, list[FaceLandmarks], np.ndarray]]:
+    """Run the model on the faces of several pictures and sort the results by picture."""
+    faces = [(picture.pixels, box) for picture, boxes, _ in group for box in boxes]
+    found = iter(aligner(faces, batch_size))
+    return [(picture, [next(found) for _ in boxes], names) for picture, boxes, names in group]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Take the input's pictures one batch after another; what is done when interrupted stays."""
+    source = open_source(args.input, args.max_frames)
+    aligner = FaceAligner(
+        args.config, args.checkpoint, args.device, args.show_heatmaps, args.cfg_options
+    )
+    is_video = source.fps is not None
+    finder = FaceFinder(args, aligner.num_landmarks, is_video)
+    # Of a webcam the next picture is there only when time has come; a batch of them is late.
+    batch = 1 if source.count is None else args.batch
+    name = f'webcam{args.input}' if args.input.isdigit() else Path(args.input).resolve().stem
+    about = dict(config=Path(args.config).name, checkpoint=Path(args.checkpoint).name)
+    writer = ResultWriter(args.out, name, source.fps, about)
+    bar = tqdm(total=source.count, unit='frame' if is_video else 'photo', desc='landmarks')
+    total = 0
+    try:
+        for group in in_batches(map(finder, source), batch):
+            for picture, faces, names in align(aligner, group, args.batch):
+                drawn = draw_landmarks(picture.pixels, faces, names)
+                if args.show_heatmaps:
+                    heat = draw_heatmaps(picture.pixels, faces, aligner.activation)
+                    drawn = np.concatenate((drawn, heat), axis=1)
+                writer.add(picture, faces, names, drawn)
+                total += len(faces)
+                bar.update()
+    except KeyboardInterrupt:
+        print('interrupted: writing what is done')
+    finally:
+        bar.close()
+        writer.close()
+    pictures = len(writer.content['pictures'])
+    print(f'{args.out}: {total} faces in {pictures} pictures; {name}.json, {name}.csv')
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse and run."""
+    args = parse_args(argv)
+    try:
+        run(args)
+    except DemoError as error:
+        raise SystemExit(f'face_demo: {error}') from error
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,125 @@
+"""A web page: drop a photo, see landmarks, heatmaps and the fitted Gaussians."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+
+from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
+from mhhn_mmpose.apis.boxes import squares
+from mhhn_mmpose.apis.detector import DETECTORS, build_detector
+from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
+from mhhn_mmpose.apis.errors import DemoError
+from mhhn_mmpose.apis.fitting import plot_fit
+from mhhn_mmpose.codecs import SDTHeatmap
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--config', required=True, help='config file of the model')
+    parser.add_argument('--checkpoint', required=True, help='its weights')
+    parser.add_argument('--detector', choices=DETECTORS, default=DETECTORS[0])
+    parser.add_argument('--device', help="such as cpu or cuda:0; the GPU if there's one")
+    parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 lets other machines in')
+    parser.add_argument('--port', type=int, default=7860)
+    return parser.parse_args(argv)
+
+
+class Page:
+    """What the page does.
+
+    Args:
+        aligner: With heatmaps.
+        detector: Name of the face detector.
+        device: Where it runs; None for the CPU.
+    """
+
+    def __init__(self, aligner: FaceAligner, detector: str, device: str | None = None):
+        self.aligner = aligner
+        self.detect = build_detector(detector, aligner.num_landmarks, device)
+
+    def look(self, photo: np.ndarray | None) -> tuple:
+        """Return pictures of landmarks and heatmaps, what was found, in words and for `fit`.
+
+        Args:
+            photo: RGB, (h, w, 3) uint8, or None where there is none.
+        """
+        if photo is None:
+            return None, None, 'Drop a photo of a face above.', None
+        picture = np.ascontiguousarray(photo[..., ::-1])
+        boxes = squares(self.detect(picture))
+        faces = self.aligner([(picture, box) for box in boxes])
+        drawn = draw_landmarks(picture, faces, range(len(faces)))
+        heat = draw_heatmaps(picture, faces, self.aligner.activation)
+        words = ', '.join(f'{i} (mean score {f.scores.mean():.2f})' for i, f in enumerate(faces))
+        told = f'Faces found: {words}' if faces else 'No face found; try another photo.'
+        return drawn[..., ::-1], heat[..., ::-1], told, (picture, faces)
+
+    def fit(
+        self,
+        found: tuple[np.ndarray, list[FaceLandmarks]] | None,
+        face: float,
+        landmark: float,
+    ) -> np.ndarray | None:
+        """Return the picture of one landmark's fit, or None where there is no such face."""
+        if not found or not 0 <= face < len(found[1]):
+            return None
+        picture, faces = found
+        return plot_fit(picture, faces[int(face)], self.aligner.codec, int(landmark))
+
+
+def build_page(page: Page):
+    """Lay out the page.
+
+    Raises:
+        DemoError: If Gradio is not installed.
+    """
+    try:
+        import gradio
+    except ImportError as error:
+        raise DemoError('Gradio is not installed; run: pip install gradio') from error
+    with gradio.Blocks(title='MHHN face alignment') as blocks:
+        gradio.Markdown(
+            '# Face alignment\nDrop a photo; dots are violet (unsure) to yellow (sure).'
+        )
+        found = gradio.State()
+        with gradio.Row():
+            photo = gradio.Image(label='Photo', type='numpy', sources=['upload', 'clipboard'])
+            drawn = gradio.Image(label='Landmarks', interactive=False)
+            heat = gradio.Image(label='Heatmaps', interactive=False)
+        told = gradio.Markdown('Drop a photo of a face above.')
+        fits = isinstance(page.aligner.codec, SDTHeatmap)
+        with gradio.Row(visible=fits):
+            with gradio.Column(scale=1):
+                face = gradio.Number(0, label='Face', precision=0, minimum=0)
+                last = page.aligner.num_landmarks - 1
+                landmark = gradio.Slider(0, last, value=min(36, last), step=1, label='Landmark')
+            fit = gradio.Image(label='Fitted Gaussian', interactive=False, scale=2)
+        event = photo.change(page.look, photo, [drawn, heat, told, found], api_name='look')
+        if fits:
+            parts = dict(fn=page.fit, inputs=[found, face, landmark], outputs=fit)
+            event.then(**parts, api_name=False)
+            landmark.release(**parts, api_name=False)
+            face.change(**parts, api_name=False)
+    return blocks
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, build, serve."""
+    args = parse_args(argv)
+    try:
+        aligner = FaceAligner(args.config, args.checkpoint, args.device, heatmaps=True)
+        blocks = build_page(Page(aligner, args.detector, args.device))
+    except DemoError as error:
+        raise SystemExit(f'web_demo: {error}') from error
+    try:
+        blocks.launch(server_name=args.host, server_port=args.port)
+    except OSError as error:
+        raise SystemExit(f'web_demo: {error}; try another --port') from error
+
+
+if __name__ == '__main__':
+    main()
