@@ -1,0 +1,31 @@
+# MMPose's ResNet-50 for COCO with SDT for a codec and JSDL for a loss.
+_base_ = [
+    'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
+    'td-hm_res50_8xb64-210e_coco-256x192.py'
+]
+
+custom_imports = dict(imports=['mhhn_mmpose'], allow_failed_imports=False)
+
+codec = dict(
+    type='SDTHeatmap',
+    input_size=(192, 256),
+    heatmap_size=(48, 64),
+    sigma=2.0,  # the base's
+    activation='softmax')
+
+model = dict(
+    head=dict(
+        loss=dict(
+            _delete_=True,
+            type='HeatmapJSDLoss',
+            distribution=codec['activation'],
+            use_target_weight=True),
+        decoder=dict(_delete_=True, **codec)),
+    # The codec's half-pixel convention needs no shift of the flipped heatmap.
+    test_cfg=dict(shift_heatmap=False))
+# Logits span tens, where MSE's heatmaps span [0, 1]: a faster last layer.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.final_layer': dict(lr_mult=10)}))
+
+train_pipeline = _base_.train_pipeline
+train_pipeline[6].encoder = codec
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
