@@ -6,12 +6,15 @@ A name ending in `_hm` is in heatmap pixels, every other coordinate in input pix
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
 from ..ops.gaussian_fit import GaussianFit, check_fit_arguments, fit_gaussian
+from ..ops.heatmap_patch import is_eager_on_cpu
 
 CONVENTIONS = ('half_pixel', 'msra', 'udp')
 ACTIVATIONS = (None, 'softmax', 'sigmoid')
@@ -145,7 +148,7 @@ class SDTHeatmap(BaseKeypointCodec):
                 f'heatmap_size={self.heatmap_size} (W, H); make codec and head agree'
             )
         fit = self.locate(batch_encoded)
-        scores = self._score(batch_encoded, fit)
+        scores = self.score(batch_encoded, fit)
         scale, shift = self._to_input
         centers_hm = torch.cat((fit.centers, scores[..., None]), -1).cpu().numpy()
         keypoints = (centers_hm[..., :2] * scale + shift).astype(np.float32)  # -> input px
@@ -162,23 +165,23 @@ class SDTHeatmap(BaseKeypointCodec):
             log_space=self.activation == 'softmax',
         )
 
-    def _score(self, heatmaps: torch.Tensor, fit: GaussianFit) -> torch.Tensor:
-        """Confidences (...): the peak of the heatmap."""
+    def score(self, heatmaps: torch.Tensor, fit: GaussianFit) -> torch.Tensor:
+        """Confidences (B, K) of heatmaps (B, K, H, W) and what was fitted: the heatmap's peak."""
         if self.activation != 'softmax':
             return fit.peak
-        total = torch.stack([_log_sum_exp(instance) for instance in heatmaps])
-        probability = (fit.peak - total).exp()
-        score = (probability * (2 * np.pi * self.sigma**2)).clamp(max=1)
-        return torch.where(fit.informative, score, torch.zeros_like(score))
+        probability = (fit.peak - _log_sum_exp(heatmaps.float().flatten(2))).exp()
+        score = (probability * (2 * math.pi * self.sigma**2)).clamp(max=1.0)
+        return torch.where(fit.informative, score, 0.0)
 
 
 def _log_sum_exp(logits: torch.Tensor) -> torch.Tensor:
-    """(K,) of (K, H, W) in float32, leaving out what is not finite."""
-    logits = logits.float().flatten(1)
-    total = logits.logsumexp(1)
-    if logits.device.type == 'cpu' and bool(total.isfinite().all()):
-        return total
-    return logits.where(logits.isfinite(), -torch.inf).logsumexp(1)
+    """(B, K) of (B, K, H * W), leaving out what is not finite."""
+    if is_eager_on_cpu(logits):
+        # One instance after another: the exponentials of a whole batch do not fit into the cache.
+        total = torch.stack([instance.logsumexp(-1) for instance in logits])
+        if bool(total.isfinite().all()):
+            return total
+    return logits.where(logits.isfinite(), -math.inf).logsumexp(-1)
 
 
 def _check_choice(name: str, value: str | None, choices: tuple) -> None:

@@ -5,8 +5,6 @@ Axis letters: B crops, K landmarks, (h, w) crop, (H, W) heatmap; points are (x, 
 
 from __future__ import annotations
 
-import math
-
 import torch
 from mmengine.model import ImgDataPreprocessor
 from mmpose.models.utils.tta import flip_heatmaps
@@ -33,15 +31,7 @@ class HeatmapsToLandmarks(nn.Module):
     def forward(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         """Decode (B, K, H, W): landmarks (B, K, 2) in crop pixels and scores (B, K), float32."""
         fit = self.codec.locate(heatmaps)
-        scores = fit.peak
-        if self.codec.activation == 'softmax':
-            # The peak's probability over that of a Gaussian; `SDTHeatmap` says the same in numpy's
-            # company, instance by instance, which a graph of any B cannot.
-            logits = heatmaps.float().flatten(2)
-            total = logits.where(logits.isfinite(), -math.inf).logsumexp(-1)
-            scores = (fit.peak - total).exp() * (2 * math.pi * self.codec.sigma**2)
-            scores = torch.where(fit.informative, scores.clamp(max=1.0), 0.0)
-        return fit.centers * self.scale + self.shift, scores
+        return fit.centers * self.scale + self.shift, self.codec.score(heatmaps, fit)
 
 
 class CropsToLandmarks(nn.Module):

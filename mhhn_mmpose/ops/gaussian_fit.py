@@ -18,6 +18,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .heatmap_patch import (
+    LOWEST_LOG,
+    Patch,
+    PatchShape,
+    find_maximum,
+    gather_patch,
+    is_eager_on_cpu,
+    is_recording,
+    known_only,
+    normalise,
+)
 from .least_squares import (
     BASIS,
     PRODUCTS,
@@ -33,8 +44,6 @@ COLUMNS = {
     'known_sigma': tuple((power,) for power in BASIS[:3]),
 }
 CONSTRAINTS = tuple(COLUMNS)
-NUMPY_TYPES = (torch.float32, torch.float64)
-LOWEST_LOG = -30.0  # exp(-30) = 1e-13 of the peak has no weight, and bounds keep products finite
 
 
 class GaussianFit(NamedTuple):
@@ -113,15 +122,15 @@ def fit_gaussian(
         index, top = find_maximum(maps, height, width)
         x, y = index % width, index.div(width, rounding_mode='floor')
         grid = _patch_grid(patch_size, sigma, width, dtype, heatmaps.device)
-        values, known = _gather_patch(maps, index, x, y, (height, width), grid)
+        values, known = gather_patch(maps, index, (height, width), grid.shape, dtype)
         top = top.to(dtype)
-        patch = _normalise(values, known, top, log_space)
+        patch = normalise(values, known, top, log_space)
         argmax = torch.stack((x, y), -1).to(dtype)
 
         moments = _moments_of_log(patch, grid)
         offset, fitted = _fit(moments, patch, grid, constraint, gauss_newton_steps, argmax)
         usable = fitted
-        if constraint != 'known_sigma' and not (_is_eager_on_cpu(maps) and bool(fitted.all())):
+        if constraint != 'known_sigma' and not (is_eager_on_cpu(maps) and bool(fitted.all())):
             fallback, fallback_holds = _fit(moments, patch, grid, 'known_sigma', 0, argmax)
             offset = torch.where(fitted[:, None], offset, fallback)
             usable = fitted | fallback_holds
@@ -136,42 +145,10 @@ def fit_gaussian(
         )
 
 
-def _is_eager_on_cpu(maps: Tensor) -> bool:
-    """Whether a branch on the data is cheap: no wait for a GPU, no graph that must hold both."""
-    return maps.device.type == 'cpu' and not _is_recording()
-
-
-def _is_recording() -> bool:
-    """Whether a graph is made: by tracing, `torch.compile` or an export."""
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
-
-
-def find_maximum(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Index and value (N,) of the largest finite value; centre and NaN where there is none."""
-    maps = maps.detach()
-    eager = _is_eager_on_cpu(maps)
-    if eager and maps.dtype in NUMPY_TYPES:
-        # Nine times as fast as torch's on a CPU, with the same results, of NaN and ties too.
-        index = torch.from_numpy(maps.numpy().argmax(-1))
-        top = maps.gather(1, index[:, None])[:, 0]
-    else:
-        top, index = maps.max(-1)
-    if eager and bool(torch.isfinite(top).all()):
-        return index, top
-    # `max` reports a NaN or +inf wherever the map has one.
-    finite = torch.isfinite(maps)
-    top, index = maps.masked_fill(~finite, -math.inf).max(-1)
-    none = ~finite.any(-1)
-    index = index.masked_fill(none, (height // 2) * width + width // 2)
-    return index, top.masked_fill(none, math.nan)
-
-
 class _Grid(NamedTuple):
     """Constants of a patch; u and v run over [-1, 1], in units of `radius` pixels."""
 
-    radius: int
-    steps: Tensor  # (p,) pixels from the middle, integer
-    around: Tensor  # (P,) how far from the middle in a map's memory
+    shape: PatchShape
     basis: Tensor  # (5, P) u^i v^j of BASIS
     products: Tensor  # (13, P) u^i v^j of PRODUCTS
     equations: dict[str, NormalEquations]  # of a constraint, for ln f
@@ -193,7 +170,7 @@ def _patch_grid(
     key = (patch_size, sigma, width, dtype, device)
     grid = _GRIDS.get(key)
     if grid is None:
-        if _is_recording():
+        if is_recording():
             return _make_patch_grid(*key)
         with torch.inference_mode(False):
             grid = _GRIDS[key] = _make_patch_grid(*key)
@@ -216,105 +193,27 @@ def _make_patch_grid(
         {name: normal_equations(c, given, dtype, device) for name, c in COLUMNS.items()}
         for given in (-1 / (2 * scaled_sigma**2), 0.0)
     )
-    return _Grid(radius, steps, around, basis, products, equations, changes, scaled_sigma)
+    shape = PatchShape(radius, steps, around)
+    return _Grid(shape, basis, products, equations, changes, scaled_sigma)
 
 
-def _gather_patch(
-    maps: Tensor, index: Tensor, x: Tensor, y: Tensor, size: tuple[int, int], grid: _Grid
-) -> tuple[Tensor, Tensor | None]:
-    """The (N, P) values round (x, y), in float32 or 64, and 1 where they are known, else 0.
-
-    None instead if all are known, which on a CPU is worth the look.
-    """
-    # Beyond its map a patch meets whatever is next in memory, which has weight 0.
-    first = torch.arange(0, maps.numel(), maps.shape[1], device=maps.device)
-    values = _take(maps, index + first, size[1], grid).to(grid.basis.dtype)
-    on_map = None
-    if not (
-        _is_eager_on_cpu(maps)
-        and all(_inside(*a, grid.radius) for a in zip((y, x), size, strict=True))
-    ):
-        on_rows, on_columns = (
-            (axis >= 0) & (axis < length)
-            for axis, length in zip(
-                (y[:, None] + grid.steps, x[:, None] + grid.steps), size, strict=True
-            )
-        )
-        on_map = (on_rows[:, :, None] & on_columns[:, None, :]).flatten(1)
-    if _is_eager_on_cpu(maps) and bool(torch.isfinite(values.detach().sum())):
-        return values, None if on_map is None else on_map.to(values.dtype)
-    known = torch.isfinite(values) if on_map is None else on_map & torch.isfinite(values)
-    return values, known.to(values.dtype)
-
-
-def _inside(axis: Tensor, length: int, radius: int) -> bool:
-    """Whether no patch leaves its map along an axis."""
-    first, last = axis.aminmax()
-    return bool(first >= radius) and bool(last < length - radius)
-
-
-def _take(maps: Tensor, middle: Tensor, width: int, grid: _Grid) -> Tensor:
-    """(N, P) values round places in memory, the nearest where these are beyond it."""
-    if _is_eager_on_cpu(maps) and not (maps.requires_grad and torch.is_grad_enabled()):
-        flat, corner = maps.detach().reshape(-1), middle + grid.around[0]
-        first, last = corner.aminmax()
-        reach = int(grid.around[-1] - grid.around[0])
-        if maps.dtype in NUMPY_TYPES and first >= 0 and last + reach < len(flat):
-            # All patches there are, as views: numpy copies rows, without an index per pixel.
-            shape = (len(flat) - reach, *2 * (len(grid.steps),))
-            patches = flat.as_strided(shape, (1, width, 1)).numpy()
-            return torch.from_numpy(patches[corner.numpy()]).flatten(1)
-    return maps.take((middle[:, None] + grid.around).clamp_(0, maps.numel() - 1))
-
-
-def _known_only(values: Tensor, known: Tensor | None) -> Tensor:
-    return values if known is None else values * known
-
-
-class _Patch(NamedTuple):
-    """Pixels relative to the peak."""
-
-    f: Tensor  # (N, P) in [-1, 1]: may be negative where noise is
-    known: Tensor | None  # (N, P) 1 on the map and finite, else 0; None for all 1
-    log_peak: Tensor | None  # (N,) back to the heatmap's own unit; None in log space: unknown
-    informative: Tensor  # (N,) bool
-
-
-def _normalise(values: Tensor, known: Tensor | None, top: Tensor, log_space: bool) -> _Patch:
-    """Guard everything that the fit divides by or takes the logarithm of.
-
-    Here and below what is new is changed in place: of a patch's pixels memory is what costs.
-    """
-    informative = torch.isfinite(top)
-    base = torch.where(informative, top, 0.0)[:, None]
-    if known is not None:
-        values = torch.where(known > 0, values, base)
-    informative = informative & (values.detach().amin(-1) < base[:, 0])
-    if log_space:
-        return _Patch((values - base).clamp_(LOWEST_LOG, 0.0).exp_(), known, None, informative)
-    informative = informative & (top > 0)
-    safe_top = torch.where(informative, top, 1.0)
-    f = (values / safe_top[:, None]).clamp_(-1, 1)
-    return _Patch(f, known, safe_top.log(), informative)
-
-
-def _moments_of_log(patch: _Patch, grid: _Grid) -> Tensor:
+def _moments_of_log(patch: Patch, grid: _Grid) -> Tensor:
     """(18, N) moments of ln f, the rows scaled by f (Eq. 13)."""
     squared = patch.f.clamp_min(math.exp(LOWEST_LOG)).square_()
-    weights = _known_only(squared, patch.known)
+    weights = known_only(squared, patch.known)
     weighted_logs = squared.log().mul_(weights)  # twice ln f
     return torch.cat((grid.products @ weights.T, 0.5 * (grid.basis @ weighted_logs.T)))
 
 
-def _moments_left(patch: _Patch, model: Tensor, grid: _Grid) -> Tensor:
+def _moments_left(patch: Patch, model: Tensor, grid: _Grid) -> Tensor:
     """(18, N) moments of what the model leaves of f, (f - m) / m, the rows scaled by m."""
-    scale = _known_only(model, patch.known)
+    scale = known_only(model, patch.known)
     left = (patch.f - model).mul_(scale)
     return torch.cat((grid.products @ (scale * model).T, grid.basis @ left.T))
 
 
 def _fit(
-    moments: Tensor, patch: _Patch, grid: _Grid, constraint: str, steps: int, argmax: Tensor
+    moments: Tensor, patch: Patch, grid: _Grid, constraint: str, steps: int, argmax: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Offset (N, 2) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
     c, holds = solve_quadratic(moments, grid.equations[constraint])
@@ -325,29 +224,29 @@ def _fit(
         change, again = solve_quadratic(left, grid.changes[constraint])
         c, holds = c + change, holds & again
     offset, concave = _solve_center(c.T, patch, grid, constraint, argmax)
-    inside = (offset.detach().abs() <= grid.radius + 0.5).all(-1)
+    inside = (offset.detach().abs() <= grid.shape.radius + 0.5).all(-1)
     return offset, holds & concave & inside & patch.informative
 
 
 def _solve_center(
-    c: Tensor, patch: _Patch, grid: _Grid, constraint: str, argmax: Tensor
+    c: Tensor, patch: Patch, grid: _Grid, constraint: str, argmax: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Offset (N, 2) in heatmap pixels from the coefficients (N, 5), and (N,) concave or not."""
     if constraint == 'known_sigma':  # (u, v) = sigma*^2 (c2, c3)
-        return c[:, 1:3] * (grid.sigma**2 * grid.radius), torch.ones_like(patch.informative)
+        return c[:, 1:3] * (grid.sigma**2 * grid.shape.radius), torch.ones_like(patch.informative)
     if constraint == 'free':  # Eq. 18: u = -c1 / (2 c3), v = -c2 / (2 c4)
         slope, curvature = c[:, 1:3], c[:, 3:5]
         concave = (curvature < 0).all(-1)
         safe = torch.where(concave[:, None], curvature, -torch.ones_like(curvature))
-        return slope / (-2 * safe) * grid.radius, concave
+        return slope / (-2 * safe) * grid.shape.radius, concave
     slope, bend = c[:, 1:3], c[:, 3]
     concave = bend < 0
     if patch.log_peak is None:
         # ln f is known up to a constant, so G = 1 says nothing; sigma_x = sigma_y remains.
         safe = torch.where(concave, bend, -torch.ones_like(bend))
-        return slope / (-2 * safe[:, None]) * grid.radius, concave
+        return slope / (-2 * safe[:, None]) * grid.shape.radius, concave
     # unit_peak, Eq. 19-20, in the heatmap's frame: shift the quadratic's origin to pixel (0, 0).
-    origin = argmax / grid.radius
+    origin = argmax / grid.shape.radius
     constant = c[:, 0] + patch.log_peak - ((slope - bend[:, None] * origin) * origin).sum(-1)
     slope = slope - 2 * bend[:, None] * origin
     square = slope.square().sum(-1)
@@ -356,4 +255,4 @@ def _solve_center(
     usable = (constant < -1 / 8) & (square > 1e-12)
     safe_square = torch.where(usable, square, torch.ones_like(square))
     variance = torch.where(usable, -2 * constant / safe_square, grid.sigma**2)
-    return (variance[:, None] * slope - origin) * grid.radius, concave
+    return (variance[:, None] * slope - origin) * grid.shape.radius, concave

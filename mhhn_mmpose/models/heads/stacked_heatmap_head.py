@@ -13,7 +13,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from ...ops.gaussian_fit import find_maximum
+from ...ops.heatmap_patch import find_maximum
 
 
 @MODELS.register_module()
