@@ -1,5 +1,9 @@
 """What several tests share: a small generated 300W, converted."""
 
+import runpy
+import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,3 +29,47 @@ def generated_300w(tmp_path_factory) -> Path:
     _, problems = convert_300w(folder / 'archive', folder / '300w')
     assert not problems.errors
     return folder / '300w'
+
+
+@pytest.fixture(scope='session')
+def generated(tmp_path_factory) -> Callable[[str], Path]:
+    """Folder of a dataset with 4 training and 3 test faces, converted, by the dataset's name."""
+    folder = tmp_path_factory.mktemp('all')
+
+    @cache
+    def convert(dataset: str) -> Path:
+        return convert_generated(dataset, folder)
+
+    return convert
+
+
+NUM_TRAIN, NUM_TEST = 4, 3
+
+
+def convert_generated(dataset: str, folder: Path) -> Path:
+    """Write a dataset's miniature original below a folder and convert it."""
+    from mhhn_mmpose.datasets import converters, generated_faces
+
+    counts = dict(num_train=NUM_TRAIN, num_test=NUM_TEST)
+    if dataset == '300w':
+        counts = dict(num_train=NUM_TRAIN, num_common=NUM_TEST - 1, num_challenge=1)
+    options = dict(num_train=NUM_TRAIN) if dataset == 'aflw' else {}
+    write = getattr(generated_faces, f'write_{dataset}_archive')
+    write(folder / f'{dataset}_archive', **counts)
+    to_json = getattr(converters, f'convert_{dataset}')
+    written, problems = to_json(folder / f'{dataset}_archive', folder / dataset, **options)
+    assert written and not problems.errors
+    return folder / dataset
+
+
+def run_tool(monkeypatch, name: str, *arguments: object) -> object:
+    """Run a tool as its own script, without the seconds that a new process takes to import.
+
+    Returns its exit status if it ends by one.
+    """
+    monkeypatch.setattr(sys, 'argv', [name, *map(str, arguments)])
+    try:
+        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+    except SystemExit as end:
+        return end.code
+    return 0
