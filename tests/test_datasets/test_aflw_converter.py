@@ -1,19 +1,18 @@
 import json
 import os
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from conftest import run_tool
 from scipy.io import loadmat, savemat
 
 from mhhn_mmpose.datasets.converters.aflw import convert_aflw
 from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 from mhhn_mmpose.datasets.generated_faces.aflw_archive import write_aflw_archive
 
-CLI = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'aflw2coco.py'
+CLI = 'dataset_converters/aflw2coco.py'
 WIDTH, HEIGHT = 231, 187
 NAMES = ['0/image00013.jpg', '2/grün 脸.jpg', '0/image00013.jpg', '3/image00007.jpg', '2/a.jpg']
 ORDER = [4, 1, 5, 3, 2]  # 1-based, as in the file; the first three are for training
@@ -218,19 +217,11 @@ def test_a_repeated_face_is_noted(tree):
     assert not problems.errors and 'face 3: the same face as' in problems.warnings[0]
 
 
-def run_cli(monkeypatch, *args):
-    """Run the script in this process, since a new one spends 4 s on importing MMPose."""
-    monkeypatch.setattr(sys, 'argv', [str(CLI), *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(CLI), run_name='__main__')
-    return end.value.code
-
-
 def test_command(tree, monkeypatch, capsys):
     root, out = tree
-    assert run_cli(monkeypatch, root, out) == 1 and not out.exists()
+    assert run_tool(monkeypatch, CLI, root, out) == 1 and not out.exists()
     assert '5 faces, 20000 of them for training: none is left' in capsys.readouterr().err
-    assert run_cli(monkeypatch, '--help') == 0
+    assert run_tool(monkeypatch, CLI, '--help') == 0
     said = capsys.readouterr().out
     assert all(word in said for word in ('research only', 'compositional.html', '1165'))
 

@@ -1,18 +1,16 @@
 import json
 import os
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from conftest import run_tool
 from PIL import Image
 
 from mhhn_mmpose.datasets.converters import convert_300w, photo_size
-from mhhn_mmpose.fileio import write_json_files
 
-CLI = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / '300w2coco.py'
+CLI = 'dataset_converters/300w2coco.py'
 WIDTH, HEIGHT = 97, 83
 
 
@@ -257,32 +255,13 @@ def test_link_is_relative_and_a_second_run_keeps_it(tree):
     assert load(out, 'train') == first
 
 
-def test_json_files_are_written_all_or_none(tmp_path):
-    good, bad = tmp_path / 'a.json', tmp_path / 'b.json'
-    good.write_text('"old"')
-    with pytest.raises(ValueError):
-        write_json_files({good: 'new', bad: [float('nan')]})
-    assert good.read_text() == '"old"'
-    assert sorted(p.name for p in tmp_path.iterdir()) == ['a.json']
-    write_json_files({good: 'new'})
-    assert good.read_text() == '"new"'
-
-
-def run_cli(monkeypatch, *args):
-    """Run the script in this process, since a new one spends 4 s on importing MMPose."""
-    monkeypatch.setattr(sys, 'argv', [str(CLI), *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(CLI), run_name='__main__')
-    return end.value.code
-
-
 def test_command(tree, monkeypatch, capsys):
     root, _, out = tree
     (root / 'afw/face 0_1.pts').unlink()
-    assert run_cli(monkeypatch, root, out) == 1 and not out.exists()
+    assert run_tool(monkeypatch, CLI, root, out) == 1 and not out.exists()
     said = capsys.readouterr()
     assert 'ERROR' in said.err and '--skip-bad' in said.err
-    assert run_cli(monkeypatch, root, out, '--skip-bad') == 0
+    assert run_tool(monkeypatch, CLI, root, out, '--skip-bad') == 0
     said = capsys.readouterr()
     assert 'face_landmarks_300w_train.json: 2 faces' in said.out
     assert 'left out: 1' in said.err
@@ -290,7 +269,7 @@ def test_command(tree, monkeypatch, capsys):
 
 
 def test_help_says_where_the_data_come_from(monkeypatch, capsys):
-    assert run_cli(monkeypatch, '--help') == 0
+    assert run_tool(monkeypatch, CLI, '--help') == 0
     text = capsys.readouterr().out
     assert 'https://ibug.doc.ic.ac.uk/resources/300-W/' in text
     assert 'research only' in text and 'lfpw/trainset' in text

@@ -1,20 +1,19 @@
 import json
 import os
-import runpy
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from conftest import run_tool
 
 from mhhn_mmpose.datasets.converters import wflw
 from mhhn_mmpose.datasets.converters.wflw import convert_wflw
 from mhhn_mmpose.datasets.generated_faces import landmarks, occluded, render, wflw_archive
 from mhhn_mmpose.datasets.generated_faces.wflw_archive import write_wflw_archive
 
-CLI = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'wflw2coco.py'
+CLI = 'dataset_converters/wflw2coco.py'
 LISTS = Path('WFLW_annotations', 'list_98pt_rect_attr_train_test')
 WIDTH, HEIGHT = 97, 83
 NAMES = ['0--Parade/a_1.jpg', '0--Parade/a_1.jpg', '12--Group/größe 2 脸.jpg']
@@ -233,23 +232,15 @@ def test_published_annotations_are_reproduced(tmp_path):
         np.testing.assert_allclose(mine['keypoints'], theirs['keypoints'], rtol=0, atol=1e-9)
 
 
-def run_cli(monkeypatch, *args):
-    """Run the script in this process, since a new one spends seconds on importing."""
-    monkeypatch.setattr(sys, 'argv', [str(CLI), *map(str, args)])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(str(CLI), run_name='__main__')
-    return end.value.code
-
-
 def test_command(tree, monkeypatch, capsys):
     root, _, out = tree
     change_line(root, lambda fields: fields.pop())
-    assert run_cli(monkeypatch, root, out) == 1 and not out.exists()
+    assert run_tool(monkeypatch, CLI, root, out) == 1 and not out.exists()
     said = capsys.readouterr().err
     assert 'attr_train.txt:2: 206 fields' in said and '--skip-bad' in said
-    assert run_cli(monkeypatch, root, out, '--skip-bad') == 0
+    assert run_tool(monkeypatch, CLI, root, out, '--skip-bad') == 0
     assert 'face_landmarks_wflw_train.json: 2 faces' in capsys.readouterr().out
-    assert run_cli(monkeypatch, '--help') == 0
+    assert run_tool(monkeypatch, CLI, '--help') == 0
     text = capsys.readouterr().out
     assert 'https://wywu.github.io/projects/LAB/WFLW.html' in text and 'research only' in text
 

@@ -60,5 +60,5 @@ def test_parse_stem():
     assert (stem.processes, stem.batch, stem.epochs) == (2, 8, 30)
     stem = parse_stem('td-hm_hrnetv2-w18-dark_8xb4-200e_wflw-256x256')
     assert (stem.key, stem.tiny) == (('hrnetv2-w18-dark', 'wflw'), False)
-    assert parse_stem('td-hm_hrnetv2-w18_sdt-sdl_8xb64-60e_300w-256x256') is None
+    assert parse_stem('td-hm_hrnetv2-w18_sdt-sdl-8xb64-60e_300w-256x256') is None
     assert parse_stem('my_model') is None
