@@ -13,8 +13,8 @@ import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
+from ..ops.arrays import suits_numpy
 from ..ops.gaussian_fit import GaussianFit, check_fit_arguments, fit_gaussian
-from ..ops.heatmap_patch import is_eager_on_cpu
 
 CONVENTIONS = ('half_pixel', 'msra', 'udp')
 ACTIVATIONS = (None, 'softmax', 'sigmoid')
@@ -169,19 +169,23 @@ class SDTHeatmap(BaseKeypointCodec):
         """Confidences (B, K) of heatmaps (B, K, H, W) and what was fitted: the heatmap's peak."""
         if self.activation != 'softmax':
             return fit.peak
-        probability = (fit.peak - _log_sum_exp(heatmaps.float().flatten(2))).exp()
+        probability = 1 / _sum_of_exponentials(heatmaps.float().flatten(2), fit.peak)
         score = (probability * (2 * math.pi * self.sigma**2)).clamp(max=1.0)
         return torch.where(fit.informative, score, 0.0)
 
 
-def _log_sum_exp(logits: torch.Tensor) -> torch.Tensor:
-    """(B, K) of (B, K, H * W), leaving out what is not finite."""
-    if is_eager_on_cpu(logits):
-        # One instance after another: the exponentials of a whole batch do not fit into the cache.
-        total = torch.stack([instance.logsumexp(-1) for instance in logits])
-        if bool(total.isfinite().all()):
-            return total
-    return logits.where(logits.isfinite(), -math.inf).logsumexp(-1)
+def _sum_of_exponentials(logits: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
+    """(B, K) of exp(logits - peak), (B, K, H * W) and (B, K), without what is not finite."""
+    if suits_numpy(logits):
+        # numpy's exponential takes half the time of torch's; and one instance after another, since
+        # the exponentials of a whole batch do not fit into the cache.
+        with np.errstate(all='ignore'):
+            total, cache = np.empty(peak.shape, np.float32), np.empty(logits.shape[1:], np.float32)
+            for maps, top, out in zip(logits.numpy(), peak.numpy(), total, strict=True):
+                np.exp(np.subtract(maps, top[:, None], out=cache), out=cache).sum(-1, out=out)
+        if np.isfinite(total).all():
+            return torch.from_numpy(total)
+    return (logits.where(logits.isfinite(), -math.inf) - peak[..., None]).exp().sum(-1)
 
 
 def _check_choice(name: str, value: str | None, choices: tuple) -> None:

@@ -15,19 +15,31 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from .arrays import (
+    Array,
+    as_numpy,
+    clip_,
+    clipped_square,
+    exp_,
+    is_eager_on_cpu,
+    is_recording,
+    like,
+    namespace,
+    suits_numpy,
+)
 from .heatmap_patch import (
     LOWEST_LOG,
     Patch,
     PatchShape,
     find_maximum,
     gather_patch,
-    is_eager_on_cpu,
-    is_recording,
     known_only,
     normalise,
+    patch_shape,
 )
 from .least_squares import (
     BASIS,
@@ -55,7 +67,7 @@ class GaussianFit(NamedTuple):
         peak: (...) the maximum; 0 where the map is not informative.
         fitted: (...) bool, True where `centers` is the fit asked for, False where it fell back.
         informative: (...) bool, False where the map has no finite (or, unless in log space, no
-            positive) value or is constant round its argmax.
+            positive) value or f is constant round its argmax.
     """
 
     centers: Tensor
@@ -115,42 +127,62 @@ def fit_gaussian(
     Returns:
         GaussianFit: Centres, argmax, peaks and which of them fitted.
     """
-    with torch.autocast(heatmaps.device.type, enabled=False):
-        dtype = torch.float64 if heatmaps.dtype == torch.float64 else torch.float32
-        shape, (height, width) = heatmaps.shape[:-2], heatmaps.shape[-2:]
-        maps = heatmaps.reshape(-1, height * width).contiguous()
-        index, top = find_maximum(maps, height, width)
-        x, y = index % width, index.div(width, rounding_mode='floor')
-        grid = _patch_grid(patch_size, sigma, width, dtype, heatmaps.device)
-        values, known = gather_patch(maps, index, (height, width), grid.shape, dtype)
-        top = top.to(dtype)
-        patch = normalise(values, known, top, log_space)
-        argmax = torch.stack((x, y), -1).to(dtype)
+    dtype = torch.float64 if heatmaps.dtype == torch.float64 else torch.float32
+    shape, size = heatmaps.shape[:-2], tuple(heatmaps.shape[-2:])
+    arguments = (sigma, patch_size, constraint, gauss_newton_steps, log_space)
+    if suits_numpy(heatmaps):
+        maps = heatmaps.detach().to(dtype).reshape(-1, size[0] * size[1]).contiguous().numpy()
+        grid = _patch_grid(patch_size, sigma, size, dtype, None)
+        with np.errstate(all='ignore'):  # as torch does
+            found = map(torch.from_numpy, _fit_maps(maps, size, grid, *arguments[2:]))
+    else:
+        maps = heatmaps.reshape(-1, size[0] * size[1]).contiguous()
+        grid = _patch_grid(patch_size, sigma, size, dtype, heatmaps.device)
+        with torch.autocast(heatmaps.device.type, enabled=False):
+            found = _fit_maps(maps, size, grid, *arguments[2:])
+    centers, argmax, *rest = found
+    pairs = (points.reshape(*shape, 2) for points in (centers, argmax))
+    return GaussianFit(*pairs, *(values.reshape(shape) for values in rest))
 
-        moments = _moments_of_log(patch, grid)
-        offset, fitted = _fit(moments, patch, grid, constraint, gauss_newton_steps, argmax)
-        usable = fitted
-        if constraint != 'known_sigma' and not (is_eager_on_cpu(maps) and bool(fitted.all())):
-            fallback, fallback_holds = _fit(moments, patch, grid, 'known_sigma', 0, argmax)
-            offset = torch.where(fitted[:, None], offset, fallback)
-            usable = fitted | fallback_holds
-        offset = torch.where(usable[:, None], offset, 0.0)
-        peak = torch.where(patch.informative, top, 0.0)
-        return GaussianFit(
-            (argmax + offset).reshape(*shape, 2),
-            argmax.reshape(*shape, 2),
-            peak.reshape(shape),
-            fitted.reshape(shape),
-            patch.informative.reshape(shape),
-        )
+
+def _fit_maps(
+    maps: Array,
+    size: tuple[int, int],
+    grid: _Grid,
+    constraint: str,
+    gauss_newton_steps: int,
+    log_space: bool,
+) -> tuple[Array, ...]:
+    """The fields of `GaussianFit`, of maps (N, H * W) in memory."""
+    xp, shape = namespace(maps), grid.shape
+    index, place, top = find_maximum(maps, size)
+    y = index // size[1]
+    x = index - y * size[1]
+    argmax = xp.stack((shape.columns[x], shape.rows[y]))
+    cut = shape.row_cuts[y] + shape.column_cuts[x]
+    values, known = gather_patch(maps, place, cut, size[1], shape)
+    top = like(values, top)
+    patch = normalise(values, known, top, log_space)
+
+    moments = _moments_of_log(patch, grid)
+    # The sum of f^2 ln f, no term of which is positive: it is 0 where the patch is constant.
+    informative = patch.has_peak & (moments[len(PRODUCTS)] < 0)
+    offset, fitted = _fit(moments, patch, grid, constraint, gauss_newton_steps, argmax)
+    usable = fitted = fitted & informative
+    if constraint != 'known_sigma' and not (is_eager_on_cpu(maps) and fitted.all()):
+        fallback, holds = _fit(moments, patch, grid, 'known_sigma', 0, argmax)
+        offset = xp.where(fitted, offset, fallback)
+        usable = fitted | (holds & informative)
+    centers = argmax + xp.where(usable, offset, 0.0)
+    return centers.T, argmax.T, xp.where(informative, top, 0.0), fitted, informative
 
 
 class _Grid(NamedTuple):
     """Constants of a patch; u and v run over [-1, 1], in units of `radius` pixels."""
 
     shape: PatchShape
-    basis: Tensor  # (5, P) u^i v^j of BASIS
-    products: Tensor  # (13, P) u^i v^j of PRODUCTS
+    basis: Array  # (5, P) u^i v^j of BASIS
+    products: Array  # (13, P) u^i v^j of PRODUCTS
     equations: dict[str, NormalEquations]  # of a constraint, for ln f
     changes: dict[str, NormalEquations]  # of a constraint, for what is left of f
     sigma: float  # in units of `radius`
@@ -160,31 +192,38 @@ _GRIDS: dict[tuple, _Grid] = {}
 
 
 def _patch_grid(
-    patch_size: int, sigma: float, width: int, dtype: torch.dtype, device: torch.device
+    patch_size: int,
+    sigma: float,
+    size: tuple[int, int],
+    dtype: torch.dtype,
+    device: torch.device | None,
 ) -> _Grid:
-    """The grid of these arguments, made once.
+    """The grid of these arguments, made once; of numpy's arrays for no device.
 
     What is made while a graph is recorded is of that graph and not kept; what is made in inference
     mode would be refused by a later backward.
     """
-    key = (patch_size, sigma, width, dtype, device)
+    key = (patch_size, sigma, size, dtype, device)
     grid = _GRIDS.get(key)
     if grid is None:
         if is_recording():
             return _make_patch_grid(*key)
         with torch.inference_mode(False):
-            grid = _GRIDS[key] = _make_patch_grid(*key)
+            grid = _make_patch_grid(*key[:-1], device or torch.device('cpu'))
+            grid = _GRIDS[key] = grid if device else as_numpy(grid)
     return grid
 
 
 def _make_patch_grid(
-    patch_size: int, sigma: float, width: int, dtype: torch.dtype, device: torch.device
+    patch_size: int,
+    sigma: float,
+    size: tuple[int, int],
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> _Grid:
     radius = patch_size // 2
-    steps = torch.arange(-radius, radius + 1, device=device)
+    steps = torch.arange(-radius, radius + 1, device=device, dtype=dtype) / radius
     v, u = (axis.reshape(-1) for axis in torch.meshgrid(steps, steps, indexing='ij'))
-    around = v * width + u
-    u, v = u.to(dtype) / radius, v.to(dtype) / radius
     basis, products = (
         torch.stack([u**i * v**j for i, j in powers]) for powers in (BASIS, PRODUCTS)
     )
@@ -193,66 +232,65 @@ def _make_patch_grid(
         {name: normal_equations(c, given, dtype, device) for name, c in COLUMNS.items()}
         for given in (-1 / (2 * scaled_sigma**2), 0.0)
     )
-    shape = PatchShape(radius, steps, around)
+    shape = patch_shape(patch_size, size, dtype, device)
     return _Grid(shape, basis, products, equations, changes, scaled_sigma)
 
 
-def _moments_of_log(patch: Patch, grid: _Grid) -> Tensor:
+def _moments_of_log(patch: Patch, grid: _Grid) -> Array:
     """(18, N) moments of ln f, the rows scaled by f (Eq. 13)."""
-    squared = patch.f.clamp_min(math.exp(LOWEST_LOG)).square_()
+    squared = clipped_square(patch.f, math.exp(LOWEST_LOG))
     weights = known_only(squared, patch.known)
-    weighted_logs = squared.log().mul_(weights)  # twice ln f
-    return torch.cat((grid.products @ weights.T, 0.5 * (grid.basis @ weighted_logs.T)))
+    xp = namespace(weights)
+    weighted_logs = xp.log(squared)  # twice ln f
+    weighted_logs *= weights
+    return xp.concatenate((grid.products @ weights.T, 0.5 * (grid.basis @ weighted_logs.T)))
 
 
-def _moments_left(patch: Patch, model: Tensor, grid: _Grid) -> Tensor:
+def _moments_left(patch: Patch, model: Array, grid: _Grid) -> Array:
     """(18, N) moments of what the model leaves of f, (f - m) / m, the rows scaled by m."""
     scale = known_only(model, patch.known)
-    left = (patch.f - model).mul_(scale)
-    return torch.cat((grid.products @ (scale * model).T, grid.basis @ left.T))
+    left = patch.f - model
+    left *= scale
+    weights = (scale * model).T
+    return namespace(model).concatenate((grid.products @ weights, grid.basis @ left.T))
 
 
 def _fit(
-    moments: Tensor, patch: Patch, grid: _Grid, constraint: str, steps: int, argmax: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Offset (N, 2) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
+    moments: Array, patch: Patch, grid: _Grid, constraint: str, steps: int, argmax: Array
+) -> tuple[Array, Array]:
+    """Offset (2, N) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
     c, holds = solve_quadratic(moments, grid.equations[constraint])
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
-        model = (c.T @ grid.basis).clamp_(LOWEST_LOG, 5.0).exp_()
+        model = exp_(clip_(c.T @ grid.basis, LOWEST_LOG, 5.0))
         left = _moments_left(patch, model, grid)
         change, again = solve_quadratic(left, grid.changes[constraint])
         c, holds = c + change, holds & again
-    offset, concave = _solve_center(c.T, patch, grid, constraint, argmax)
-    inside = (offset.detach().abs() <= grid.shape.radius + 0.5).all(-1)
-    return offset, holds & concave & inside & patch.informative
+    offset, concave = _solve_center(c, patch, grid, constraint, argmax)
+    return offset, holds & concave & (abs(offset) <= grid.shape.radius + 0.5).all(0)
 
 
 def _solve_center(
-    c: Tensor, patch: Patch, grid: _Grid, constraint: str, argmax: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Offset (N, 2) in heatmap pixels from the coefficients (N, 5), and (N,) concave or not."""
+    c: Array, patch: Patch, grid: _Grid, constraint: str, argmax: Array
+) -> tuple[Array, Array]:
+    """Offset (2, N) in heatmap pixels from the coefficients (5, N), and (N,) concave or not."""
+    xp, radius = namespace(c), grid.shape.radius
+    slope, curvature = c[1:3], c[3:]
     if constraint == 'known_sigma':  # (u, v) = sigma*^2 (c2, c3)
-        return c[:, 1:3] * (grid.sigma**2 * grid.shape.radius), torch.ones_like(patch.informative)
-    if constraint == 'free':  # Eq. 18: u = -c1 / (2 c3), v = -c2 / (2 c4)
-        slope, curvature = c[:, 1:3], c[:, 3:5]
-        concave = (curvature < 0).all(-1)
-        safe = torch.where(concave[:, None], curvature, -torch.ones_like(curvature))
-        return slope / (-2 * safe) * grid.shape.radius, concave
-    slope, bend = c[:, 1:3], c[:, 3]
-    concave = bend < 0
-    if patch.log_peak is None:
-        # ln f is known up to a constant, so G = 1 says nothing; sigma_x = sigma_y remains.
-        safe = torch.where(concave, bend, -torch.ones_like(bend))
-        return slope / (-2 * safe[:, None]) * grid.shape.radius, concave
+        return slope * (grid.sigma**2 * radius), patch.has_peak
+    if constraint == 'free' or patch.log_peak is None:
+        # Eq. 18: u = -c1 / (2 c3), v = -c2 / (2 c4). In log space ln f is known up to a constant,
+        # so that of the other constraint, G = 1 and c3 = c4, only the latter remains.
+        concave = curvature < 0
+        return slope * radius / (-2 * xp.where(concave, curvature, -1.0)), concave.all(0)
     # unit_peak, Eq. 19-20, in the heatmap's frame: shift the quadratic's origin to pixel (0, 0).
-    origin = argmax / grid.shape.radius
-    constant = c[:, 0] + patch.log_peak - ((slope - bend[:, None] * origin) * origin).sum(-1)
-    slope = slope - 2 * bend[:, None] * origin
-    square = slope.square().sum(-1)
+    bend = curvature[0]
+    origin = argmax / radius
+    constant = c[0] + patch.log_peak - ((slope - bend * origin) * origin).sum(0)
+    slope = slope - 2 * bend * origin
+    square = (slope * slope).sum(0)
     # The paper's test is c1 >= 0. A centre within sigma / 2 of the origin has c1 > -1/8, and its
     # variance would be a quotient of two small numbers: it takes the other branch too.
     usable = (constant < -1 / 8) & (square > 1e-12)
-    safe_square = torch.where(usable, square, torch.ones_like(square))
-    variance = torch.where(usable, -2 * constant / safe_square, grid.sigma**2)
-    return (variance[:, None] * slope - origin) * grid.shape.radius, concave
+    variance = xp.where(usable, -2 * constant / xp.where(usable, square, 1.0), grid.sigma**2)
+    return (variance * slope - origin) * radius, bend < 0

@@ -1,10 +1,10 @@
 """From a heatmap to the pixels round its maximum, guarded for a fit.
 
-Axis letters: N heatmaps, (H, W) heatmap, p = patch_size, P = p * p patch pixels; points are (x, y)
-in heatmap pixels.
+Axis letters: N heatmaps, (H, W) heatmap, p = patch_size, P = p * p patch pixels, C ways in which
+the border of a map cuts a patch; points are (x, y) in heatmap pixels.
 
-On a CPU, and where no graph is recorded, a look at the data is cheap: what is not needed is then
-left out, and numpy takes the place of slower kernels.
+Arrays are of numpy or of torch, see `arrays.py`. Where a look at the data is cheap, what turns out
+not to be needed is left out.
 """
 
 from __future__ import annotations
@@ -12,101 +12,137 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from .arrays import Array, all_finite, clip_, exp_, is_eager_on_cpu, namespace
 
 NUMPY_TYPES = (torch.float32, torch.float64)
 LOWEST_LOG = -30.0  # exp(-30) = 1e-13 of the peak has no weight, and bounds keep products finite
 
 
 class PatchShape(NamedTuple):
-    """A patch in a heatmap of some width."""
+    """A patch in a heatmap of some size."""
 
     radius: int
-    steps: Tensor  # (p,) pixels from the middle, integer
-    around: Tensor  # (P,) how far from the middle in a map's memory
+    around: Array  # (P,) how far from the middle in a map's memory
+    rows: Array  # (H,) y
+    columns: Array  # (W,) x
+    row_cuts: Array  # (H,) how the border cuts a patch in row y: 0 for not at all, else its number
+    column_cuts: Array  # (W,) likewise; the sum of both is a line of `on_map`
+    on_map: Array  # (C, P) 1 for pixels that are on the map, else 0
 
 
-def is_eager_on_cpu(maps: Tensor) -> bool:
-    """Whether a branch on the data is cheap: no wait for a GPU, no graph that must hold both."""
-    return maps.device.type == 'cpu' and not is_recording()
+def patch_shape(
+    patch_size: int, size: tuple[int, int], dtype: torch.dtype, device: torch.device
+) -> PatchShape:
+    """Constants of patches in maps of size (H, W)."""
+    radius = patch_size // 2
+    steps = torch.arange(-radius, radius + 1, device=device)
+    height, width = (torch.arange(length, device=device) for length in size)
+    row_cuts, row_examples = _cuts(height, radius)
+    column_cuts, column_examples = _cuts(width, radius)
+    rows, columns = (
+        _is_place(examples[:, None] + steps, len(places))
+        for examples, places in ((row_examples, height), (column_examples, width))
+    )
+    return PatchShape(
+        radius,
+        around=(steps[:, None] * len(width) + steps).flatten(),
+        rows=height.to(dtype),
+        columns=width.to(dtype),
+        row_cuts=row_cuts * len(columns),
+        column_cuts=column_cuts,
+        on_map=(rows[:, None, :, None] & columns[:, None, :]).flatten(2).flatten(0, 1).to(dtype),
+    )
 
 
-def is_recording() -> bool:
-    """Whether a graph is made: by tracing, `torch.compile` or an export."""
-    return torch.jit.is_tracing() or torch.compiler.is_compiling()
+def _is_place(place: Tensor, length: int) -> Tensor:
+    return (place >= 0) & (place < length)
 
 
-def find_maximum(maps: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Index and value (N,) of the largest finite value; centre and NaN where there is none."""
-    maps = maps.detach()
-    if is_eager_on_cpu(maps):
-        # `max` reports a NaN or +inf wherever the map has one, so most maps need but one pass.
-        if maps.dtype in NUMPY_TYPES:
-            # Nine times as fast as torch's on a CPU, with the same results, of NaN and ties too.
-            index = torch.from_numpy(maps.numpy().argmax(-1))
-            top = maps.gather(1, index[:, None])[:, 0]
-        else:
-            top, index = maps.max(-1)
-        if bool(torch.isfinite(top).all()):
-            return index, top
-    finite = torch.isfinite(maps)
-    top, index = maps.masked_fill(~finite, -math.inf).max(-1)
-    none = ~finite.any(-1)
-    index = index.masked_fill(none, (height // 2) * width + width // 2)
-    return index, top.masked_fill(none, math.nan)
+def _cuts(places: Tensor, radius: int) -> tuple[Tensor, Tensor]:
+    """The number of each place's cut along an axis, and of each number a place."""
+    length = len(places)
+    if length <= 2 * radius:  # cut everywhere
+        return places + 1, torch.cat((places[:1], places))
+    last = length - 1 - radius  # the last that is not cut
+    after = (places - last).clamp_min(0)
+    cuts = torch.where(places < radius, places + 1, after + radius * (after > 0))
+    return cuts, torch.cat((places[radius : radius + 1], places[:radius], places[last + 1 :]))
+
+
+def find_maximum(maps: Array, size: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Index in its map, index in memory and value (N,) of the largest finite value.
+
+    Those of the middle, and NaN, where there is none.
+    """
+    if isinstance(maps, Tensor) and is_eager_on_cpu(maps):
+        # Nine times as fast as torch's, with the same results.
+        array = maps.detach() if maps.dtype in NUMPY_TYPES else maps.detach().float()
+        return tuple(map(torch.from_numpy, find_maximum(array.numpy(), size)))
+    xp = namespace(maps)
+    if xp is np:
+        first = np.arange(0, maps.size, maps.shape[1])
+        # `argmax` reports a NaN or +inf wherever the map has one, so most maps need but one pass.
+        index = maps.argmax(-1)
+        place = first + index
+        top = maps.reshape(-1)[place]
+        if all_finite(top):
+            return index, place, top
+    else:
+        maps = maps.detach()
+        first = torch.arange(0, maps.numel(), maps.shape[1], device=maps.device)
+    finite = xp.isfinite(maps)
+    index = xp.where(finite, maps, -math.inf).argmax(-1)
+    found = finite.any(-1)
+    index = xp.where(found, index, (size[0] // 2) * size[1] + size[1] // 2)
+    place = first + index
+    return index, place, xp.where(found, maps.reshape(-1)[place], math.nan)
 
 
 def gather_patch(
-    maps: Tensor, index: Tensor, size: tuple[int, int], shape: PatchShape, dtype: torch.dtype
-) -> tuple[Tensor, Tensor | None]:
-    """The (N, P) values round pixels (N,) of maps (N, H * W), and 1 where they are known, else 0.
+    maps: Array, place: Array, cut: Array, width: int, shape: PatchShape
+) -> tuple[Array, Array | None]:
+    """The (N, P) finite values round pixels of maps (N, H * W), and 1 where they are known, else 0.
 
-    None instead if all are known, which on a CPU is worth the look.
+    None instead if all are known, where that is worth the look.
+
+    Args:
+        maps: The heatmaps.
+        place: (N,) pixels' indices in memory.
+        cut: (N,) their lines of `shape.on_map`, 0 for patches that no border cuts.
+        width: W.
+        shape: The patch.
     """
     # Beyond its map a patch meets whatever is next in memory, which has weight 0.
-    first = torch.arange(0, maps.numel(), maps.shape[1], device=maps.device)
-    values = _take(maps, index + first, size[1], shape).to(dtype)
-    on_map = _on_map(index, size, shape)
-    if is_eager_on_cpu(maps) and bool(torch.isfinite(values.detach().sum())):
-        return values, None if on_map is None else on_map.to(dtype)
-    known = torch.isfinite(values) if on_map is None else on_map & torch.isfinite(values)
-    return values, known.to(dtype)
+    values = _take(maps, place, width, shape)
+    if is_eager_on_cpu(values) and all_finite(values):
+        return values, shape.on_map[cut] if cut.any() else None
+    xp = namespace(values)
+    known = shape.on_map[cut] * xp.isfinite(values)
+    return xp.where(known > 0, values, 0.0), known
 
 
-def _on_map(index: Tensor, size: tuple[int, int], shape: PatchShape) -> Tensor | None:
-    """Which pixels of the patches lie on their maps, (N, P) bool; None if all were seen to."""
-    axes = (index.div(size[1], rounding_mode='floor'), index % size[1])  # y, x
-    if is_eager_on_cpu(index) and all(
-        _inside(axis, length, shape.radius) for axis, length in zip(axes, size, strict=True)
-    ):
-        return None
-    places = (axis[:, None] + shape.steps for axis in axes)
-    rows, columns = ((p >= 0) & (p < length) for p, length in zip(places, size, strict=True))
-    return (rows[:, :, None] & columns[:, None, :]).flatten(1)
-
-
-def _inside(axis: Tensor, length: int, radius: int) -> bool:
-    """Whether no patch leaves its map along an axis."""
-    first, last = axis.aminmax()
-    return bool(first >= radius) and bool(last < length - radius)
-
-
-def _take(maps: Tensor, middle: Tensor, width: int, shape: PatchShape) -> Tensor:
+def _take(maps: Array, place: Array, width: int, shape: PatchShape) -> Array:
     """(N, P) values round places in memory, the nearest where these are beyond it."""
-    if is_eager_on_cpu(maps) and not (maps.requires_grad and torch.is_grad_enabled()):
-        flat, corner = maps.detach().reshape(-1), middle + shape.around[0]
-        first, last = corner.aminmax()
-        reach = int(shape.around[-1] - shape.around[0])
-        if maps.dtype in NUMPY_TYPES and first >= 0 and last + reach < len(flat):
-            # All patches there are, as views: numpy copies rows, without an index per pixel.
-            side = len(shape.steps)
-            views = flat.as_strided((len(flat) - reach, side, side), (1, width, 1))
-            return torch.from_numpy(views.numpy()[corner.numpy()]).flatten(1)
-    return maps.take((middle[:, None] + shape.around).clamp_(0, maps.numel() - 1))
+    flat = maps.reshape(-1)
+    if isinstance(maps, Tensor):
+        last = flat.shape[0] - 1  # len() would have an export fix N
+        places = (place[:, None] + shape.around).clamp_(0, last)
+        return flat.take(places).to(shape.on_map.dtype)
+    corner, reach = place + shape.around[0], 2 * int(shape.around[-1])
+    if corner.min(initial=0) < 0 or corner.max(initial=0) + reach >= len(flat):
+        return flat.take(place[:, None] + shape.around, mode='clip')
+    # All patches there are, as views: rows are copied, without an index per pixel.
+    side, item = 2 * shape.radius + 1, flat.itemsize
+    strides = (item, width * item, item)
+    views = np.ndarray((len(flat) - reach, side, side), flat.dtype, flat, strides=strides)
+    return views[corner].reshape(len(corner), -1)
 
 
-def known_only(values: Tensor, known: Tensor | None) -> Tensor:
+def known_only(values: Array, known: Array | None) -> Array:
     """Values (N, P), 0 where they are not known."""
     return values if known is None else values * known
 
@@ -114,25 +150,20 @@ def known_only(values: Tensor, known: Tensor | None) -> Tensor:
 class Patch(NamedTuple):
     """Pixels relative to the peak."""
 
-    f: Tensor  # (N, P) in [-1, 1]: may be negative where noise is
-    known: Tensor | None  # (N, P) 1 on the map and finite, else 0; None for all 1
-    log_peak: Tensor | None  # (N,) back to the heatmap's own unit; None in log space: unknown
-    informative: Tensor  # (N,) bool
+    f: Array  # (N, P) in [-1, 1]: may be negative where noise is
+    known: Array | None  # (N, P) 1 on the map and finite, else 0; None for all 1
+    log_peak: Array | None  # (N,) back to the heatmap's own unit; None in log space: unknown
+    has_peak: Array  # (N,) bool
 
 
-def normalise(values: Tensor, known: Tensor | None, top: Tensor, log_space: bool) -> Patch:
-    """Guard everything that the fit divides by or takes the logarithm of.
-
-    Here and below what is new is changed in place: of a patch's pixels memory is what costs.
-    """
-    informative = torch.isfinite(top)
-    base = torch.where(informative, top, 0.0)[:, None]
-    if known is not None:
-        values = torch.where(known > 0, values, base)
-    informative = informative & (values.detach().amin(-1) < base[:, 0])
+def normalise(values: Array, known: Array | None, top: Array, log_space: bool) -> Patch:
+    """Guard everything that the fit divides by or takes the logarithm of; `values` become f."""
+    xp = namespace(values)
+    has_peak = xp.isfinite(top)
     if log_space:
-        return Patch((values - base).clamp_(LOWEST_LOG, 0.0).exp_(), known, None, informative)
-    informative = informative & (top > 0)
-    safe_top = torch.where(informative, top, 1.0)
-    f = (values / safe_top[:, None]).clamp_(-1, 1)
-    return Patch(f, known, safe_top.log(), informative)
+        values -= xp.where(has_peak, top, 0.0)[:, None]
+        return Patch(exp_(clip_(values, LOWEST_LOG, 0.0)), known, None, has_peak)
+    has_peak = has_peak & (top > 0)
+    top = xp.where(has_peak, top, 1.0)
+    values /= top[:, None]
+    return Patch(clip_(values, -1.0, 1.0), known, xp.log(top), has_peak)

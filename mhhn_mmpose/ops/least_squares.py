@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+
+from .arrays import Array, namespace
 
 BASIS = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
 """The powers (i, j) of a quadratic u^i v^j, in the order of its coefficients."""
@@ -32,10 +33,10 @@ Column = tuple[tuple[int, int], ...]
 class NormalEquations(NamedTuple):
     """Which moments make up the normal equations, and how their solution is a quadratic."""
 
-    system: Tensor  # (Q (Q + 1), 18) times the moments is [A | b], row by row
-    expansion: Tensor  # (5, Q) times the solution is the quadratic but for what is given
-    given: Tensor  # (5, 1)
-    units: tuple[Tensor, ...]  # Q columns (Q, 1) of the identity
+    system: Array  # (Q (Q + 1), 18) times the moments is [A | b], row by row
+    expansion: Array  # (5, Q) times the solution is the quadratic but for what is given
+    given: Array  # (5, 1)
+    units: tuple[Array, ...]  # Q columns (Q, 1) of the identity
 
 
 def normal_equations(
@@ -70,7 +71,7 @@ def _product(p: tuple[int, int], q: tuple[int, int]) -> int:
     return PRODUCTS.index((p[0] + q[0], p[1] + q[1]))
 
 
-def solve_quadratic(moments: Tensor, equations: NormalEquations) -> tuple[Tensor, Tensor]:
+def solve_quadratic(moments: Array, equations: NormalEquations) -> tuple[Array, Array]:
     """Minimise sum_p w_p (t_p - quadratic(u_p, v_p))^2.
 
     Gauss and Jordan's elimination is written out: Q is at most 5, and unlike `torch.linalg.solve`
@@ -87,13 +88,13 @@ def solve_quadratic(moments: Tensor, equations: NormalEquations) -> tuple[Tensor
     size = equations.expansion.shape[1]
     a = (equations.system @ moments).reshape(size, size + 1, -1)
     # The floor, for maps without weight, keeps quotients finite; the brightest pixel has weight 1.
-    smallest = (_MIN_PIVOT * a.diagonal().T).clamp_min(1e-9)
-    pivots = []
-    for j, (unit, least) in enumerate(zip(equations.units, smallest.unbind(), strict=True)):
+    smallest = (_MIN_PIVOT * a.diagonal().T).clip(1e-9)
+    xp, pivots = namespace(a), []
+    for j, (unit, least) in enumerate(zip(equations.units, smallest, strict=True)):
         column, rest = a[:, 0], a[:, 1:]
         pivots.append(column[j])
-        row = rest[j] / torch.maximum(pivots[-1], least)
+        row = rest[j] / xp.maximum(pivots[-1], least)
         # Row j becomes `row`, the others lose their entry in this column, which is then dropped.
         a = rest - (column - unit)[:, None] * row
-    regular = (torch.stack(pivots) > smallest).all(0)
+    regular = (xp.stack(pivots) > smallest).all(0)
     return equations.expansion @ a[:, 0] + equations.given, regular

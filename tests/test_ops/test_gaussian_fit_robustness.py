@@ -96,7 +96,7 @@ MAPS = {
         gaussian_map((5.2, 6.1), (12, 14), peak=1e-30, dtype=torch.float32),
         (5, 6),
         True,
-        True,
+        False,  # exp(1e-30) is 1
     ),
     '1 x 1': (torch.full((1, 1), 0.4), (0, 0), False, False),
     '1 x N': (gaussian_map((6.3, 0.0), (13, 1), dtype=torch.float32), (6, 0), True, True),
@@ -161,3 +161,25 @@ def test_any_memory_layout(keep):
         for image in range(2):
             expected = fit_gaussian(maps[image, keep].clone(), 2.0).centers
             assert torch.equal(fit_gaussian(strided[image], 2.0).centers, expected)
+
+
+def test_no_maps_have_no_centres():
+    fit = fit_gaussian(torch.rand(0, 5, 7, 11), 3.0, 5, 'free', 1)
+    assert fit.centers.shape == (0, 5, 2) and fit.peak.shape == (0, 5)
+
+
+@constraints
+@pytest.mark.parametrize('log_space', [False, True])
+@pytest.mark.parametrize('size', [(6, 5), (31, 18)])
+def test_with_a_gradient_and_without_the_centres_agree(constraint, log_space, size):
+    """numpy does the one, torch the other."""
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.rand(50, size[1], size[0], generator=generator)
+    center = torch.rand(50, 2, generator=generator) * torch.tensor(size)
+    maps = torch.stack([gaussian_map(c, size, dtype=torch.float32) for c in center]) + 0.1 * noise
+    fit = fit_gaussian(maps, 3.0, 9, constraint, 1, log_space)
+    other = fit_gaussian(maps.requires_grad_(), 3.0, 9, constraint, 1, log_space)
+    assert not fit.centers.requires_grad and other.centers.requires_grad
+    assert torch.equal(fit.fitted, other.fitted) and 0 < fit.fitted.sum()
+    torch.testing.assert_close(fit.centers, other.centers.detach(), rtol=0, atol=1e-3)
+    torch.testing.assert_close(fit.peak, other.peak.detach(), rtol=0, atol=0)

@@ -7,21 +7,20 @@ own, since a process never shows less memory than it once had.
 from __future__ import annotations
 
 import argparse
-import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
 
 import torch
+from machine import NOT_MEASURED, add_machine_arguments, peak_memory, prepare
+from timing import print_table, synchronize
 from torch import Tensor
 
 from mhhn_mmpose.ops import multi_order_attention
 
 POSITIONS = (256, 576, 1024, 2304, 4096)  # 16x16 to 64x64 heatmaps
 CHANNELS = (96, 256)
-NOT_MEASURED = 'not measured'
 
 
 def eq_7_to_9(p: Tensor, o: Tensor) -> Tensor:
@@ -33,17 +32,8 @@ def eq_7_to_9(p: Tensor, o: Tensor) -> Tensor:
 METHODS = {'ours': multi_order_attention, 'formula': eq_7_to_9}
 
 
-def peak_memory(device: torch.device) -> float:
-    """Peak in MB: of this process, or of the GPU's allocator."""
-    if device.type == 'cuda':
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    unit = 1 if sys.platform == 'darwin' else 1024  # bytes there, kB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
 def measure(method: str, batch: int, n: int, d: int, device: str, repeats: int) -> tuple:
     """(median ms of forward and backward, MB that one step takes besides inputs and gradients)."""
-    device = torch.device(device)
     torch.manual_seed(0)
     # 1 / d of variance: logits of order 1, as a trained network keeps them.
     p, o = (torch.randn(batch, n, d, device=device) * d**-0.5 for _ in range(2))
@@ -52,8 +42,7 @@ def measure(method: str, batch: int, n: int, d: int, device: str, repeats: int) 
     def step(count: int) -> float:
         start = time.perf_counter()
         METHODS[method](p[:, :count], o[:, :count]).sum().backward()
-        if device.type == 'cuda':
-            torch.cuda.synchronize(device)
+        synchronize(device)
         return (time.perf_counter() - start) * 1e3
 
     step(16)  # loads the kernels and allocates the gradients
@@ -77,21 +66,11 @@ def measure_apart(args: argparse.Namespace, method: str, n: int, d: int) -> tupl
     raise SystemExit(done.stderr)
 
 
-def describe(args: argparse.Namespace) -> str:
-    """What it ran on."""
-    name = f'{platform.machine()} CPU, {args.threads} thread(s)'
-    if args.device.startswith('cuda'):
-        name = torch.cuda.get_device_name(args.device)
-    return f'{name}, torch {torch.__version__}, batch {args.batch}, float32, forward and backward'
-
-
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:1')
+    add_machine_arguments(parser, repeats=5)
     parser.add_argument('--batch', type=int, default=1)
-    parser.add_argument('--repeats', type=int, default=5, help='steps of which the median counts')
-    parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--positions', type=int, nargs='+', default=POSITIONS, metavar='N')
     parser.add_argument('--channels', type=int, nargs='+', default=CHANNELS, metavar='d')
     parser.add_argument('--one', nargs=3, help=argparse.SUPPRESS)
@@ -101,21 +80,22 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Parse, measure, print Markdown."""
     args = parse_args()
-    torch.set_num_threads(args.threads)
     if args.one:
+        torch.set_num_threads(args.threads)
         method, n, d = args.one
         print(*measure(method, args.batch, int(n), int(d), args.device, args.repeats))
         return
-    print(describe(args) + '\n')
-    print('| d | N | ours, ms | formula, ms | ours, MB | formula, MB | N x N, MB |')
-    print('|---|---|---|---|---|---|---|')
+    prepare(args)
+    print(f'batch {args.batch}, float32, forward and backward\n')
+    rows = []
     for d in args.channels:
         for n in args.positions:
             results = [measure_apart(args, method, n, d) for method in METHODS]
             times = [f'{r[0]:.1f}' if r else NOT_MEASURED for r in results]
             memory = [f'{r[1]:.1f}' if r else NOT_MEASURED for r in results]
-            matrix = f'{args.batch * n * n * 4 / 1e6:.1f}'
-            print(f'| {d} | {n} |', ' | '.join([*times, *memory, matrix]), '|', flush=True)
+            rows.append([str(d), str(n), *times, *memory, f'{args.batch * n * n * 4 / 1e6:.1f}'])
+    header = ['d', 'N', 'ours, ms', 'formula, ms', 'ours, MB', 'formula, MB', 'N x N, MB']
+    print_table(header, rows)
 
 
 if __name__ == '__main__':

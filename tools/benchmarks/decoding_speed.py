@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from machine import add_machine_arguments, prepare
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
-from timing import describe_machine, medians, print_table
+from timing import medians, print_table
 from torch import Tensor
 
 from mhhn_mmpose.codecs import SDTHeatmap
@@ -59,18 +60,15 @@ def decoders(maps: Tensor) -> dict[str, Callable[[], object]]:
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:1')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
-    parser.add_argument('--repeats', type=int, default=15)
-    parser.add_argument('--threads', type=int, default=1)
+    add_machine_arguments(parser, repeats=15)
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, measure, print Markdown."""
     args = parse_args()
-    torch.set_num_threads(args.threads)
-    print(describe_machine(args.device, args.threads))
+    prepare(args)
     for batch in args.batch:
         found = medians(decoders(make_heatmaps(batch).to(args.device)), args.repeats, args.device)
         argmax, dark, udp = (

@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+from machine import add_machine_arguments, prepare
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
 from mmpose.codecs.utils import generate_unbiased_gaussian_heatmaps
-from timing import describe_machine, medians, print_table
+from timing import medians, print_table
 
 from mhhn_mmpose.codecs import SDTHeatmap
 
@@ -44,14 +45,14 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--points', type=int, nargs='+', default=POINTS, metavar='K')
-    parser.add_argument('--repeats', type=int, default=51)
+    add_machine_arguments(parser, repeats=51)
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, measure, print Markdown."""
     args = parse_args()
-    print(describe_machine())
+    prepare(args)
     for count in args.points:
         found, difference = measure(count, args.repeats)
         ours = found['SDTHeatmap.encode']

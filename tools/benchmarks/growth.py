@@ -3,146 +3,39 @@
 Every point is a process of its own, since a process never shows less memory than it once had;
 they are forked from one server that has imported everything. Memory is the peak of one step above
 what it holds before: activations and all gradients, not the weights.
-
-Axis letters: B batch, K landmarks, (H, W) heatmap.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import statistics
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
+from growing import BASES, SERIES, Point, Series, heatmap_work, point_of, training_step
+from machine import (
+    NOT_MEASURED,
+    add_machine_arguments,
+    is_out_of_memory,
+    on_gpu,
+    peak_memory,
+    prepare,
+)
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from mmpose.registry import KEYPOINT_CODECS, MODELS
-from timing import describe_machine, print_table
+from timing import print_table, synchronize
 
 from mhhn_mmpose.visualization.ced import COLORS, DPI
 
-NOT_MEASURED = 'not measured'
 ENOUGH = 2.0  # seconds of repeats: a point that takes longer is not repeated
 FITTED = 3  # points: the exponent is that of the last two doublings
-
-
-@dataclass(frozen=True)
-class Point:
-    """What is measured: a training step of `model`, or the work on heatmaps alone."""
-
-    model: str  # 'MHHN', 'HGs' or 'heatmaps'
-    channels: int
-    side: int  # of the input in pixels, or of the heatmaps for 'heatmaps'
-    landmarks: int
-    stacks: int
-    batch: int
-
-
-@dataclass(frozen=True)
-class Series:
-    """One size that doubles, and the exponents that mathematics gives in the limit."""
-
-    size: str
-    field: str
-    model: str
-    values: tuple[int, ...]
-    time: int
-    memory: int
-    why: str
-
-
-SERIES = (
-    Series('input side', 'side', 'HGs', (64, 128, 256, 512), 2, 2, 'pixels'),
-    Series('input side', 'side', 'MHHN', (64, 128, 256, 512), 4, 2, 'pairs of positions; pixels'),
-    Series('heatmap side', 'side', 'heatmaps', (32, 64, 128, 256), 2, 2, 'pixels'),
-    Series('landmarks', 'landmarks', 'heatmaps', (17, 34, 68, 136), 1, 1, 'heatmaps'),
-    Series('stacks', 'stacks', 'MHHN', (1, 2, 4, 8), 1, 1, 'stacks'),
-    Series('batch', 'batch', 'MHHN', (2, 4, 8, 16), 1, 1, 'images'),
-)
-# `channels` also of the attention. The heatmaps' side is in their own pixels: 1/4 of 256.
-BASES = {
-    'tiny': Point('MHHN', channels=32, side=128, landmarks=17, stacks=1, batch=2),
-    'paper': Point('MHHN', channels=256, side=256, landmarks=68, stacks=4, batch=2),
-}
-
-
-def point_of(series: Series, value: int, size: str) -> Point:
-    """A point of a series."""
-    base = replace(BASES[size], model=series.model)
-    if series.model == 'heatmaps':
-        base = replace(base, side=64, batch=8)
-    return replace(base, **{series.field: value})
-
-
-def random_points(point: Point, side: int) -> np.ndarray:
-    """(B, 1, K, 2) landmarks in pixels of a square of `side`."""
-    shape = (point.batch, 1, point.landmarks, 2)
-    return np.random.default_rng(0).uniform(0, side - 1, shape)
-
-
-def heatmap_work(point: Point, device: str) -> Callable[[], object]:
-    """Targets made, SDL forward and backward, decoding; of (B, K, side, side) heatmaps."""
-    size = (point.side, point.side)
-    codec = KEYPOINT_CODECS.build(
-        dict(type='SDTHeatmap', input_size=size, heatmap_size=size, activation='softmax')
-    )
-    points = random_points(point, point.side)
-    loss = MODELS.build(dict(type='SubpixelDetectionLoss'))
-
-    def work() -> None:
-        maps = np.stack([codec.encode(face)['heatmaps'] for face in points])
-        target = torch.from_numpy(maps).to(device)
-        output = (10 * target).requires_grad_()
-        loss(output, target).backward()
-        codec.batch_decode(output.detach())
-
-    return work
-
-
-def training_step(point: Point, device: str) -> Callable[[], object]:
-    """Forward, SDL and backward, from images (B, 3, side, side) and given targets."""
-    torch.manual_seed(0)
-    attention = 'all' if point.model == 'MHHN' else 'none'
-    backbone = dict(type='MCGHourglass', num_stacks=point.stacks, feat_channels=point.channels)
-    head = dict(
-        type='CPMHead',
-        in_channels=point.channels,
-        out_channels=point.landmarks,
-        num_stages=point.stacks,
-        final_layer=dict(kernel_size=1),
-        loss=dict(type='SubpixelDetectionLoss'),
-    )
-    # A scale of None keeps the logits small, as a trained network does.
-    backbone = MODELS.build(dict(backbone, attention=attention, attention_scale=None)).to(device)
-    head = MODELS.build(head).to(device)
-    side = (point.side // 4, point.side // 4)
-    codec = KEYPOINT_CODECS.build(dict(type='SDTHeatmap', input_size=side, heatmap_size=side))
-    points = random_points(point, side[0])
-    target = torch.from_numpy(np.stack([codec.encode(face)['heatmaps'] for face in points]))
-    images, target = torch.rand(point.batch, 3, point.side, point.side), target.to(device)
-    images = images.to(device)
-
-    def work() -> None:
-        sum(head.loss_module(o, target) for o in head(backbone(images))).backward()
-
-    return work
-
-
-def peak_memory(device: str) -> float:
-    """Peak in MB: of this process, or of the GPU's allocator."""
-    if device.startswith('cuda'):
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    unit = 1 if sys.platform == 'darwin' else 1024  # bytes there, kB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def measure(point: Point, device: str, repeats: int, threads: int) -> tuple[float, float]:
@@ -155,11 +48,10 @@ def measure(point: Point, device: str, repeats: int, threads: int) -> tuple[floa
     def step() -> float:
         start = time.perf_counter()
         work()
-        if device.startswith('cuda'):
-            torch.cuda.synchronize(device)
+        synchronize(device)
         return time.perf_counter() - start
 
-    if device.startswith('cuda'):
+    if on_gpu(device):
         torch.cuda.reset_peak_memory_stats(device)
     before = peak_memory(device)
     seconds = [step()]
@@ -181,7 +73,7 @@ def measure_apart(point: Point, args: argparse.Namespace) -> tuple[float, float]
         except BrokenProcessPool:  # killed: only the kernel does that, for memory
             return nothing
         except RuntimeError as error:
-            if 'out of memory' in str(error) or "can't allocate memory" in str(error):
+            if is_out_of_memory(error):
                 return nothing
             raise
 
@@ -248,10 +140,8 @@ def draw(results: dict[Series, list[tuple[float, float]]], out: str) -> None:
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:1')
+    add_machine_arguments(parser, repeats=5)
     parser.add_argument('--size', choices=BASES, default='tiny', help='of what does not double')
-    parser.add_argument('--repeats', type=int, default=5, help='steps of which the median counts')
-    parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--out', default='growth.png', help='the figure: png, pdf or svg')
     return parser.parse_args()
 
@@ -259,10 +149,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Parse, measure, print Markdown, draw."""
     args = parse_args()
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        print(f'{NOT_MEASURED}: torch finds no CUDA device')
-        return
-    print(describe_machine(args.device, args.threads))
+    prepare(args)
     print(f'exponents between the last {FITTED} points; those of mathematics are limits\n')
     results = {}
     for series in SERIES:

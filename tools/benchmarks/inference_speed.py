@@ -9,13 +9,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from unittest.mock import patch
 
-import cv2
 import numpy as np
 import torch
 
@@ -23,10 +19,18 @@ from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 
 # What follows imports MMPose's models, which need what our package does for mmcv-lite.
 # isort: split
+from machine import (
+    NOT_MEASURED,
+    add_machine_arguments,
+    is_out_of_memory,
+    on_gpu,
+    peak_memory,
+    prepare,
+)
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmpose.apis import inference_topdown, init_model
-from timing import describe_machine, medians, print_table
+from timing import Clock, medians, print_table
 from torch import nn
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
@@ -37,7 +41,6 @@ OURS = {
 PEER = 'td-hm_hrnetv2-w18-dark_8xb4-200e_300w-256x256.py'
 MHHN, HRNET = 'MHHN', 'HRNetV2-W18 + DARK'
 CELL, COLUMNS = 330, 8  # px, the largest generated picture; faces in a row of the group photo
-NOT_MEASURED = 'not measured'
 
 Setting = tuple[str, bool]  # a model's name, and whether the flip test is on
 
@@ -88,22 +91,19 @@ def calls(
     return {(name, flip): call(name, flip) for flip in (False, True) for name in models}
 
 
-def peak_memory(function: Callable[[], object], device: str) -> float | None:
+def peak_of(function: Callable[[], object], device: str) -> float | None:
     """Call once; MB at the GPU's peak besides the weights (nan on a CPU), None if out of memory."""
-    on_gpu = device.startswith('cuda')
-    if on_gpu:
+    if on_gpu(device):
         torch.cuda.reset_peak_memory_stats(device)
-        weights = torch.cuda.memory_allocated(device)
+        weights = torch.cuda.memory_allocated(device) / 1e6
     try:
         function()
-    except torch.cuda.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         torch.cuda.empty_cache()
         return None
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # what torch says on a CPU
-            raise
-        return None
-    return (torch.cuda.max_memory_allocated(device) - weights) / 1e6 if on_gpu else math.nan
+    return peak_memory(device) - weights if on_gpu(device) else math.nan
 
 
 def stages(model: nn.Module) -> list[tuple[str, object, str]]:
@@ -121,39 +121,25 @@ def stages(model: nn.Module) -> list[tuple[str, object, str]]:
     ]
 
 
-@contextmanager
-def stage_clock(model: nn.Module, device: str) -> Iterator[dict[str, float]]:
-    """Sum the seconds of each stage while the block runs."""
-    seconds = {stage: 0.0 for stage, *_ in stages(model)}
-
-    def now() -> float:
-        if device.startswith('cuda'):
-            torch.cuda.synchronize(device)
-        return time.perf_counter()
-
-    def timed(stage: str, function: Callable) -> Callable:
-        def wrapper(*args: object, **kwargs: object) -> object:
-            start = now()
-            result = function(*args, **kwargs)
-            seconds[stage] += now() - start
-            return result
-
-        return wrapper
-
-    with ExitStack() as stack:
+def time_stages(
+    model: nn.Module, function: Callable[[], object], repeats: int, device: str
+) -> dict[str, float]:
+    """Seconds of each stage of all calls; 'the rest' is what none of them is."""
+    clock = Clock(device)
+    clock.seconds = dict.fromkeys([stage for stage, *_ in stages(model)], 0.0)
+    with clock.patches:
         for stage, owner, name in stages(model):
-            wrapper = timed(stage, getattr(owner, name))
-            stack.enter_context(patch.object(owner, name, wrapper))
-        start = now()
-        yield seconds
-        seconds['the rest'] = now() - start - sum(seconds.values())
+            clock.watch(owner, name, stage)
+        for _ in range(repeats):
+            clock.timed(function, 'the rest')()
+    return clock.seconds
 
 
 def print_speed(
     functions: Mapping[Setting, Callable[[], list]], batch: int, repeats: int, device: str
 ) -> list[Setting]:
     """The first table; returns the settings for which memory sufficed."""
-    memory = {setting: peak_memory(function, device) for setting, function in functions.items()}
+    memory = {setting: peak_of(function, device) for setting, function in functions.items()}
     fit = [setting for setting in functions if memory[setting] is not None]
     found = medians({setting: functions[setting] for setting in fit}, repeats, device)
     print(f'\nB = {batch}, median of {repeats} call(s):\n')
@@ -180,12 +166,10 @@ def print_stages(
     device: str,
 ) -> None:
     """The second table: ms a face of each stage, and its share of the call."""
-    columns = []
-    for (name, _), function in functions.items():
-        with stage_clock(models[name], device) as seconds:
-            for _ in range(repeats):
-                function()
-        columns.append(seconds)
+    columns = [
+        time_stages(models[name], function, repeats, device)
+        for (name, _), function in functions.items()
+    ]
     names = [f'{name}, flip {"on" if flip else "off"}' for name, flip in functions]
     print(f'\nWhere the time goes, B = {batch}, ms a face (share), mean of {repeats} call(s):\n')
     rows = []
@@ -201,25 +185,18 @@ def print_stages(
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:1')
+    add_machine_arguments(parser, repeats=5)
     parser.add_argument('--size', choices=OURS, default='paper')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
-    parser.add_argument('--repeats', type=int, default=5)
-    parser.add_argument('--threads', type=int, default=1)
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, build, measure, print Markdown."""
     args = parse_args()
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        print(f'{NOT_MEASURED}: torch finds no CUDA device')
-        return
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(args.threads)
+    prepare(args)
     models = build(args.size, args.device)
     width, height = models[MHHN].head.decoder.input_size
-    print(describe_machine(args.device, args.threads))
     print(f'{OURS[args.size]}, input {width}x{height}, float32, random weights')
     for batch in args.batch:
         functions = calls(models, *make_photo(batch))

@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from machine import add_machine_arguments, prepare
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
-from timing import describe_machine, medians, print_table
+from timing import medians, print_table
 from torch import Tensor
 
 from mhhn_mmpose.deployment import (
@@ -64,20 +65,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('onnx', help='file of tools/deployment/export_onnx.py, without --flip-test')
     parser.add_argument('--sdt', action='store_true', help='if the file was written with it')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
-    parser.add_argument('--repeats', type=int, default=15)
-    parser.add_argument('--threads', type=int, default=1)
+    add_machine_arguments(parser, repeats=15)
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, measure, print Markdown."""
     args = parse_args()
-    torch.set_num_threads(args.threads)
+    prepare(args)
     try:
         model = load_estimator(Config.fromfile(args.config), args.checkpoint, args.sdt)
         module = CropsToLandmarks(model)
         width, height = module.decode.codec.input_size
-        print(describe_machine('cpu', args.threads))
         for batch in args.batch:
             random = torch.Generator().manual_seed(batch)
             shape = (batch, 3, height, width)

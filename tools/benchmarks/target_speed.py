@@ -17,12 +17,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from machine import add_machine_arguments, prepare
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
-from timing import describe_machine, medians, print_table
+from timing import medians, print_table
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -38,7 +39,6 @@ CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
 LEAF = 'td-hm_hgs-hsr_8xb4-200e_300w-256x256.py'
 CHANNELS = 32  # of the one hourglass that stands in for the step
 WORKER, DEVICE = 'GenerateTarget in the worker', 'targets on the device'
-NOT_MEASURED = 'not measured'
 
 
 def make_targets(points: Tensor, visible: Tensor, codec: SDTHeatmap) -> tuple[Tensor, Tensor]:
@@ -188,25 +188,19 @@ def print_epochs(args: argparse.Namespace, cfg: Config, datasets: dict, model: n
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:1')
+    add_machine_arguments(parser, repeats=5)
     parser.add_argument('--faces', type=int, default=64, help='images an epoch')
     parser.add_argument('--batch', type=int, default=4, metavar='B', help='4 in the paper config')
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--step', nargs='+', choices=('off', 'on'), default=['off', 'on'])
-    parser.add_argument('--repeats', type=int, default=5)
-    parser.add_argument('--threads', type=int, default=1)
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, build, measure, print Markdown."""
     args = parse_args()
-    if args.device.startswith('cuda') and not torch.cuda.is_available():
-        print(f'{NOT_MEASURED}: torch finds no CUDA device')
-        return
-    torch.set_num_threads(args.threads)
+    prepare(args)
     cv2.setNumThreads(0)  # as MMEngine's runner does
-    print(describe_machine(args.device, args.threads))
     with tempfile.TemporaryDirectory() as root:
         cfg = load_config(Path(root), args.faces)
         model = MODELS.build(cfg.model).to(args.device).train()

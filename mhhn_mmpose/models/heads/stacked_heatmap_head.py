@@ -62,7 +62,7 @@ def pck_accuracy(
     """
     height, width = output.shape[-2:]
     first, second = (
-        find_maximum(maps.reshape(-1, height * width), height, width)[0]
+        find_maximum(maps.reshape(-1, height * width), (height, width))[0]
         for maps in (output, target)
     )
     dx = (first % width - second % width) / width
