@@ -7,6 +7,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
+from mhhn_mmpose.engine import NonFiniteLossError
 
 
 def parse_args() -> argparse.Namespace:
@@ -61,7 +62,10 @@ def main() -> None:
     cfg = build_config(args)
 
     prepare_cpu_launcher(cfg)
-    Runner.from_cfg(cfg).train()
+    try:
+        Runner.from_cfg(cfg).train()
+    except NonFiniteLossError:
+        raise SystemExit(1) from None  # the log has said which faces
 
 
 if __name__ == '__main__':

@@ -1,0 +1,94 @@
+"""Ends a training whose loss is NaN or infinite, and says in which batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce, is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmpose.registry import HOOKS
+
+
+class NonFiniteLossError(FloatingPointError):
+    """The training cannot go on; the message says where it ended and which images were seen."""
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Raise `NonFiniteLossError` in every process once one of them has a loss that is not finite.
+
+    MMEngine takes the optimizer's step before any hook sees the loss, so the weights in memory are
+    lost by then. It stands before `CheckpointHook` in every iteration and epoch, so that no
+    checkpoint of them is written and no older one removed. A gradient can overflow where the loss
+    did not, in the last iteration before a checkpoint: weights and buffers are looked at once an
+    epoch (with checkpoints by iteration, such a step is noticed in the iteration after it).
+
+    The loss terms are on the CPU already when this looks at them, as MMEngine's `RuntimeInfoHook`
+    waits for the device in every iteration. With several processes one number is reduced, since a
+    process that ended by itself would leave the others waiting for its gradients.
+    """
+
+    priority = 'HIGH'
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Mapping | None = None,
+        outputs: Mapping | None = None,
+    ) -> None:
+        """Look at the terms whose name has 'loss' in it, as MMEngine does to add them up."""
+        terms = {
+            name: torch.as_tensor(value).item()
+            for name, value in (outputs or {}).items()
+            if 'loss' in name
+        }
+        finite = all(map(math.isfinite, terms.values()))
+        if _in_all_processes(finite):
+            return
+        mine = '' if finite else f'{_in_words(terms)} in the batch of {_faces(data_batch or {})}'
+        found = '; '.join(text for text in all_gather_object(mine) if text)
+        _stop(runner, f'the loss is not finite at epoch {_place(runner)}: {found}')
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Look at weights and buffers."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        broken = [name for name, x in model.state_dict().items() if not bool(x.isfinite().all())]
+        if not _in_all_processes(not broken):
+            names = sorted(set().union(*all_gather_object(broken)))
+            some = ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
+            _stop(runner, f'weights are not finite after epoch {runner.epoch + 1}: {some}')
+
+
+def _in_all_processes(good: bool) -> bool:
+    flag = torch.tensor(float(good))
+    all_reduce(flag, op='min')
+    return bool(flag)
+
+
+def _in_words(terms: Mapping[str, float]) -> str:
+    return ', '.join(f'{name} {value:g}' for name, value in terms.items())
+
+
+def _faces(data_batch: Mapping) -> str:
+    """Photo and annotation id of each face of a batch."""
+    samples = [sample.metainfo for sample in data_batch.get('data_samples', ())]
+    return ', '.join(f'{s.get("img_path", "?")} (id {s.get("id", "?")})' for s in samples)
+
+
+def _place(runner: Runner) -> str:
+    return f'{runner.epoch + 1}, iteration {runner.iter + 1}'
+
+
+def _stop(runner: Runner, reason: str) -> None:
+    message = (
+        f'training stopped, {reason}. Nothing was saved since; look at these faces, '
+        'or resume the last checkpoint with a lower learning rate'
+    )
+    if is_main_process():
+        runner.logger.error(message)
+    raise NonFiniteLossError(message)

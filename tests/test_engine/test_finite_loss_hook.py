@@ -1,0 +1,138 @@
+"""A training that meets a NaN ends, names the batch and keeps its last good checkpoint."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing as mp
+from conftest import run_tool
+from mmengine.hooks import Hook
+from mmpose.registry import HOOKS, TRANSFORMS
+from small_training import NUM_FACES, small_config, train
+
+from mhhn_mmpose.engine import FiniteLossHook, NonFiniteLossError
+
+EPOCHS = 3
+
+
+@TRANSFORMS.register_module()
+class DamagePhoto:
+    """Make a pixel of a photo NaN, from its `after`-th reading on."""
+
+    def __init__(self, name, after=0):
+        self.name, self.left = name, after
+
+    def __call__(self, results):
+        if results['img_path'].endswith(self.name):
+            self.left -= 1
+            if self.left < 0:
+                results['img'] = results['img'].astype(np.float32)
+                results['img'][40, 50] = np.nan
+        return results
+
+
+def damage(cfg, **which):
+    """Have one photo spoilt on its way to the network."""
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    pipeline.insert(-2, dict(type='DamagePhoto', **which))
+    return cfg
+
+
+def finite(checkpoint):
+    weights = torch.load(checkpoint)['state_dict'].values()
+    return all(bool(w.isfinite().all()) for w in weights)
+
+
+def log_of(folder):
+    return next(folder.glob('*/*.log')).read_text()
+
+
+def test_a_bad_photo_ends_the_training(generated_300w, tmp_path):
+    cfg = small_config(generated_300w, tmp_path, EPOCHS)
+    cfg = damage(cfg, name='afw/gen_0001.jpg', after=1)  # good in the first epoch
+    with pytest.raises(NonFiniteLossError) as error:
+        train(cfg)
+    message = str(error.value)
+    place = re.match(
+        r'training stopped, the loss is not finite at epoch 2, iteration ([456]): '
+        r'loss nan, loss_kpt nan in the batch of ',
+        message,
+    )
+    assert place, message
+    faces = re.findall(r'[^ ,]*/images/([^ ,]+) \(id (\d+)\)', message)
+    assert len(set(faces)) == 4 and ('afw/gen_0001.jpg', '1') in faces
+    assert message in log_of(tmp_path)
+    assert [p.name for p in tmp_path.glob('*.pth')] == ['epoch_1.pth']
+    assert (tmp_path / 'last_checkpoint').read_text().endswith('epoch_1.pth')
+    assert finite(tmp_path / 'epoch_1.pth')
+
+
+def test_a_last_step_that_overflows_leaves_the_older_checkpoint(generated_300w, tmp_path):
+    """The loss is finite in the only iteration of the epoch; the weights after it are not."""
+    train(small_config(generated_300w, tmp_path, 1, NUM_FACES))
+    cfg = small_config(generated_300w, tmp_path, 2, NUM_FACES)
+    cfg.resume, cfg.experiment_name = True, 'resumed'
+    cfg.custom_hooks = [dict(type='SyncBuffersHook'), dict(type='Overflow', priority='LOW')]
+    with pytest.raises(NonFiniteLossError, match='weights are not finite after epoch 2: backbone'):
+        train(cfg)
+    assert [p.name for p in tmp_path.glob('*.pth')] == ['epoch_1.pth']
+
+
+@HOOKS.register_module()
+class Overflow(Hook):
+    """A step that ends in an infinite weight."""
+
+    def after_train_iter(self, runner, **_):
+        next(runner.model.parameters()).data.flatten()[0] = float('inf')
+
+
+def test_the_tool_ends_with_one_line(generated_300w, tmp_path, monkeypatch, capfd):
+    cfg = small_config(generated_300w, tmp_path / 'run', 1)
+    cfg.param_scheduler = []
+    cfg.optim_wrapper.optimizer.lr = 1e30
+    cfg.dump(tmp_path / 'config.py')
+    assert run_tool(monkeypatch, 'train.py', tmp_path / 'config.py') == 1
+    out, err = capfd.readouterr()
+    last = (out + err).strip().splitlines()[-1]
+    assert 'training stopped, the loss is not finite at epoch 1, iteration 2: loss' in last
+    assert 'Traceback' not in out + err
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def _train_on(rank, store, root, folder):
+    os.environ.update(OMP_NUM_THREADS='1', LOCAL_RANK=str(rank))
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
+    )
+    cfg = damage(small_config(root, folder, EPOCHS, batch=2), name='afw/gen_0001.jpg')
+    cfg.launcher = 'pytorch'
+    cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
+    try:
+        train(cfg)
+    except NonFiniteLossError as error:
+        (folder / f'{rank}.txt').write_text(str(error))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(
+    'fork' not in mp.get_all_start_methods(), reason='needs fork, this system has only spawn'
+)
+def test_both_of_two_processes_end(generated_300w, tmp_path):
+    arguments = (str(tmp_path / 'store'), generated_300w, tmp_path)
+    context = mp.start_processes(_train_on, arguments, nprocs=2, start_method='fork', join=False)
+    for process in context.processes:
+        process.join(120)
+        assert process.exitcode == 0  # None: it waits for the other
+    first, second = ((tmp_path / f'{rank}.txt').read_text() for rank in range(2))
+    assert first == second
+    # Only the process that met the photo names its batch, of two.
+    faces = re.findall(r'images/([^ ,]+) \(id \d+\)', first)
+    assert len(faces) == 2 and 'afw/gen_0001.jpg' in faces
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_what_is_no_loss_may_be_nan():
+    FiniteLossHook().after_train_iter(None, 0, None, dict(loss=torch.ones(()), acc=float('nan')))
