@@ -6,10 +6,22 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples in every run; no deadline, since two cores are shared.
+hypothesis.settings.register_profile(
+    'suite',
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile('suite')
 
 
 @pytest.fixture(autouse=True)

@@ -57,6 +57,10 @@ COLUMNS = {
 }
 CONSTRAINTS = tuple(COLUMNS)
 
+# A curvature nearer to 0 is rounding. Gradients divide by its square, which is 0 in float32 from
+# 1e-23 on; -1e-9 is a Gaussian 20000 patches wide.
+_FLAT = -1e-9
+
 
 class GaussianFit(NamedTuple):
     """What `fit_gaussian` returns; leading axes as those of its heatmaps.
@@ -281,7 +285,7 @@ def _solve_center(
     if constraint == 'free' or patch.log_peak is None:
         # Eq. 18: u = -c1 / (2 c3), v = -c2 / (2 c4). In log space ln f is known up to a constant,
         # so that of the other constraint, G = 1 and c3 = c4, only the latter remains.
-        concave = curvature < 0
+        concave = curvature < _FLAT
         return slope * radius / (-2 * xp.where(concave, curvature, -1.0)), concave.all(0)
     # unit_peak, Eq. 19-20, in the heatmap's frame: shift the quadratic's origin to pixel (0, 0).
     bend = curvature[0]
@@ -293,4 +297,4 @@ def _solve_center(
     # variance would be a quotient of two small numbers: it takes the other branch too.
     usable = (constant < -1 / 8) & (square > 1e-12)
     variance = xp.where(usable, -2 * constant / xp.where(usable, square, 1.0), grid.sigma**2)
-    return (variance * slope - origin) * radius, bend < 0
+    return (variance * slope - origin) * radius, bend < _FLAT

@@ -183,3 +183,15 @@ def test_with_a_gradient_and_without_the_centres_agree(constraint, log_space, si
     assert torch.equal(fit.fitted, other.fitted) and 0 < fit.fitted.sum()
     torch.testing.assert_close(fit.centers, other.centers.detach(), rtol=0, atol=1e-3)
     torch.testing.assert_close(fit.peak, other.peak.detach(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('steps', [0, 1])
+def test_a_curvature_of_rounding_error_is_none(steps):
+    """It is -1e-25 along x here; a gradient through it divides by its square."""
+    heatmap = torch.ones(7, 9)
+    heatmap[0, 0] = heatmap[2, 1] = 0
+    heatmap.requires_grad_()
+    fit = fit_gaussian(heatmap, 2.0, 5, 'free', steps)
+    assert not fit.fitted
+    fit.centers.sum().backward()
+    assert heatmap.grad.isfinite().all()
