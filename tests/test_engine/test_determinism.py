@@ -1,0 +1,43 @@
+"""What docs/determinism.md says of a CPU: the same seed gives the same weights, bit by bit."""
+
+import random
+
+import numpy as np
+import torch
+from small_training import NUM_FACES, small_config, train
+
+
+def weights(root, work_dir, seed=0, **arguments):
+    cfg = small_config(root, work_dir, epochs=1, **arguments)
+    cfg.randomness = dict(seed=seed)
+    return train(cfg).model.state_dict()
+
+
+def same(first, second):
+    return all(torch.equal(a, b) for a, b in zip(first.values(), second.values(), strict=True))
+
+
+def test_the_same_seed_gives_the_same_weights(generated_300w, tmp_path):
+    """After three steps of faces in random order, flipped, turned and coloured by two workers."""
+    first, second = (weights(generated_300w, tmp_path / name, workers=2) for name in 'ab')
+    assert same(first, second)
+    assert not same(first, weights(generated_300w, tmp_path / 'c', workers=2, seed=1))
+    assert not same(first, weights(generated_300w, tmp_path / 'd', workers=0))
+
+
+def test_what_was_drawn_before_does_not_matter(generated_300w, tmp_path):
+    first = weights(generated_300w, tmp_path / 'a')
+    torch.rand(7), np.random.rand(7), random.random()
+    assert same(first, weights(generated_300w, tmp_path / 'b'))
+
+
+def test_deterministic_is_switched_on(generated_300w, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, 'deterministic', False)
+    cfg = small_config(generated_300w, tmp_path, epochs=1, batch=NUM_FACES)
+    cfg.randomness = dict(seed=0, deterministic=True)
+    try:
+        train(cfg)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.backends.cudnn.deterministic
+    finally:
+        torch.use_deterministic_algorithms(False)
