@@ -25,7 +25,7 @@ class Normalizer:
         """Return the length in pixels.
 
         Args:
-            points: True landmarks (K, 2), pixels.
+            points: True landmarks (K, 2), pixels; NaN where there is none.
             box: True box ``(x1, y1, x2, y2)``, pixels.
             face_size: AFLW's ``box_size``, pixels.
 
@@ -43,9 +43,15 @@ class Normalizer:
             last = max(int(np.max(group)) for group in self.landmarks)
             if last >= len(points):
                 raise ValueError(f'{self.name} needs landmark {last}, there are {len(points)}')
+            ends = np.unique(np.concatenate([np.ravel(group) for group in self.landmarks]))
+            if missing := [int(end) for end in ends if not np.isfinite(points[end]).all()]:
+                raise ValueError(
+                    f'{self.name} needs landmarks {missing}, which this face does not have;'
+                    ' use another normaliser'
+                )
             return float(landmark_distance(points[None], *self.landmarks)[0])
         if self.name == LANDMARK_BOX:
-            corners = np.concatenate([points.min(axis=0), points.max(axis=0)])
+            corners = np.concatenate([np.nanmin(points, axis=0), np.nanmax(points, axis=0)])
             return float(box_length(corners[None], 'box')[0])
         if self.name in BOX_RULES:
             if box is None:

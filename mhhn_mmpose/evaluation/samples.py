@@ -51,7 +51,12 @@ def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -
         visible=visible,
         occluded=_occluded(annotation, len(points)),
         # A face without a visible landmark has no size either, and is left out later.
-        normalizers={r.name: r(points, box, size) if visible.any() else 1.0 for r in rules},
+        normalizers={
+            r.name: r(np.where(visible[:, None], points, np.nan), box, size)
+            if visible.any()
+            else 1.0
+            for r in rules
+        },
     )
 
 

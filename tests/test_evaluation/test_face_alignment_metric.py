@@ -109,6 +109,20 @@ def test_invisible_landmarks_do_not_count():
     assert evaluate([sample])[FULL + 'NME'] == pytest.approx(10)
 
 
+def test_nothing_is_divided_by_landmarks_that_are_not_annotated():
+    sample = shifted(1, 0, 5)
+    points, visible = (sample['gt_instances'][k] for k in ('keypoints', 'keypoints_visible'))
+    size = np.sqrt(np.prod(np.ptp(points[0, :40], axis=0)))
+    points[0, 46:], visible[0, 46:] = 0, 0  # as KeypointConverter leaves them
+    points[0, 40:45], visible[0, 40:45] = 0, 0
+    assert evaluate([sample])[FULL + 'NME'] == pytest.approx(10)
+    points[0, 45], visible[0, 45] = 0, 0
+    found = evaluate([sample], normalizers=['landmark_box'])
+    assert found['full/landmark_box/NME'] == pytest.approx(100 * 5 / size)
+    with pytest.raises(ValueError, match=r'inter_ocular needs landmarks \[45\]'):
+        evaluate([sample])
+
+
 def test_image_without_visible_landmarks_is_left_out(monkeypatch):
     said = []
     from mmengine.logging import MMLogger

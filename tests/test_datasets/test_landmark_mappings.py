@@ -1,0 +1,89 @@
+"""Each mapping, through MMPose's `KeypointConverter`, on faces annotated in both schemes."""
+
+import numpy as np
+import pytest
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import TRANSFORMS
+
+import mhhn_mmpose  # noqa: F401  (lets MMPose import on mmcv-lite)
+from mhhn_mmpose.datasets.generated_faces import landmarks, random_face
+from mhhn_mmpose.datasets.landmark_mappings import (
+    COFW_TO_300W,
+    COFW_TO_WFLW,
+    FACE_300W_TO_WFLW,
+    WFLW_TO_300W,
+)
+
+COUNTS = {'300w': 68, 'wflw': 98, 'cofw': 29}
+MAPPINGS = [
+    pytest.param(WFLW_TO_300W, 'wflw', '300w', 68, id='wflw to 300w'),
+    pytest.param(FACE_300W_TO_WFLW, '300w', 'wflw', 64, id='300w to wflw'),
+    pytest.param(COFW_TO_300W, 'cofw', '300w', 21, id='cofw to 300w'),
+    pytest.param(COFW_TO_WFLW, 'cofw', 'wflw', 29, id='cofw to wflw'),
+]
+mappings = pytest.mark.parametrize('mapping, source, target, size', MAPPINGS)
+FACES = [random_face(seed, hard=seed % 3 == 0) for seed in range(20)]
+
+
+def convert(mapping, points, visible, num_keypoints):
+    step = TRANSFORMS.build(
+        dict(type='KeypointConverter', num_keypoints=num_keypoints, mapping=mapping)
+    )
+    data = step(dict(keypoints=points[None], keypoints_visible=visible[None]))
+    return data['keypoints'][0], data['keypoints_visible'][0].T
+
+
+@mappings
+def test_landmarks_are_those_of_the_other_scheme(mapping, source, target, size):
+    means = {t for s, t in mapping if isinstance(s, tuple)}
+    there = sorted(t for _, t in mapping)
+    assert len(there) == len(set(there)) == size
+    for face in FACES:
+        truth, points = landmarks(face, target), landmarks(face, source)
+        found, (visible, weights) = convert(mapping, points, np.ones(len(points)), len(truth))
+        assert np.flatnonzero(visible).tolist() == np.flatnonzero(weights).tolist() == there
+        eyes = landmarks(face, '300w')[[36, 45]]
+        error = np.linalg.norm(found - truth, axis=1) / np.linalg.norm(eyes[1] - eyes[0])
+        exact = [t for t in there if t not in means]
+        assert error[exact].max() < 1e-9
+        # Means of lid points lie beside the lid: 4% of the inter-ocular distance on such faces.
+        assert not means or 1e-3 < error[sorted(means)].max() < 0.04
+        assert np.array_equal(found[visible == 0], np.zeros((len(truth) - size, 2)))
+
+
+def test_means_of_lid_points_halve_the_error_of_single_ones():
+    single = [(61, 37), (63, 38), (65, 40), (67, 41), (69, 43), (71, 44), (73, 46), (75, 47)]
+    targets = [t for _, t in single]
+    assert [t for s, t in WFLW_TO_300W if isinstance(s, tuple)] == targets
+    apart = {'single': [], 'means': []}
+    for face in FACES:
+        truth, points = landmarks(face, '300w'), landmarks(face, 'wflw')
+        for name, mapping in (('single', single), ('means', WFLW_TO_300W)):
+            found, _ = convert(mapping, points, np.ones(98), 68)
+            apart[name].append(np.linalg.norm(found - truth, axis=1)[targets])
+    assert 0.4 < np.mean(apart['means']) / np.mean(apart['single']) < 0.6
+
+
+@mappings
+def test_left_stays_left(mapping, source, target, size):
+    """A flip before the conversion exchanges the same landmarks as one after it."""
+    flips = {
+        name: parse_pose_metainfo(dict(from_file=f'configs/_base_/datasets/{name}.py'))[
+            'flip_indices'
+        ]
+        for name in (source, target)
+    }
+    pairs = {frozenset(np.atleast_1d(s).tolist()): t for s, t in mapping}
+    for kept, t in pairs.items():
+        mirrored = frozenset(flips[source][s] for s in kept)
+        assert pairs[mirrored] == flips[target][t]
+
+
+@mappings
+def test_a_landmark_without_annotation_stays_without(mapping, source, target, size):
+    sources = {s: t for s, t in mapping if not isinstance(s, tuple)}
+    lost, target_of_lost = next(iter(sources.items()))
+    visible = np.ones(COUNTS[source])
+    visible[lost] = 0
+    _, (found, _) = convert(mapping, np.ones((len(visible), 2)), visible, COUNTS[target])
+    assert found[target_of_lost] == 0 and found.sum() == size - 1
