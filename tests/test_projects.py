@@ -74,6 +74,7 @@ def leaf(request) -> Path:
 
 def test_projects_have_what_mmpose_asks_for():
     assert [path.name for path in PROJECTS] == [
+        'combined_landmarks',
         'mcg_attention',
         'sdt_hrnet_face',
         'sdt_human_pose',
@@ -112,11 +113,13 @@ def test_codec_decoder_encoder_loss_and_affine_agree(leaf):
     assert cfg.train_cfg.max_epochs == int(epochs)
 
 
-def test_a_step_trains(leaf, people, generated_wflw, generated_300w):
+def test_a_step_trains(leaf, people, generated_wflw, generated_300w, generated):
     cfg = load(leaf)
     data = cfg.train_dataloader.dataset
     roots = {'CocoDataset': people, 'WFLWDataset': generated_wflw}
-    data.data_root = str(roots.get(data.type, generated_300w))
+    for part in data.get('datasets', [data]):
+        root = generated('cofw') if part.type == 'COFWDataset' else generated_300w
+        part.data_root = str(roots.get(part.type, root))
     dataset = DATASETS.build(data)
     torch.manual_seed(0)
     # Without init_weights(), whose zeros in ResNet's blocks let half of it stand still at first.

@@ -1,0 +1,24 @@
+# The same model, tested on WFLW's faces with 300W's 68 points.
+_base_ = ['./td-hm_hgs-hsr-tiny_2xb8-30e_300w-wflw-cofw-128x128.py']
+
+from mhhn_mmpose.datasets.landmark_mappings import WFLW_TO_300W
+
+ann_file = 'annotations/face_landmarks_wflw_test.json'
+
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type='CombinedDataset',
+        metainfo=_base_.metainfo,
+        datasets=[
+            dict(
+                type='WFLWDataset',
+                data_root='data/wflw/',
+                ann_file=ann_file,
+                pipeline=[dict(type='KeypointConverter', num_keypoints=68, mapping=WFLW_TO_300W)],
+                test_mode=True,
+                **_base_.common)
+        ],
+        pipeline=_base_.val_pipeline,
+        test_mode=True))
+test_evaluator = dict(normalizers=['inter_ocular'], ann_file='data/wflw/' + ann_file)
