@@ -7,7 +7,6 @@ import pytest
 import torch
 from conftest import ROOT, run_tool
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 

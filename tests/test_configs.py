@@ -77,6 +77,7 @@ def test_codec_decoder_encoder_and_loss_agree(leaf):
     if cfg.model.head.type == 'StackedHeatmapHead':
         assert cfg.model.head.num_stages == cfg.model.backbone.num_stacks
         assert cfg.model.head.in_channels == cfg.model.backbone.feat_channels
+    assert cfg.visualizer.get('activation') == codec.get('activation')
     # Whole pixels for the MSRA convention, none for the half-pixel one (see the codec).
     assert cfg.model.test_cfg.shift_heatmap == (codec.type == 'MSRAHeatmap')
     assert step_of(pipeline, 'GenerateTarget').encoder.sigma == codec.sigma

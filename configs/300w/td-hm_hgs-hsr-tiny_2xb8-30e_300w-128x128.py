@@ -15,6 +15,7 @@ model = dict(
         # Logits span tens, where MSE's heatmaps span [0, 1]: a faster and larger last layer.
         init_cfg=dict(type='Normal', layer='Conv2d', std=0.01),
         decoder=codec))
+visualizer = dict(type='FaceLocalVisualizer', activation=codec['activation'])
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(head=dict(lr_mult=10))))
 
 train_pipeline = _base_.train_pipeline

@@ -14,6 +14,7 @@ model = dict(
         decoder=codec),
     # The codec's half-pixel convention needs no shift of the flipped heatmap.
     test_cfg=dict(shift_heatmap=False))
+visualizer = dict(type='FaceLocalVisualizer', activation=codec['activation'])
 # Logits span tens, where MSE's heatmaps span [0, 1]: a faster last layer.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.final_layer': dict(lr_mult=10)}))
 

@@ -1,0 +1,133 @@
+"""What MMPose's `test_cfg` and `input_size` ask of the models: heatmaps, flips, other sizes.
+
+Photos are (height, width, 3); points are (x, y) in photo pixels.
+"""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmpose.registry import KEYPOINT_CODECS, MODELS, TRANSFORMS
+
+import mhhn_mmpose  # noqa: F401  (registers its parts)
+
+FLIPS = [1, 0, 2, 4, 3]
+SIZES = [(128, 128), (256, 256), (192, 256), (160, 96)]  # (w, h)
+sizes = pytest.mark.parametrize('input_size', SIZES, ids='{0[0]}x{0[1]}'.format)
+heads = pytest.mark.parametrize('head', ['StackedHeatmapHead', 'HeatmapHead'])
+
+
+def make_codec(input_size, **arguments):
+    heatmap_size = tuple(side // 4 for side in input_size)
+    return dict(type='SDTHeatmap', input_size=input_size, heatmap_size=heatmap_size) | arguments
+
+
+def make_model(codec, head='StackedHeatmapHead', out_channels=len(FLIPS), **test_cfg):
+    init_default_scope('mmpose')
+    torch.manual_seed(0)
+    parts = dict(type=head, in_channels=8, out_channels=out_channels, decoder=codec)
+    parts |= dict(loss=dict(type='KeypointMSELoss'), final_layer=dict(kernel_size=1))
+    parts |= dict(num_stages=2) if head == 'StackedHeatmapHead' else dict(deconv_out_channels=None)
+    return MODELS.build(
+        dict(
+            type='TopdownPoseEstimator',
+            data_preprocessor=dict(type='PoseDataPreprocessor', mean=[0] * 3, std=[255] * 3),
+            backbone=dict(type='MCGHourglass', num_stacks=2, feat_channels=8, depth=3),
+            head=parts,
+            test_cfg=test_cfg,
+        )
+    ).eval()
+
+
+def crop(photo, box, input_size, padding=1.25):
+    """The box (x1, y1, x2, y2) of a photo through MMPose's pipeline, collated."""
+    data = dict(img=photo, img_shape=photo.shape[:2], ori_shape=photo.shape[:2], id=0)
+    data |= dict(img_path='', bbox=np.array([box], np.float32), flip_indices=FLIPS)
+    data['bbox_score'] = np.ones(1, np.float32)
+    for step in (
+        dict(type='GetBBoxCenterScale', padding=padding),
+        dict(type='TopdownAffine', input_size=input_size),
+        dict(type='PackPoseInputs'),
+    ):
+        data = TRANSFORMS.build(step)(data)
+    return pseudo_collate([data])
+
+
+def noise(width, height):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@heads
+@sizes
+def test_one_set_of_weights_takes_every_input_size(head, input_size):
+    """What is returned is the last stack's map, decoded, and laid over the photo."""
+    codec = make_codec(input_size)
+    model = make_model(codec, head, output_heatmaps=True)
+    model.load_state_dict(make_model(make_codec((128, 128)), head).state_dict())
+    batch = crop(noise(300, 280), (40, 30, 230, 250), input_size)
+    with torch.no_grad():
+        (sample,) = model.test_step(batch)
+        maps = model(**model.data_preprocessor(batch), mode='tensor')
+    last = maps[-1] if head == 'StackedHeatmapHead' else maps
+    heatmaps = sample.pred_fields.heatmaps
+    assert heatmaps.shape == (5, input_size[1] // 4, input_size[0] // 4)
+    torch.testing.assert_close(heatmaps, last.reshape(heatmaps.shape))
+    points, scores = KEYPOINT_CODECS.build(codec).decode(heatmaps.numpy())
+    corner = sample.input_center - sample.input_scale / 2
+    expected = points / input_size * sample.input_scale + corner
+    np.testing.assert_allclose(sample.pred_instances.keypoints, expected, atol=1e-3)
+    np.testing.assert_allclose(sample.pred_instances.keypoint_scores, scores, atol=1e-6)
+
+
+@heads
+def test_no_heatmaps_unless_asked(head):
+    (sample,) = make_model(make_codec((128, 128)), head).test_step(
+        crop(noise(90, 80), (5, 5, 70, 70), (128, 128))
+    )
+    assert 'pred_fields' not in sample
+
+
+@heads
+@pytest.mark.parametrize('flip_test, shift', [(True, False), (True, True), (False, False)])
+def test_a_symmetric_face_has_symmetric_landmarks(head, flip_test, shift):
+    """With a flip test and without MMPose's shift, which the half-pixel convention needs not."""
+    half = cv2.GaussianBlur(noise(64, 128), (0, 0), 3)
+    photo = np.concatenate((half, half[:, ::-1]), axis=1)
+    model = make_model(
+        make_codec((128, 128)), head, flip_test=flip_test, shift_heatmap=shift, output_heatmaps=True
+    )
+    # The box is the photo: no pixel is interpolated.
+    (sample,) = model.test_step(crop(photo, (0, 0, 128, 128), (128, 128), padding=1.0))
+    heatmaps = sample.pred_fields.heatmaps
+    same = torch.allclose(heatmaps, heatmaps.flip(-1)[FLIPS], atol=1e-6)
+    points = sample.pred_instances.keypoints[0]
+    mirrored = points[FLIPS] * [-1, 1] + [127, 0]
+    pairs = [0, 1, 3, 4]  # a map of landmark 2, its own mirror, has two equal peaks
+    apart = np.abs(points - mirrored)[pairs].max()
+    assert (same, bool(apart < 1e-2)) == ((True, True) if flip_test and not shift else (False,) * 2)
+
+
+class Colours(torch.nn.Module):
+    """A network that is right by construction: each colour's mean over 4 x 4 pixels."""
+
+    def forward(self, inputs):
+        return [torch.nn.functional.avg_pool2d(inputs, 4)]
+
+
+@sizes
+@pytest.mark.parametrize('flip_test', [False, True])
+def test_photo_to_photo_through_a_network_of_stride_4(input_size, flip_test):
+    box = np.array([200.4, 120.7, 352.9, 301.2])
+    points = np.array([[231.3, 160.8], [309.6, 171.4], [268.2, 255.7]])
+    # Of 10 pixels, so 1.3 to 3.6 heatmap pixels.
+    x, y = np.arange(611), np.arange(487)[:, None]
+    blobs = [np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * 10.0**2)) for u, v in points]
+    photo = np.round(255 * np.stack(blobs, -1)).astype(np.uint8)
+    model = make_model(make_codec(input_size), 'HeatmapHead', 3, flip_test=flip_test)
+    model.backbone, model.head.final_layer = Colours(), torch.nn.Identity()
+    batch = crop(photo, box, input_size)
+    batch['data_samples'][0].set_metainfo(dict(flip_indices=[0, 1, 2]))
+    (sample,) = model.test_step(batch)
+    np.testing.assert_allclose(sample.pred_instances.keypoints[0], points, atol=0.05)
