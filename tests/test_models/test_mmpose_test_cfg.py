@@ -24,7 +24,7 @@ def make_codec(input_size, **arguments):
     return dict(type='SDTHeatmap', input_size=input_size, heatmap_size=heatmap_size) | arguments
 
 
-def make_model(codec, head='StackedHeatmapHead', out_channels=len(FLIPS), **test_cfg):
+def make_model(codec, head='StackedHeatmapHead', out_channels=5, **test_cfg):
     init_default_scope('mmpose')
     torch.manual_seed(0)
     parts = dict(type=head, in_channels=8, out_channels=out_channels, decoder=codec)
