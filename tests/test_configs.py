@@ -93,8 +93,10 @@ def test_the_number_of_points_is_the_datasets(leaf):
 
 def test_names_say_what_is_inside(leaf):
     cfg = load(leaf)
-    batch, epochs, data = re.search(r'xb(\d+)-(\d+)e_(\w+)-\d+x\d+', leaf.stem).groups()
+    found = re.search(r'_(\d+)xb(\d+)-(\d+)e_(\w+)-\d+x\d+', leaf.stem)
+    processes, batch, epochs, data = found.groups()
     assert cfg.train_dataloader.batch_size == int(batch)
+    assert cfg.auto_scale_lr.base_batch_size == int(processes) * int(batch)
     assert cfg.train_cfg.max_epochs == int(epochs)
     assert cfg.train_dataloader.dataset.data_root == f'data/{data}/'
     assert leaf.stem.endswith('{}x{}'.format(*cfg.codec.input_size)) or 'cofw68' in leaf.stem

@@ -16,6 +16,7 @@ test_dataloader = val_dataloader
 
 train_cfg = dict(max_epochs=30, val_interval=5)
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
+auto_scale_lr = dict(base_batch_size=16)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
     dict(

@@ -81,7 +81,7 @@ class SDTHeatmap(BaseKeypointCodec):
         self._to_heatmap, self._to_input = _affine_maps(input_size, heatmap_size, convention)
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
-        """Make the target heatmaps, exp(-|p - center|^2 / (2 sigma^2)) (Eq. 1).
+        """Make the target heatmaps, `exp(-|p - center|^2 / (2 sigma^2))` (Eq. 1).
 
         Args:
             keypoints: (1, K, 2) landmarks in input pixels.

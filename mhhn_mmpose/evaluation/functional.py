@@ -24,7 +24,7 @@ LANDMARK_NORMALIZERS: dict[str, dict[str, tuple[LandmarkGroup, LandmarkGroup]]] 
     'wflw': {'inter_ocular': (60, 72), 'inter_pupil': (96, 97)},
     'lapa': {'inter_ocular': (66, 79)},
 }
-"""By MMPose's dataset name: between which landmarks a normaliser is measured.
+"""Between which landmarks a normaliser is measured, by MMPose's dataset name.
 
 `inter_ocular` is between the outer eye corners. `inter_pupil` is between the pupils or, with the 68
 points of 300W, which has none, between the means of each eye's six points.

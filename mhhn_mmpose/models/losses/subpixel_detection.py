@@ -15,7 +15,7 @@ from .divergence import HeatmapJSDLoss
 
 @MODELS.register_module()
 class SubpixelDetectionLoss(HeatmapJSDLoss):
-    """JSDL + fdl_weight * FDL, FDL = |(u, v) - (u*, v*)|^2 between fitted centres (SDL, Eq. 10).
+    """JSDL + `fdl_weight` FDL, FDL = `|(u, v) - (u*, v*)|^2` of fitted centres (SDL, Eq. 10).
 
     Both centres come from the same fit, that of the codec; gradients reach the output through it,
     while the choice of the patch (the argmax) is not differentiable.
