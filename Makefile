@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint clean
+.PHONY: help install quickstart test lint docs docs-links clean
 
 PYTHON ?= python3
 # A folder laid out like 300W's archives; empty for generated faces.
@@ -29,6 +29,8 @@ help:
 	@echo 'make quickstart DATA=DIR    the same on real faces: DIR as the archives of 300W unpack'
 	@echo 'make test                   run the tests'
 	@echo 'make lint                   check style'
+	@echo 'make docs                   build the documentation in docs/_build/html'
+	@echo 'make docs-links             check its links to other sites; needs internet'
 	@echo 'make clean                  remove .venv; data/ and work_dirs/ stay'
 	@echo 'Each installs into .venv first where that is needed; PYTHON=... chooses the interpreter.'
 
@@ -57,5 +59,20 @@ lint: .venv/.installed
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m ruff format --check .
 
+.venv/.docs: .venv/.installed requirements/docs.txt
+	@echo 'Installing Sphinx into .venv'
+	@$(pip) install -r requirements/docs.txt | $(show)
+	@touch $@
+
+# The whole repository is the source, so that links are right here and on GitHub; see docs/conf.py.
+sphinx = .venv/bin/python -W ignore -m sphinx -c docs -n --keep-going
+
+docs: .venv/.docs
+	@$(sphinx) -q -W . docs/_build/html
+	@echo 'docs/_build/html/index.html'
+
+docs-links: .venv/.docs
+	@$(sphinx) -b linkcheck . docs/_build/links
+
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
