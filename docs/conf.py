@@ -34,14 +34,15 @@ myst_heading_anchors = 4
 
 default_role = 'code'  # `name` in a docstring
 autodoc_member_order = 'bysource'
-autodoc_typehints = 'none'  # the signature has them
+autodoc_typehints_format = 'short'
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 # Of other packages' classes nothing can be looked up without internet.
 nitpick_ignore_regex = [
-    ('py:.*', r'(torch|numpy|np|collections|mmengine|mmpose|onnxruntime|pathlib)\..*'),
+    ('py:.*', r'(torch|nn|numpy|np|collections|mmengine|mmpose)\..*'),
+    ('py:class', r'Tensor|(pathlib\.)?Path|InferenceSession|.*\.(T|Entry)'),
 ]
 
 html_theme = 'furo'
@@ -53,3 +54,11 @@ html_copy_source = False
 # `make docs-links`, which needs internet.
 linkcheck_timeout = 30
 linkcheck_retries = 2
+
+
+def setup(app):
+    """Leave out "Alias for field number 0": the class says what its fields are."""
+    app.connect(
+        'autodoc-skip-member',
+        lambda app, what, name, obj, skip, options: type(obj).__name__ == '_tuplegetter' or None,
+    )
