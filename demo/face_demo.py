@@ -51,20 +51,29 @@ class FaceFinder:
 
     Args:
         args: The command line.
+        given: Boxes of the user, in the place of a detector.
         num_landmarks: Of the model.
         is_video: Whether pictures follow each other.
     """
 
-    def __init__(self, args: argparse.Namespace, num_landmarks: int, is_video: bool):
-        self.given = GivenBoxes(args.boxes) if args.boxes else None
-        self.detect = None
-        if not args.boxes:
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        given: GivenBoxes | None,
+        num_landmarks: int,
+        is_video: bool,
+    ):
+        self.given, self.detect = given, None
+        if not given:
             self.detect = build_detector(args.detector, num_landmarks, args.device)
-        self.track = FaceTracker() if is_video and not (args.boxes or args.no_tracking) else None
+        self.track = FaceTracker() if is_video and not (given or args.no_tracking) else None
 
     def __call__(self, picture: Picture) -> Located:
         """Return the picture with its squares and their numbers."""
-        boxes = self.given(picture.name) if self.given else self.detect(picture.pixels)
+        if self.given:
+            boxes = self.given(picture.name, picture.pixels.shape[:2])
+        else:
+            boxes = self.detect(picture.pixels)
         boxes = squares(boxes)
         names = np.arange(len(boxes))
         if self.track:
@@ -97,18 +106,20 @@ def align(
 def run(args: argparse.Namespace) -> None:
     """Take the input's pictures one batch after another; what is done when interrupted stays."""
     source = open_source(args.input, args.max_frames)
+    if Path(args.input).is_dir() and args.out.resolve() == Path(args.input).resolve():
+        raise DemoError(f'--out {args.out}: that is the folder of the photos; choose another')
+    given = GivenBoxes(args.boxes) if args.boxes else None
     aligner = FaceAligner(
         args.config, args.checkpoint, args.device, args.show_heatmaps, args.cfg_options
     )
     is_video = source.fps is not None
-    finder = FaceFinder(args, aligner.num_landmarks, is_video)
+    finder = FaceFinder(args, given, aligner.num_landmarks, is_video)
     # Of a webcam the next picture is there only when time has come; a batch of them is late.
     batch = 1 if source.count is None else args.batch
     name = f'webcam{args.input}' if args.input.isdigit() else Path(args.input).resolve().stem
     about = dict(config=Path(args.config).name, checkpoint=Path(args.checkpoint).name)
     writer = ResultWriter(args.out, name, source.fps, about)
     bar = tqdm(total=source.count, unit='frame' if is_video else 'photo', desc='landmarks')
-    total = 0
     try:
         for group in in_batches(map(finder, source), batch):
             for picture, faces, names in align(aligner, group, args.batch):
@@ -117,15 +128,15 @@ def run(args: argparse.Namespace) -> None:
                     heat = draw_heatmaps(picture.pixels, faces, aligner.activation)
                     drawn = np.concatenate((drawn, heat), axis=1)
                 writer.add(picture, faces, names, drawn)
-                total += len(faces)
                 bar.update()
     except KeyboardInterrupt:
         print('interrupted: writing what is done')
     finally:
         bar.close()
         writer.close()
-    pictures = len(writer.content['pictures'])
-    print(f'{args.out}: {total} faces in {pictures} pictures; {name}.json, {name}.csv')
+    print(f'{args.out}: {writer.summary()}; {name}.json, {name}.csv')
+    if given and given.unused():
+        print(f'{args.boxes}: boxes of no picture here: {", ".join(given.unused()[:5])}')
 
 
 def main(argv: Sequence[str] | None = None) -> None:

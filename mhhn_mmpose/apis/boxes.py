@@ -59,6 +59,7 @@ class GivenBoxes:
     """
 
     def __init__(self, text: str):
+        self._taken: set[str] = set()
         if not text.lower().endswith('.json'):
             self.boxes: dict | np.ndarray = _to_boxes([text.split(',')], '--boxes')
             return
@@ -71,11 +72,29 @@ class GivenBoxes:
         else:
             self.boxes = _to_boxes(content, text)
 
-    def __call__(self, name: str) -> np.ndarray:
-        """Return the boxes (N, 5) of a picture, none if it is not listed."""
-        if isinstance(self.boxes, dict):
-            return self.boxes.get(name, np.zeros((0, 5)))
-        return self.boxes
+    def __call__(self, name: str, size: tuple[int, int]) -> np.ndarray:
+        """Return the boxes (N, 5) of a picture of that size (h, w), none if it is not listed.
+
+        Raises:
+            DemoError: If a box is wholly outside the picture.
+        """
+        self._taken.add(name)
+        boxes = self.boxes
+        if isinstance(boxes, dict):
+            boxes = boxes.get(name, np.zeros((0, 5)))
+        height, width = size
+        outside = (boxes[:, 2:4] <= 0).any(axis=1) | (boxes[:, :2] >= (width, height)).any(axis=1)
+        if outside.any():
+            left, top, right, bottom = boxes[outside][0, :4]
+            box = ','.join(f'{v:g}' for v in (left, top, right - left, bottom - top))
+            raise DemoError(f'{name}: box {box} is outside its {width} x {height} pixels; {HINT}')
+        return boxes
+
+    def unused(self) -> list[str]:
+        """Return the names in the file for which nobody asked."""
+        if not isinstance(self.boxes, dict):
+            return []
+        return [name for name in self.boxes if name not in self._taken]
 
 
 def _to_boxes(rows: object, where: str) -> np.ndarray:

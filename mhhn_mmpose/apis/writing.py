@@ -72,10 +72,22 @@ class ResultWriter:
                 raise DemoError(f'{path}: this OpenCV writes no mp4; install another build of it')
         self.video.write(frame)
 
+    def summary(self) -> str:
+        """Return in words how many faces were found, and where there is none."""
+        pictures = self.content['pictures']
+        faces = sum(len(entry['faces']) for entry in pictures)
+        text = f'{_count(faces, "face")} in {_count(len(pictures), "picture")}'
+        if empty := [entry['picture'] for entry in pictures if not entry['faces']]:
+            more = ', ...' if len(empty) > 3 else ''
+            text += f' (no face in {len(empty)} of them: {", ".join(empty[:3])}{more})'
+        return text
+
     def close(self) -> None:
-        """End the video and write ``NAME.json`` and ``NAME.csv``."""
+        """End the video and write ``NAME.json`` and ``NAME.csv``, if any picture was taken."""
         if self.video is not None:
             self.video.release()
+        if not self.content['pictures']:
+            return
         write_json_files({self.out / f'{self.name}.json': self.content})
         with (self.out / f'{self.name}.csv').open('w', newline='', encoding='utf-8') as file:
             writer = csv.writer(file)
@@ -85,6 +97,10 @@ class ResultWriter:
                     rows = zip(face['landmarks'], face['scores'], strict=True)
                     for number, ((x, y), score) in enumerate(rows):
                         writer.writerow([entry['picture'], face['face'], number, x, y, score])
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def _to_dict(face: FaceLandmarks, name: int) -> dict:

@@ -28,14 +28,27 @@ def test_calibration_moves_and_grows_in_shares_of_the_side():
 
 
 def test_boxes_of_the_user(tmp_path):
-    assert GivenBoxes('1,2.5,3,4')('any.jpg').tolist() == [[1, 2.5, 4, 6.5, 1]]
+    assert GivenBoxes('1,2.5,3,4')('any.jpg', (9, 8)).tolist() == [[1, 2.5, 4, 6.5, 1]]
     file = tmp_path / 'boxes.json'
     file.write_text(json.dumps([[1, 2, 3, 4], [0, 0, 5, 7]]))
-    assert GivenBoxes(str(file))('17').tolist() == [[1, 2, 4, 6, 1], [0, 0, 5, 7, 1]]
+    assert GivenBoxes(str(file))('17', (9, 8)).tolist() == [[1, 2, 4, 6, 1], [0, 0, 5, 7, 1]]
     file.write_text(json.dumps({'a.jpg': [[1, 2, 3, 4]], 'b.jpg': []}))
     given = GivenBoxes(str(file))
-    assert given('a.jpg').tolist() == [[1, 2, 4, 6, 1]]
-    assert given('b.jpg').shape == given('c.jpg').shape == (0, 5)
+    assert given('a.jpg', (9, 8)).tolist() == [[1, 2, 4, 6, 1]]
+    assert given('b.jpg', (9, 8)).shape == given('c.jpg', (9, 8)).shape == (0, 5)
+    assert given.unused() == []
+    other = GivenBoxes(str(file))
+    other('c.jpg', (9, 8))
+    assert other.unused() == ['a.jpg', 'b.jpg']
+
+
+def test_a_box_outside_its_picture_ends_in_one_line():
+    height, width = 40, 60
+    for text in (f'{width},0,5,7', f'0,{height},5,7', '-5,3,5,7', '3,-7,5,7'):
+        with pytest.raises(DemoError, match=f'^a.jpg: box {text} is outside its 60 x 40 pixels'):
+            GivenBoxes(text)('a.jpg', (height, width))
+    assert len(GivenBoxes('-4,-6,5,7')('a.jpg', (height, width))) == 1
+    assert len(GivenBoxes(f'{width - 1},{height - 1},5,7')('a.jpg', (height, width))) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mhhn_mmpose.apis.aligner import FaceLandmarks
 from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.sources import Picture
 from mhhn_mmpose.apis.writing import ResultWriter
@@ -22,3 +23,18 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / 'x_landmarks.png').mkdir()
     with pytest.raises(DemoError, match='x_landmarks.png: cannot be written'):
         writer.add(Picture('x.png', frame), [], [], frame)
+
+
+def test_the_summary_names_pictures_without_a_face(tmp_path):
+    frame = np.zeros((47, 63, 3), np.uint8)
+    writer = ResultWriter(tmp_path, 'a', None, {})
+    writer.close()
+    assert list(tmp_path.iterdir()) == []  # nothing was done
+    writer.add(Picture('b.png', frame), [], [], frame)
+    assert writer.summary() == '0 faces in 1 picture (no face in 1 of them: b.png)'
+    face = FaceLandmarks(np.arange(5.0), np.ones((4, 2)), np.ones(4), None, ())
+    writer.add(Picture('c.png', frame), [face], [0], frame)
+    assert writer.summary() == '1 face in 2 pictures (no face in 1 of them: b.png)'
+    for name in 'defg':
+        writer.add(Picture(f'{name}.png', frame), [], [], frame)
+    assert writer.summary().endswith('(no face in 5 of them: b.png, d.png, e.png, ...)')

@@ -100,6 +100,8 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
     (tmp_path / 'file').write_text('')
     refused('no folder can be made', data / 'photos', '--boxes', '1,2,3,4',
             '--out', str(tmp_path / 'file'))  # fmt: skip
+    refused('that is the folder of the photos', data / 'photos', '--out', str(data / 'photos'))
+    refused('0.png: box 9000,1,2,3 is outside', data / 'photos', '--boxes', '9000,1,2,3')
     for arguments in (('--batch', '0'), ('--max-frames', '0')):
         with pytest.raises(SystemExit, match='2'):
             run(data, data / 'photos', *arguments)
