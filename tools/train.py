@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
+from mhhn_mmpose.errors import ending_on_bad_data
 
 
 def parse_args() -> argparse.Namespace:
@@ -69,4 +70,5 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    with ending_on_bad_data('train'):
+        main()

@@ -1,1 +1,17 @@
-"""What MMPose's datasets lack: converters and generated faces."""
+"""What MMPose's datasets lack: checks, converters and generated faces."""
+
+from .face import (
+    CheckedAFLWDataset,
+    CheckedCOFWDataset,
+    CheckedFace300WDataset,
+    CheckedWFLWDataset,
+)
+from .loading import LoadFaceImage
+
+__all__ = [
+    'CheckedAFLWDataset',
+    'CheckedCOFWDataset',
+    'CheckedFace300WDataset',
+    'CheckedWFLWDataset',
+    'LoadFaceImage',
+]

@@ -3,7 +3,7 @@
 _base_ = ['../schedules/paper_200e.py']
 
 train_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadFaceImage'),
     dict(type='GetBBoxCenterScale'),
     dict(type='RandomFlip', direction='horizontal'),
     # Rotation and box scale from a (truncated) Gaussian, as in the paper, which gives no ranges.
@@ -18,7 +18,7 @@ train_pipeline = [
     dict(type='PackPoseInputs'),
 ]
 val_pipeline = [
-    dict(type='LoadImage'),
+    dict(type='LoadFaceImage'),
     dict(type='GetBBoxCenterScale'),
     dict(type='TopdownAffine', input_size=(256, 256)),
     dict(type='PackPoseInputs'),

@@ -11,10 +11,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from ..checks import LARGEST_OUTSIDE, SILENT_OUTSIDE
 from .coco_json import BadSampleError, Problems
 from .cofw68 import collect_cofw68
 from .cofw_photos import FIRST_TEST_ID, load_photo, photo_name, write_photo
-from .conversion import LARGEST_OUTSIDE, SILENT_OUTSIDE, Face, build_splits, write_splits
+from .conversion import Face, build_splits, write_splits
 from .matlab import hdf5_columns, hdf5_errors, hdf5_variable, open_matlab73
 
 NUM_POINTS = 29

@@ -13,23 +13,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ...errors import BadDataError
 from ...fileio import write_json_files
+from ..checks import check_framing, check_points
 from .coco_json import (
     BadSampleError,
     Problems,
     coco_dict,
     face_annotation,
-    landmark_box,
     landmark_framing,
     photo_size,
     with_progress,
 )
-
-# How far a landmark may lie outside the photo. HELEN's annotators clamped to the border and went
-# past it by up to one pixel (64 of 1537 real faces), so that is silent. A face cut by the border
-# is worth a notice. Half a face outside is the annotation of another photo.
-SILENT_OUTSIDE = 1.0  # px
-LARGEST_OUTSIDE = 0.5  # of the landmark box's larger side
 
 Entry = TypeVar('Entry')
 
@@ -89,9 +84,8 @@ def build_splits(
                 path = photo_path(photos, face.file_name, face.where)
                 sizes[face.file_name] = photo_size(path)
             width, height = sizes[face.file_name]
-            _check_points(face, width, height, problems)
             splits[face.split].add(face, width, height, problems)
-        except BadSampleError as error:
+        except BadDataError as error:
             problems.errors.append(str(error))
     return {
         split: coco_dict(list(found.images.values()), found.annotations, descriptions[split])
@@ -174,9 +168,7 @@ class _Split:
     def add(self, face: Face, width: int, height: int, problems: Problems) -> None:
         """Frame and number one face."""
         number = face.number or len(self.annotations) + 1
-        framing = landmark_framing(face.points, width, height) | dict(face.framing)
-        framing = {key: value for key, value in framing.items() if value is not None}
-        _check_framing(face.where, framing)
+        framing = _framing(face, width, height, problems)
         same = self.seen.setdefault((face.file_name, face.points.tobytes()), face.where)
         if same != face.where:
             problems.warnings.append(f'{face.where}: the same face as {same}; kept')
@@ -189,31 +181,15 @@ class _Split:
         )
 
 
-def _check_points(face: Face, width: int, height: int, found: Problems) -> None:
-    """Refuse a face without area or far outside the photo; note one that is cut by it."""
-    if not np.isfinite(face.points).all():
-        index = int(np.argwhere(~np.isfinite(face.points).all(axis=1))[0, 0])
-        x, y = face.points[index]
-        raise BadSampleError(face.where, f'landmark {index} is not finite: {x:g} {y:g}')
-    x1, y1, x2, y2 = landmark_box(face.points)
-    if x2 <= x1 or y2 <= y1:
-        raise BadSampleError(
-            face.where, f'the face has no area: box {x1:g},{y1:g} to {x2:g},{y2:g}'
-        )
-    outside = max(-x1, -y1, x2 - (width - 1), y2 - (height - 1))
-    note = f'a landmark lies {outside:.4g} px outside the {width}x{height} photo'
-    if outside > LARGEST_OUTSIDE * max(x2 - x1, y2 - y1):
-        raise BadSampleError(face.where, f'{note}; it seems to belong to another photo')
-    if outside > SILENT_OUTSIDE:
-        found.warnings.append(f'{face.where}: {note}; kept')
-
-
-def _check_framing(where: str, framing: Mapping[str, Any]) -> None:
-    """Refuse a box without area or with a number that is none."""
-    _, _, width, height = framing['bbox']
-    lengths = [width, height, *(framing[k] for k in ('scale', 'box_size') if k in framing)]
-    numbers = [*framing['bbox'], *framing.get('center', ()), *lengths]
-    if not np.isfinite(numbers).all():
-        raise BadSampleError(where, f'the face box is not finite: {numbers}')
-    if min(lengths) <= 0:
-        raise BadSampleError(where, f'the face box has no area: {width:g} x {height:g} px')
+def _framing(face: Face, width: int, height: int, problems: Problems) -> dict[str, Any]:
+    """Check a face and return where it is; see `face_annotation`."""
+    try:
+        note = check_points(face.points, width, height)
+        framing = landmark_framing(face.points, width, height) | dict(face.framing)
+        framing = {key: value for key, value in framing.items() if value is not None}
+        check_framing(framing)
+    except ValueError as error:
+        raise BadSampleError(face.where, str(error)) from None
+    if note:
+        problems.warnings.append(f'{face.where}: {note}')
+    return framing

@@ -1,0 +1,89 @@
+"""What an annotation file can have wrong as a whole, before any face of it is looked at."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadDataError
+
+MOST_LISTED = 10  # faults that an error lists
+
+
+def read_annotation_file(path: str | Path) -> dict[str, Any]:
+    """Read a COCO-style file.
+
+    Returns:
+        Its content: at least the lists ``images`` and ``annotations``, the latter not empty.
+
+    Raises:
+        BadDataError: If that is not what the file holds.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except OSError as error:
+        raise BadDataError(f'{path}: no annotation file ({error.strerror}); convert it') from error
+    except ValueError as error:  # UnicodeDecodeError among them
+        raise BadDataError(f'{path}: no JSON ({error}); convert again') from error
+    lists = [content.get(k) for k in ('images', 'annotations')] if isinstance(content, dict) else []
+    if not lists or not all(
+        isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in lists
+    ):
+        raise BadDataError(f"{path}: no lists 'images' and 'annotations' of objects; convert again")
+    if not content['annotations']:
+        raise BadDataError(f'{path}: no face in it; an empty split cannot be used')
+    return content
+
+
+def record_faults(content: dict[str, Any]) -> list[str]:
+    """Return what is wrong with ids and photo records; each names an annotation or image.
+
+    MMPose would take the last one of equal ids for all of them, and leave out the faces of a photo
+    that is not listed.
+    """
+    images, annotations = content['images'], content['annotations']
+    needed = ['id', 'image_id', 'keypoints', *(['category_id'] if 'categories' in content else [])]
+    faults = [f'image {i.get("id")!r}: {r}' for i in images if (r := _image_fault(i))]
+    faults += [
+        f'annotation {a.get("id")!r}: misses {key!r}'
+        for a in annotations
+        for key in needed
+        if key not in a
+    ]
+    for name, records in (('image', images), ('annotation', annotations)):
+        counts = Counter(repr(record.get('id')) for record in records)
+        faults += [f'{name} {i}: {n} of them have this id' for i, n in counts.items() if n > 1]
+    known = {repr(image.get('id')) for image in images}
+    faults += [
+        f'annotation {a.get("id")!r}: there is no image {a["image_id"]!r}'
+        for a in annotations
+        if 'image_id' in a and repr(a['image_id']) not in known
+    ]
+    return faults
+
+
+def _image_fault(image: dict[str, Any]) -> str | None:
+    """Return what is wrong with a photo's record."""
+    if not isinstance(image.get('id'), int):
+        return 'the id is no whole number'
+    name, width, height = (image.get(key) for key in ('file_name', 'width', 'height'))
+    if not isinstance(name, str) or not name:
+        return f'no file_name, but {name!r}'
+    if not all(isinstance(side, int) and side > 0 for side in (width, height)):
+        return f'{name} is {width!r} x {height!r} px'
+    return None
+
+
+def refuse(path: str | Path, faults: list[str]) -> None:
+    """Raise if there are faults.
+
+    Raises:
+        BadDataError: One line of count and remedy, then the first `MOST_LISTED` faults.
+    """
+    if faults:
+        listed = ''.join(f'\n  {fault}' for fault in faults[:MOST_LISTED])
+        more = len(faults) - MOST_LISTED
+        raise BadDataError(
+            f'{path}: {len(faults)} faults; mend them, or convert again with --skip-bad{listed}'
+            + (f'\n  and {more} more: tools/misc/check_dataset.py lists them' if more > 0 else '')
+        )

@@ -1,0 +1,129 @@
+"""MMPose's face datasets, which refuse what MMPose would train on silently or leave out silently.
+
+The module's name tells MMPose's inferencer that the models find faces.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmpose.datasets.datasets import AFLWDataset, COFWDataset, Face300WDataset, WFLWDataset
+from mmpose.registry import DATASETS
+
+from ..errors import BadDataError
+from .annotation_file import read_annotation_file, record_faults, refuse
+from .checks import check_framing, check_points
+
+FRAMING = ('bbox', 'center', 'scale', 'box_size')
+
+
+class CheckedFaces:
+    """Before one of MMPose's top-down face datasets: every face is used, or the data are refused.
+
+    That happens when the annotation file is read, before training or testing begins. A face's
+    ``photo_size`` lets `LoadFaceImage` refuse a photo that is not the annotated one.
+
+    Raises:
+        BadDataError: Naming the annotation file, and of its first faults annotation and photo.
+    """
+
+    def load_data_list(self) -> list[dict]:
+        """Read the annotation file, with every fault in it told at once."""
+        if self.bbox_file:  # detected boxes: there are no landmarks to check
+            return super().load_data_list()
+        faces, faults = self.load_and_check()
+        refuse(self.ann_file, faults)
+        return faces
+
+    def load_and_check(self) -> tuple[list[dict], list[str]]:
+        """Return the usable faces, and what is wrong with the others.
+
+        Raises:
+            BadDataError: If the file as a whole cannot be used.
+        """
+        content = read_annotation_file(self.ann_file)
+        if faults := record_faults(content):
+            return [], faults
+        self._faults: list[str] = []
+        faces = super().load_data_list()
+        photos = dict.fromkeys(face['img_path'] for face in faces)
+        faults = self._faults + [fault for path in photos if (fault := _photo_fault(path))]
+        return faces, faults
+
+    def parse_data_info(self, raw_data_info: dict) -> dict | None:
+        """Parse one annotation, or note why it cannot be used."""
+        annotation, image = raw_data_info['raw_ann_info'], raw_data_info['raw_img_info']
+        size = image['width'], image['height']
+        try:
+            face = super().parse_data_info(raw_data_info)
+            _check_face(face, annotation, size, self.metainfo['num_keypoints'])
+            if not self._is_valid_instance(face):
+                raise ValueError('MMPose leaves it out: of a crowd, or with its box off the photo')
+        except Exception as error:  # whatever a malformed annotation makes MMPose's class raise
+            reason = f'misses {error}' if isinstance(error, KeyError) else str(error)
+            self._faults.append(f'annotation {annotation["id"]}, {image["file_name"]}: {reason}')
+            return None
+        return {**face, 'photo_size': size}
+
+    def _rand_another(self) -> int:
+        """Refuse to train another face in the place of one, as MMEngine does."""
+        raise BadDataError(
+            f'{self.ann_file}: the pipeline returned nothing for a face; use LoadFaceImage'
+        )
+
+
+def _check_face(
+    face: dict[str, Any] | None, annotation: dict[str, Any], size: tuple[int, int], count: int
+) -> None:
+    """Refuse a face whose landmarks or box cannot be used, by the converters' rules.
+
+    Args:
+        face: As MMPose parsed it.
+        annotation: As it is in the file.
+        size: Of the photo, width and height in pixels.
+        count: Landmarks that a face has.
+    """
+    if face is None:
+        raise ValueError("misses 'bbox'")
+    points = face['keypoints'][0]
+    if len(points) != count:
+        raise ValueError(f'{len(points)} landmarks, {count} expected')
+    flags = np.array(annotation['keypoints'], float).reshape(-1, 3)[:, 2]
+    if not np.isfinite(flags).all() or not np.isfinite(points).all():
+        index = int(np.argmin(np.isfinite(np.column_stack([points, flags])).all(axis=1)))
+        raise ValueError(f'landmark {index} is not finite: {points[index]} flag {flags[index]}')
+    if not (flags > 0).any() or face['num_keypoints'] == 0:
+        raise ValueError('no visible landmark')
+    check_points(points[flags > 0], *size)
+    left, top, right, bottom = face['bbox'][0].tolist()
+    framing = {key: annotation[key] for key in FRAMING if key in annotation}
+    check_framing(dict(bbox=[left, top, right - left, bottom - top]) | framing)
+
+
+def _photo_fault(path: str) -> str | None:
+    """Return what a look at the folder tells of a photo; its content is for `LoadFaceImage`."""
+    if '://' in path:  # not on this machine
+        return None
+    if not Path(path).is_file():
+        return f'{path}: no such photo'
+    return None if Path(path).stat().st_size else f'{path}: the photo is an empty file'
+
+
+@DATASETS.register_module()
+class CheckedFace300WDataset(CheckedFaces, Face300WDataset):
+    """MMPose's `Face300WDataset`, see `CheckedFaces`."""
+
+
+@DATASETS.register_module()
+class CheckedWFLWDataset(CheckedFaces, WFLWDataset):
+    """MMPose's `WFLWDataset`, see `CheckedFaces`."""
+
+
+@DATASETS.register_module()
+class CheckedCOFWDataset(CheckedFaces, COFWDataset):
+    """MMPose's `COFWDataset`, see `CheckedFaces`."""
+
+
+@DATASETS.register_module()
+class CheckedAFLWDataset(CheckedFaces, AFLWDataset):
+    """MMPose's `AFLWDataset`, see `CheckedFaces`."""

@@ -1,0 +1,49 @@
+"""`LoadFaceImage`: a photo as it is, upright and whole, or an error that names it."""
+
+import mmengine.fileio
+from mmpose.datasets.transforms import LoadImage
+from mmpose.registry import TRANSFORMS
+
+from ..errors import BadDataError
+from ..photos import decode_photo
+
+
+@TRANSFORMS.register_module()
+class LoadFaceImage(LoadImage):
+    """MMPose's `LoadImage` for face photos; see `mhhn_mmpose.photos` for what is loaded.
+
+    A photo is refused if it is truncated, or has another size than the annotation file says: then
+    landmarks are those of another picture, or of this one before its EXIF turn. Nothing is ever
+    left out silently, so there is no ``ignore_empty``.
+
+    Args:
+        to_float32: Load float32 pixels instead of uint8.
+        backend_args: Where photos are, see MMEngine's file backends. Default: on the disk.
+    """
+
+    def __init__(self, to_float32: bool = False, backend_args: dict | None = None) -> None:
+        super().__init__(to_float32=to_float32, backend_args=backend_args)
+
+    def transform(self, results: dict) -> dict:
+        """Put ``img``, BGR (H, W, 3), and its shape into ``results``, unless ``img`` is there.
+
+        Raises:
+            BadDataError: If the photo cannot be used.
+        """
+        if 'img' not in results:
+            path = results['img_path']
+            try:
+                content = mmengine.fileio.get(path, backend_args=self.backend_args)
+            except OSError as error:
+                reason = error.strerror or error
+                raise BadDataError(f'{path}: no readable photo ({reason}); unpack it') from error
+            results['img'] = decode_photo(content, path)
+            height, width = results['img'].shape[:2]
+            annotated = tuple(results.get('photo_size', (width, height)))
+            if annotated != (width, height):
+                raise BadDataError(
+                    f'{path}: the photo is {width}x{height} px, its annotation file says'
+                    f' {annotated[0]}x{annotated[1]}: landmarks are of another photo, or of this'
+                    ' one without its EXIF turn; convert again'
+                )
+        return super().transform(results)
