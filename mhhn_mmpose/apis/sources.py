@@ -9,6 +9,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..errors import BadDataError
+from ..photos import read_photo
 from .errors import DemoError
 
 PHOTOS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
@@ -20,7 +22,7 @@ class Picture(NamedTuple):
 
     Attributes:
         name: The photo's file name, or the frame's number, from 0.
-        pixels: BGR, (h, w, 3) uint8.
+        pixels: BGR, (h, w, 3) uint8; a photo's are upright, see `mhhn_mmpose.photos`.
     """
 
     name: str
@@ -34,7 +36,7 @@ class Photos:
         path: A photo or a folder.
 
     Raises:
-        DemoError: If there is no photo.
+        DemoError: If there is no photo; while iterating, if one cannot be used.
     """
 
     fps: float | None = None
@@ -49,10 +51,10 @@ class Photos:
 
     def __iter__(self) -> Iterator[Picture]:
         for file in self.files:
-            pixels = cv2.imdecode(np.fromfile(file, dtype=np.uint8), cv2.IMREAD_COLOR)
-            if pixels is None:
-                raise DemoError(f'{file}: unreadable photo; take it out of the folder')
-            yield Picture(file.name, pixels)
+            try:
+                yield Picture(file.name, read_photo(file))
+            except BadDataError as error:
+                raise DemoError(f'{error}, or take it out of the folder') from error
 
 
 class Video:

@@ -42,23 +42,19 @@ def record_faults(content: dict[str, Any]) -> list[str]:
     that is not listed.
     """
     images, annotations = content['images'], content['annotations']
-    needed = ['id', 'image_id', 'keypoints', *(['category_id'] if 'categories' in content else [])]
+    needed = ['image_id', 'keypoints', *(['category_id'] if 'categories' in content else [])]
+    known = {repr(image.get('id')) for image in images}
     faults = [f'image {i.get("id")!r}: {r}' for i in images if (r := _image_fault(i))]
-    faults += [
-        f'annotation {a.get("id")!r}: misses {key!r}'
-        for a in annotations
-        for key in needed
-        if key not in a
-    ]
+    for annotation in annotations:
+        reasons = [f'misses {key!r}' for key in needed if key not in annotation]
+        if not isinstance(annotation.get('id'), int):
+            reasons.append('the id is no whole number')
+        if not reasons and repr(annotation['image_id']) not in known:
+            reasons.append(f'there is no image {annotation["image_id"]!r}')
+        faults += [f'annotation {annotation.get("id")!r}: {reason}' for reason in reasons]
     for name, records in (('image', images), ('annotation', annotations)):
         counts = Counter(repr(record.get('id')) for record in records)
         faults += [f'{name} {i}: {n} of them have this id' for i, n in counts.items() if n > 1]
-    known = {repr(image.get('id')) for image in images}
-    faults += [
-        f'annotation {a.get("id")!r}: there is no image {a["image_id"]!r}'
-        for a in annotations
-        if 'image_id' in a and repr(a['image_id']) not in known
-    ]
     return faults
 
 
@@ -69,7 +65,7 @@ def _image_fault(image: dict[str, Any]) -> str | None:
     name, width, height = (image.get(key) for key in ('file_name', 'width', 'height'))
     if not isinstance(name, str) or not name:
         return f'no file_name, but {name!r}'
-    if not all(isinstance(side, int) and side > 0 for side in (width, height)):
+    if not all(isinstance(side, int | float) and side > 0 for side in (width, height)):
         return f'{name} is {width!r} x {height!r} px'
     return None
 

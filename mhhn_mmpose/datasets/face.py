@@ -46,9 +46,9 @@ class CheckedFaces:
             return [], faults
         self._faults: list[str] = []
         faces = super().load_data_list()
-        photos = dict.fromkeys(face['img_path'] for face in faces)
-        faults = self._faults + [fault for path in photos if (fault := _photo_fault(path))]
-        return faces, faults
+        photos = {face['img_path']: _photo_fault(face['img_path']) for face in faces}
+        faults = self._faults + [fault for fault in photos.values() if fault]
+        return [face for face in faces if not photos[face['img_path']]], faults
 
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """Parse one annotation, or note why it cannot be used."""

@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
+from ..errors import BadDataError
 from ..fileio import write_json_files
 from .functional import landmark_errors, mean_where_finite, summarize
 from .normalizers import Normalizer, check_rules, resolve
@@ -98,7 +99,7 @@ class FaceAlignmentMetric(BaseMetric):
                 self.results.append(reduce_sample(sample, self._annotation(sample), rules))
             except ValueError as error:
                 name = f'image {sample.get("img_path", "?")} (id {sample["id"]})'
-                raise ValueError(f'{name}: {error}') from error
+                raise BadDataError(f'{name}: {error}') from error
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score the whole set; ``results`` may come in any order and repeat samples."""
@@ -154,14 +155,18 @@ class FaceAlignmentMetric(BaseMetric):
 
     def _read_annotations(self) -> dict[int, dict]:
         """Return of every annotation, by its id, its photo and what is scored by."""
-        content = mmengine.load(self.ann_file)
-        photos = {image['id']: image['file_name'] for image in content.get('images', ())}
         kept = ('subsets', 'box_size', 'occluded')
-        return {
-            ann['id']: {key: ann[key] for key in kept if key in ann}
-            | dict(file_name=photos.get(ann.get('image_id'), ''))
-            for ann in content['annotations']
-        }
+        try:
+            content = mmengine.load(self.ann_file)
+            photos = {image['id']: image['file_name'] for image in content.get('images', ())}
+            return {
+                ann['id']: {key: ann[key] for key in kept if key in ann}
+                | dict(file_name=photos.get(ann.get('image_id'), ''))
+                for ann in content['annotations']
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f'{self.ann_file}: no COCO-style annotations ({error!r})'
+            raise BadDataError(f"{reason}; give the metric the dataset's ann_file") from error
 
     def _drop_invisible(self, results: list[dict]) -> list[dict]:
         """Leave out images without a visible landmark, and say how many."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from mmengine.config import Config
@@ -18,6 +17,8 @@ from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
+from .. import photos
+from ..errors import BadDataError
 from ..tables.conditions import ERRORS, read_json
 
 BATCH = 16  # faces
@@ -133,10 +134,10 @@ def read_photo(sample: PoseDataSample) -> np.ndarray:
     Raises:
         PredictionError: If it cannot be read.
     """
-    photo = cv2.imread(sample.img_path)
-    if photo is None:
-        raise PredictionError(f'{sample.img_path}: no such photo, or not readable')
-    return np.ascontiguousarray(photo[..., ::-1])
+    try:
+        return np.ascontiguousarray(photos.read_photo(sample.img_path)[..., ::-1])
+    except BadDataError as error:
+        raise PredictionError(str(error)) from error
 
 
 def worst_faces(

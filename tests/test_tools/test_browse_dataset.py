@@ -187,8 +187,8 @@ def write_without(data, target, scheme, edit):
             lambda c: c['annotations'][3]['occluded'].pop(),
             'annotation 14 .* 97 marks of hiding, 98',
         ),
-        (lambda c: c['images'][0].update(file_name='n.png'), 'images/n.png: no such photo, or not'),
-        (lambda c: c['images'][0].update(file_name='../wflw.json'), 'wflw.json: no such photo, or'),
+        (lambda c: c['images'][0].update(file_name='n.png'), 'images/n.png: no readable photo'),
+        (lambda c: c['images'][0].update(file_name='../wflw.json'), 'wflw.json: no readable photo'),
     ],
 )
 def test_bad_annotations_end_in_one_line(data, tmp_path, edit, words):

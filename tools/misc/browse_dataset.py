@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from mmengine.config import Config, ConfigDict, DictAction
@@ -17,6 +16,8 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
+from mhhn_mmpose.errors import BadDataError
+from mhhn_mmpose.photos import read_photo
 from mhhn_mmpose.visualization.samples import FaceSample, View, pair_sides, plot_samples
 
 CONVERTERS = Path(__file__).parents[1] / 'dataset_converters'
@@ -140,7 +141,7 @@ class FaceSampler:
         number, path = info['id'], info['img_path']
         points, annotated = self._annotation(index)
         hidden = self.hidden[number]
-        photo = View(_read_photo(path), points, annotated, hidden, 'annotated')
+        photo = View(read_photo(path)[..., ::-1], points, annotated, hidden, 'annotated')
         np.random.seed([self.seed, index])
         draws = [self._run(self.pipeline, index) for _ in range(DRAWS)]
         if all(bool((draw['inputs'] == draws[0]['inputs']).all()) for draw in draws):
@@ -201,14 +202,6 @@ def _packing_points(pipeline: Sequence[dict]) -> list[dict]:
     return [*pipeline[:-1], {**pipeline[-1], 'pack_transformed': True}]
 
 
-def _read_photo(path: str) -> np.ndarray:
-    """Return a photo as MMPose loads it, but RGB."""
-    picture = cv2.imread(path) if Path(path).is_file() else None
-    if picture is None:
-        raise BrowseError(f'{path}: no such photo, or not readable; unpack it or set data_prefix')
-    return picture[..., ::-1]
-
-
 def _summed_heatmaps(packed: dict[str, Any]) -> np.ndarray | None:
     """Return the target heatmaps' sum (H, W), of several levels the last, or None without any."""
     heatmaps = getattr(packed['data_samples'].get('gt_fields'), 'heatmaps', None)
@@ -242,7 +235,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         print(draw(args))
-    except (BrowseError, OSError) as error:
+    except (BrowseError, BadDataError, OSError) as error:
         raise SystemExit(f'browse_dataset: {error}') from error
 
 
