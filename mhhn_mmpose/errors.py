@@ -1,7 +1,7 @@
 """What a user's data can have wrong, as an error that every command ends with in plain words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import gc
+from collections.abc import Callable
 
 
 class BadDataError(ValueError):
@@ -17,10 +17,19 @@ class BadDataError(ValueError):
         super().__init__(message)
 
 
-@contextmanager
-def ending_on_bad_data(program: str) -> Iterator[None]:
-    """End the program with status 1 and the message alone where data are bad."""
+def end_on_bad_data(program: str, main: Callable[[], int | None]) -> int | None:
+    """Run a program; where data are bad it ends with status 1 and the message for its last words.
+
+    Args:
+        program: Its name.
+        main: The program.
+
+    Returns:
+        What ``main`` returns, for an exit status.
+    """
     try:
-        yield
+        return main()
     except BadDataError as error:
-        raise SystemExit(f'{program}: {error}') from error
+        message = f'{program}: {error}'
+    gc.collect()  # ends the DataLoaders' workers, which may still be about to warn of something
+    raise SystemExit(message)

@@ -14,7 +14,10 @@ METAFILES = sorted(
     path.relative_to(ROOT).as_posix() for path in ROOT.glob('configs/[!_]*/metafile.yml')
 )
 TRAINING_DATA = dict(
-    Face300WDataset='300W', COFWDataset='COFW', AFLWDataset='AFLW', WFLWDataset='WFLW'
+    CheckedFace300WDataset='300W',
+    CheckedCOFWDataset='COFW',
+    CheckedAFLWDataset='AFLW',
+    CheckedWFLWDataset='WFLW',
 )
 LOSSES = dict(SubpixelDetectionLoss='SDL', HeatmapKLDLoss='KLDL', HeatmapJSDLoss='JSDL')
 

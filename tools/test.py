@@ -12,7 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
-from mhhn_mmpose.errors import ending_on_bad_data
+from mhhn_mmpose.errors import end_on_bad_data
 from mhhn_mmpose.fileio import write_json_files
 
 
@@ -73,5 +73,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with ending_on_bad_data('test'):
-        main()
+    end_on_bad_data('test', main)

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
-from mhhn_mmpose.errors import ending_on_bad_data
+from mhhn_mmpose.errors import end_on_bad_data
 
 
 def parse_args() -> argparse.Namespace:
@@ -70,5 +70,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    with ending_on_bad_data('train'):
-        main()
+    end_on_bad_data('train', main)

@@ -17,12 +17,11 @@ class LoadFaceImage(LoadImage):
     left out silently, so there is no ``ignore_empty``.
 
     Args:
-        to_float32: Load float32 pixels instead of uint8.
         backend_args: Where photos are, see MMEngine's file backends. Default: on the disk.
     """
 
-    def __init__(self, to_float32: bool = False, backend_args: dict | None = None) -> None:
-        super().__init__(to_float32=to_float32, backend_args=backend_args)
+    def __init__(self, backend_args: dict | None = None) -> None:
+        super().__init__(backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
         """Put ``img``, BGR (H, W, 3), and its shape into ``results``, unless ``img`` is there.

@@ -1,6 +1,8 @@
 import cv2
 import numpy as np
 import pytest
+from odd_photos import JPEG_ERROR, ODD, PICTURE, TURNS, cut, write_turned
+from PIL import Image
 
 from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.sources import open_source
@@ -56,3 +58,47 @@ def test_what_is_no_input_ends_in_one_line(tmp_path):
     (tmp_path / 'bad.jpg').write_bytes(b'no photo')
     with pytest.raises(DemoError, match='bad.jpg: unreadable photo'):
         list(open_source(str(tmp_path / 'bad.jpg')))
+
+
+@pytest.mark.parametrize('turn', TURNS)
+def test_turned_photos_are_shown_upright(tmp_path, turn):
+    write_turned(tmp_path / 'a.jpg', turn)
+    (photo,) = open_source(str(tmp_path / 'a.jpg'))
+    assert np.abs(photo.pixels[..., ::-1].astype(int) - PICTURE).mean() < JPEG_ERROR
+
+
+@pytest.mark.parametrize('name', ODD)
+def test_odd_colours_become_three_channels_of_eight_bits(tmp_path, name):
+    write, expected, tolerance = ODD[name]
+    write(tmp_path / name)
+    (photo,) = open_source(str(tmp_path))
+    assert np.abs(photo.pixels[..., ::-1].astype(int) - expected).mean() <= tolerance
+
+
+BAD = {
+    'truncated': (cut, 'unreadable photo'),
+    'empty': (lambda path: path.write_bytes(b''), 'the file is empty'),
+    'too wide': (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),
+    'gone': (lambda path: path.unlink(), 'no readable photo'),
+    'folder': (lambda path: path.unlink() or path.mkdir(), 'no readable photo'),
+}
+
+
+@pytest.mark.parametrize('case', BAD)
+def test_a_bad_photo_of_a_folder_is_named_after_those_before_it(tmp_path, case):
+    spoil, words = BAD[case]
+    for name in 'ab':
+        write_turned(tmp_path / f'{name}.jpg', 1)
+    source = open_source(str(tmp_path))
+    spoil(tmp_path / 'b.jpg')
+    pictures = iter(source)
+    assert next(pictures).name == 'a.jpg'
+    with pytest.raises(DemoError, match=f'b.jpg: .*{words}.*, or take it out of the folder$'):
+        next(pictures)
+
+
+@pytest.mark.parametrize('side', [1, 20000])
+def test_small_and_wide_photos_are_taken(tmp_path, side):
+    Image.new('RGB', (side, 1)).save(tmp_path / 'a.png')
+    (photo,) = open_source(str(tmp_path))
+    assert photo.pixels.shape == (1, side, 3)

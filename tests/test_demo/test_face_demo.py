@@ -98,6 +98,9 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
     refused('no such photo, folder or video', 'none.jpg')
     refused('is no box; a box is x,y,w,h', data / 'photos', '--boxes', '1,2,3')
     (tmp_path / 'file').write_text('')
+    (tmp_path / 'empty.jpg').write_bytes(b'')
+    words = r'empty.jpg: unreadable photo \(the file is empty\); unpack it again'
+    refused(words, tmp_path / 'empty.jpg', '--boxes', '1,2,3,4')
     refused('no folder can be made', data / 'photos', '--boxes', '1,2,3,4',
             '--out', str(tmp_path / 'file'))  # fmt: skip
     refused('that is the folder of the photos', data / 'photos', '--out', str(data / 'photos'))

@@ -13,7 +13,7 @@ from mmpose.registry import DATASETS
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.converters.coco_json import with_progress
 from mhhn_mmpose.datasets.face import CheckedFaces
-from mhhn_mmpose.errors import BadDataError, ending_on_bad_data
+from mhhn_mmpose.errors import BadDataError, end_on_bad_data
 
 SPLITS = ('train', 'val', 'test')
 
@@ -80,5 +80,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    with ending_on_bad_data('check_dataset'):
-        raise SystemExit(main())
+    raise SystemExit(end_on_bad_data('check_dataset', main))

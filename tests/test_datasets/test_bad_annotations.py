@@ -1,0 +1,223 @@
+"""Annotation files with something wrong: refused before training begins, face by face."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS
+
+from mhhn_mmpose.datasets.annotation_file import MOST_LISTED
+from mhhn_mmpose.errors import BadDataError
+
+TYPES = {
+    '300w': ('CheckedFace300WDataset', 'face_landmarks_300w_train.json'),
+    'wflw': ('CheckedWFLWDataset', 'face_landmarks_wflw_train.json'),
+    'cofw': ('CheckedCOFWDataset', 'cofw_train.json'),
+    'aflw': ('CheckedAFLWDataset', 'face_landmarks_aflw_train.json'),
+}
+
+
+@pytest.fixture
+def write(generated, tmp_path):
+    """Writes a dataset's training annotations, changed, and returns how to read them."""
+
+    def write(change, name='300w', **options):
+        kind, file = TYPES[name]
+        content = json.loads((generated(name) / 'annotations' / file).read_text())
+        changed = change(content)
+        (tmp_path / file).write_text(changed if isinstance(changed, str) else json.dumps(content))
+        prefix = dict(img=str(generated(name) / 'images'))
+        init_default_scope('mmpose')
+        given = dict(type=kind, ann_file=str(tmp_path / file), data_prefix=prefix) | options
+        return tmp_path / file, lambda: DATASETS.build(given)
+
+    return write
+
+
+def landmarks(change, face=1):
+    """Changes a face's (K, 3) numbers."""
+
+    def spoil(content):
+        annotation = content['annotations'][face]
+        numbers = change(np.array(annotation['keypoints'], float).reshape(-1, 3))
+        annotation['keypoints'] = numbers.ravel().tolist()
+
+    return spoil
+
+
+def put(value, *index):
+    def change(numbers):
+        numbers[index] = value
+        return numbers
+
+    return landmarks(change)
+
+
+def entry(kind='annotations', **values):
+    return lambda content: content[kind][1].update(values)
+
+
+def drop(key, kind='annotations'):
+    return lambda content: content[kind][1].pop(key) and None
+
+
+def unused(content):
+    """Take the second photo's record away."""
+    content['images'].pop(1)
+
+
+FACES = {
+    'NaN': (put(np.nan, 5, 0), 'landmark 5 is not finite'),
+    'inf': (put(np.inf, 5, 1), 'landmark 5 is not finite'),
+    'hidden NaN': (put((np.nan, 3, 0), 5), 'landmark 5 is not finite'),
+    'NaN flag': (put(np.nan, 5, 2), 'landmark 5 is not finite'),
+    'text': (lambda c: c['annotations'][1]['keypoints'].__setitem__(3, 'x'), 'could not convert'),
+    'one less': (landmarks(lambda n: n[:-1]), r'landmarks, \d+ expected'),
+    'cut': (lambda c: c['annotations'][1]['keypoints'].pop() and None, 'cannot reshape'),
+    'far outside': (landmarks(lambda n: n + (5000, 0, 0)), 'it seems to belong to another photo'),
+    'one far outside': (put(5000, 5, 1), 'it seems to belong to another photo'),
+    'one place': (landmarks(lambda n: n * 0 + (7, 7, 1)), 'the face has no area: box 7,7 to 7,7'),
+    'none visible': (put(0, slice(None), 2), 'no visible landmark'),
+    'none counted': (entry(num_keypoints=0), 'no visible landmark'),
+    'crowd': (entry(iscrowd=1), 'MMPose leaves it out'),
+    'zero box': (entry(bbox=[5.0, 5.0, 0.0, 9.0], scale=0.0), 'the face box has no area'),
+    'NaN box': (entry(bbox=[5.0, 5.0, np.nan, 9.0], center=[np.nan, 2.0]), 'box is not finite'),
+    'no box': (lambda c: [c['annotations'][1].pop(k, 0) for k in ('bbox', 'center')] and None,
+               "misses '(bbox|center)'"),
+}  # fmt: skip
+RECORDS = {
+    'no landmarks': (drop('keypoints'), "^annotation 2: misses 'keypoints'"),
+    'no photo': (drop('image_id'), "^annotation 2: misses 'image_id'"),
+    'no category': (drop('category_id'), "^annotation 2: misses 'category_id'"),
+    'no id': (drop('id'), '^annotation None: the id is no whole number'),
+    'equal ids': (entry(id=1), '^annotation 1: 2 of them have this id'),
+    'unlisted photo': (entry(image_id=99), '^annotation 2: there is no image 99'),
+    'lost photo': (unused, '^annotation 2: there is no image 2'),
+    'equal image ids': (entry('images', id=1), '^image 1: 2 of them have this id'),
+    'no file name': (drop('file_name', 'images'), '^image 2: no file_name, but None'),
+    'no size': (drop('width', 'images'), '^image 2: .* is None x'),
+    'empty size': (entry('images', height=0), '^image 2: .* x 0 px'),
+}
+FILES = {
+    'no JSON': (lambda content: 'hello', r'no JSON \(Expecting value'),
+    'cut JSON': (lambda content: json.dumps(content)[:-9], r'no JSON \('),
+    'list': (lambda content: '[1, 2]', "no lists 'images' and 'annotations'"),
+    'other object': (lambda content: '{"data_list": []}', "no lists 'images' and 'annotations'"),
+    'numbers': (lambda content: '{"images": [1], "annotations": [2]}', "no lists 'images' and"),
+    'empty split': (lambda content: content['annotations'].clear(), 'no face in it'),
+    'nothing': (lambda content: '{"images": [], "annotations": []}', 'no face in it'),
+}
+
+
+def faults_of(file, read):
+    """The first line's count, and the faults that follow."""
+    with pytest.raises(BadDataError) as error:
+        read()
+    first, *faults = str(error.value).split('\n')
+    assert first.startswith(f'{file}: {len(faults)} faults; mend them, or convert again')
+    assert all(fault.startswith('  ') for fault in faults)
+    return [fault[2:] for fault in faults]
+
+
+@pytest.mark.parametrize('name', TYPES)
+def test_good_files_are_read_as_mmpose_reads_them(write, name):
+    file, read = write(lambda content: None, name)
+    checked = read()
+    kind = TYPES[name][0].removeprefix('Checked')
+    prefix = checked.data_prefix
+    plain = DATASETS.build(dict(type=kind, ann_file=str(file), data_prefix=prefix))
+    assert len(checked) == len(plain) == 4
+    for index in range(4):
+        found, expected = checked.get_data_info(index), plain.get_data_info(index)
+        assert found.pop('photo_size') == _size(file, found['img_id'])
+        assert found.keys() == expected.keys()
+        for key in expected:
+            np.testing.assert_equal(found[key], expected[key])
+
+
+def _size(file, number):
+    (image,) = (i for i in json.loads(file.read_text())['images'] if i['id'] == number)
+    return image['width'], image['height']
+
+
+@pytest.mark.parametrize('name', TYPES)
+@pytest.mark.parametrize('case', FACES)
+def test_a_bad_face_is_named_before_training(write, name, case):
+    change, words = FACES[case]
+    file, read = write(change, name)
+    second = json.loads(file.read_text())['annotations'][1]
+    images = {i['id']: i['file_name'] for i in json.loads(file.read_text())['images']}
+    (fault,) = faults_of(file, read)
+    place = f'annotation {second["id"]}, {images[second["image_id"]]}: '
+    assert fault.startswith(place)
+    assert re.search(words, fault.removeprefix(place))
+
+
+@pytest.mark.parametrize('case', RECORDS)
+def test_a_bad_record_is_named_before_training(write, case):
+    change, words = RECORDS[case]
+    faults = faults_of(*write(change))
+    assert any(re.search(words, fault) for fault in faults), faults
+
+
+@pytest.mark.parametrize('case', FILES)
+def test_a_file_that_is_none_is_refused(write, case):
+    change, words = FILES[case]
+    file, read = write(change)
+    with pytest.raises(BadDataError, match=words) as error:
+        read()
+    assert str(error.value).startswith(f'{file}: ') and '\n' not in str(error.value)
+
+
+def test_no_file(tmp_path):
+    init_default_scope('mmpose')
+    with pytest.raises(BadDataError, match=r'none.json: no annotation file \(No such file'):
+        DATASETS.build(dict(type='CheckedWFLWDataset', ann_file=str(tmp_path / 'none.json')))
+
+
+def test_all_faults_are_counted_and_the_first_are_listed(write):
+    def change(content):
+        faces = content['annotations']
+        for number in range(5, 5 + MOST_LISTED):
+            faces.append(faces[0] | dict(id=number, num_keypoints=0))
+        put(np.nan, 0, 0)(content)
+
+    file, read = write(change)
+    with pytest.raises(BadDataError) as error:
+        read()
+    lines = str(error.value).split('\n')
+    assert lines[0].startswith(f'{file}: {MOST_LISTED + 1} faults')
+    assert len(lines) == MOST_LISTED + 2
+    assert lines[-1] == '  and 1 more: tools/misc/check_dataset.py lists them'
+
+
+def test_hidden_landmarks_may_lie_anywhere(write):
+    _, read = write(put((0, 0, 0), slice(3, 60)))
+    assert (read().get_data_info(1)['keypoints_visible'][0] == 0).sum() == 57
+
+
+def test_a_test_set_of_aflw_needs_its_face_sizes(write):
+    _, read = write(drop('box_size'), 'aflw')
+    assert len(read()) == 4
+    file, read = write(drop('box_size'), 'aflw', test_mode=True)
+    assert '"box_size" is missing' in faults_of(file, read)[0]
+
+
+def test_detected_boxes_come_without_landmarks_to_check(write, tmp_path):
+    (tmp_path / 'boxes.json').write_text(
+        json.dumps([dict(image_id=1, category_id=1, bbox=[3, 4, 50, 60], score=0.9)])
+    )
+    options = dict(bbox_file=str(tmp_path / 'boxes.json'), test_mode=True)
+    assert len(write(entry(num_keypoints=0), **options)[1]()) == 1
+
+
+@pytest.mark.parametrize('name', TYPES)
+def test_the_configs_read_through_the_checks(name):
+    cfg = Config.fromfile(ROOT / f'configs/{name}/td-hm_hgs_8xb4-200e_{name}-256x256.py')
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert loader.dataset.type == TYPES[name][0]
+        assert loader.dataset.pipeline[0].type == 'LoadFaceImage'

@@ -1,0 +1,177 @@
+"""Odd and bad photos from an archive to the network's input: as annotated, or refused by name."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS
+from odd_photos import JPEG_ERROR, ODD, PICTURE, PNG, POINTS, TURNS, cut, write_mode, write_turned
+from PIL import Image
+
+from mhhn_mmpose.datasets import LoadFaceImage
+from mhhn_mmpose.datasets.converters import convert_300w
+from mhhn_mmpose.datasets.generated_faces.writer import write_pts
+from mhhn_mmpose.errors import BadDataError
+
+HEIGHT, WIDTH = PICTURE.shape[:2]
+FILE = 'annotations/face_landmarks_300w_train.json'
+TO_INPUT = [
+    dict(type='LoadFaceImage'),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='TopdownAffine', input_size=(128, 128)),
+    dict(type='PackPoseInputs', pack_transformed=True),
+]
+
+
+def add_face(root, name, write):
+    (root / 'afw').mkdir(parents=True, exist_ok=True)
+    write(root / 'afw' / name)
+    write_pts((root / 'afw' / name).with_suffix('.pts'), POINTS)
+
+
+def dataset_of(root, pipeline=TO_INPUT):
+    init_default_scope('mmpose')
+    files = dict(data_root=str(root), ann_file=FILE, data_prefix=dict(img='images/'))
+    return DATASETS.build(dict(type='CheckedFace300WDataset', pipeline=pipeline, **files))
+
+
+@pytest.fixture
+def source(tmp_path):
+    """An archive with a face that is as it should be."""
+    add_face(tmp_path / 'raw', '0.png', write_mode('RGB', PNG))
+    return tmp_path / 'raw'
+
+
+def converted(source, **options):
+    written, problems = convert_300w(source, source.parent / 'out', **options)
+    return source.parent / 'out', written, problems
+
+
+def test_landmarks_fit_turned_photos_from_archive_to_input(source):
+    for turn in TURNS:
+        add_face(source, f'{turn}.jpg', lambda path, turn=turn: write_turned(path, turn))
+    out, _, problems = converted(source)
+    assert not problems.errors
+    images = json.loads((out / FILE).read_text())['images']
+    assert {(image['width'], image['height']) for image in images} == {(WIDTH, HEIGHT)}
+    upright, *others = dataset_of(out)
+    assert len(others) == 8
+    points = upright['data_samples'].gt_instances.transformed_keypoints[0]
+    assert ((points > 0) & (points < 127)).all()
+    for turn, other in enumerate(others, start=1):
+        assert str(turn) in other['data_samples'].img_path.rpartition('/')[2]
+        apart = (other['inputs'].float() - upright['inputs'].float()).abs()
+        columns, rows = points.round().astype(int).T
+        assert apart.mean() < JPEG_ERROR
+        assert apart[:, rows, columns].mean() < 2 * JPEG_ERROR  # under the landmarks themselves
+        mirrored = other['inputs'].flip(-1).float() - upright['inputs'].float()
+        assert mirrored[:, rows, columns].abs().mean() > 10 * JPEG_ERROR
+        found = other['data_samples'].gt_instances.transformed_keypoints[0]
+        np.testing.assert_array_equal(found, points)
+
+
+def test_odd_colours_from_archive_to_input(source):
+    for number, name in enumerate(ODD, start=1):
+        add_face(source, f'{number}.{name[-3:]}', ODD[name][0])
+    out, _, problems = converted(source)
+    assert not problems.errors
+    photos = [item['img'] for item in dataset_of(out, [dict(type='LoadFaceImage')])]
+    for photo, (_, expected, tolerance) in zip(photos[1:], ODD.values(), strict=True):
+        assert np.abs(photo[..., ::-1].astype(int) - expected).mean() <= tolerance
+
+
+def empty(path):
+    path.write_bytes(b'')
+
+
+def replace(path):
+    Image.new('RGB', (1, 1)).save(path)
+
+
+BAD = {
+    'truncated': (cut, r'unreadable photo \('),
+    'empty': (empty, r'unreadable photo \('),
+    'text': (lambda path: path.write_text('<html>'), r'unreadable photo \('),
+    '1x1': (replace, 'px outside the 1x1 photo; it seems to belong to another photo'),
+    'too wide': (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),
+    'missing': (lambda path: path.unlink(), 'no photo 1.jpg or .png beside it'),
+}
+
+
+@pytest.mark.parametrize('name', BAD)
+@pytest.mark.parametrize('suffix', ['jpg', 'png'])
+def test_the_converter_names_the_photo_and_can_leave_it_out(source, suffix, name):
+    spoil, words = BAD[name]
+    write = (lambda path: write_turned(path, 1)) if suffix == 'jpg' else write_mode('RGB', PNG)
+    add_face(source, f'1.{suffix}', write)
+    spoil(source / f'afw/1.{suffix}')
+    out, written, problems = converted(source)
+    (error,) = problems.errors
+    assert not written and not out.exists()
+    assert error.startswith(str(source / 'afw/1.')) and '\n' not in error
+    assert re.search(words, error)
+    converted(source, skip_bad=True)
+    assert len(dataset_of(out)) == 1
+
+
+@pytest.fixture
+def data(source):
+    """Two faces, converted; the second one's photo can be spoilt."""
+    add_face(source, '1.jpg', lambda path: write_turned(path, 6))
+    return converted(source)[0]
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'words'),
+    [
+        (lambda path: path.unlink(), r'images/afw/1.jpg: no such photo$'),
+        (empty, r'images/afw/1.jpg: the photo is an empty file$'),
+        (lambda path: shutil.move(path, path.parent / 'b') and path.mkdir(), 'no such photo$'),
+    ],
+)
+def test_missing_and_empty_photos_are_found_before_training(data, spoil, words):
+    spoil(data / 'images/afw/1.jpg')
+    with pytest.raises(BadDataError, match=words) as error:
+        dataset_of(data)
+    assert str(error.value).startswith(f'{data / FILE}: 1 faults; mend them')
+
+
+def stored_frame(path):
+    """Take the turn away, as annotation tools do that know no EXIF."""
+    Image.open(path).save(path, exif=Image.Exif())
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'words'),
+    [
+        (cut, r'1.jpg: unreadable photo \(the file is truncated\)'),
+        (lambda path: path.write_text('<html>'), '1.jpg: unreadable photo'),
+        (replace, f'1.jpg: the photo is 1x1 px, its annotation file says {WIDTH}x{HEIGHT}'),
+        (stored_frame, f'is {HEIGHT}x{WIDTH} px, .* says {WIDTH}x{HEIGHT}.* without its EXIF turn'),
+        (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),
+    ],
+)
+def test_other_bad_photos_stop_the_run_and_are_never_exchanged_for_another(data, spoil, words):
+    dataset = dataset_of(data)
+    spoil(data / 'images/afw/1.jpg')
+    assert 'inputs' in dataset[0]
+    with pytest.raises(BadDataError, match=words) as error:
+        dataset[1]
+    assert '\n' not in str(error.value)
+
+
+def test_a_pipeline_that_returns_nothing_is_refused(data):
+    """MMEngine would train another face in its place."""
+    dataset = dataset_of(data, [dict(type='LoadImage', ignore_empty=True)])
+    (data / 'images/afw/1.jpg').unlink()
+    with pytest.raises(BadDataError, match='the pipeline returned nothing for a face'):
+        dataset[1]
+
+
+def test_a_picture_in_memory_is_taken_as_it_is():
+    picture = np.zeros((5, 7, 3), np.uint8)
+    results = LoadFaceImage()(dict(img=picture))
+    assert results['img'] is picture and results['ori_shape'] == (5, 7)

@@ -1,0 +1,159 @@
+"""Runs that meet bad data: they stop, and their last words are the file and the reason."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, run_tool
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS, MODELS
+from odd_photos import cut
+from torch.utils.data import DataLoader
+
+from mhhn_mmpose.errors import BadDataError
+
+CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
+FILE = 'annotations/face_landmarks_300w_{}.json'
+SMALL = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
+
+
+@pytest.fixture
+def data(generated, tmp_path):
+    """A dataset of its own, to spoil: 4 training and 3 test faces."""
+    return shutil.copytree(generated('300w'), tmp_path / '300w')
+
+
+@pytest.fixture
+def options(data):
+    """Arguments for one short epoch on it."""
+    roots = {f'{name}_dataloader.dataset.data_root': data for name in ('train', 'val', 'test')}
+    files = {f'{name}_evaluator.ann_file': data / FILE.format('valid') for name in ('val', 'test')}
+    short = {'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 2}
+    given = {**roots, **files, **short, **SMALL}
+    return ['--cfg-options', *(f'{key}={value}' for key, value in given.items())]
+
+
+def photo(data, split, index=1):
+    images = json.loads((data / FILE.format(split)).read_text())['images']
+    return data / 'images' / images[index]['file_name']
+
+
+def change(data, split, edit):
+    file = data / FILE.format(split)
+    content = json.loads(file.read_text())
+    edit(content)
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_a_truncated_photo_stops_the_training_with_one_line(data, options):
+    path = photo(data, 'train')
+    cut(path)
+    command = [sys.executable, ROOT / 'tools/train.py', CONFIG, '--work-dir', data / 'work']
+    run = subprocess.run(
+        [*map(str, command), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert run.returncode == 1
+    assert 'Traceback' not in run.stdout, run.stdout
+    reason = 'unreadable photo (the file is truncated); unpack it again'
+    if path.suffix == '.png':
+        reason = 'unreadable photo (truncated, damaged or none for OpenCV); unpack it again'
+    assert run.stdout.endswith(f'\ntrain: {path}: {reason}\n')
+    assert not list((data / 'work').glob('*.pth'))
+
+
+def test_bad_annotations_stop_it_before_training_even_those_of_validation(
+    data, options, monkeypatch
+):
+    def spoil(content):
+        content['annotations'][1]['keypoints'][15] = float('nan')
+        content['annotations'][2]['num_keypoints'] = 0
+
+    file = change(data, 'valid', spoil)
+    said = run_tool(monkeypatch, 'train.py', CONFIG, '--work-dir', data / 'work', *options)
+    first, second, third = said.split('\n')
+    assert first == f'train: {file}: 2 faults; mend them, or convert again with --skip-bad'
+    assert second.startswith('  annotation 2, ') and 'landmark 5 is not finite' in second
+    assert third.startswith('  annotation 3, ') and third.endswith('no visible landmark')
+    assert not list((data / 'work').glob('*/*.pth'))
+
+
+def test_the_test_stops_with_one_line(data, options, monkeypatch):
+    cfg = Config.fromfile(CONFIG)
+    cfg.merge_from_dict(SMALL)
+    init_default_scope('mmpose')
+    weights = data / 'weights.pth'
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict(), meta={}), weights)
+    arguments = ['test.py', CONFIG, weights, '--work-dir', data / 'work', *options]
+    path = photo(data, 'valid')
+    cut(path)
+    assert run_tool(monkeypatch, *arguments).startswith(f'test: {path}: unreadable photo (')
+    assert not (data / 'work/metrics.json').exists()
+
+
+def test_of_a_worker_the_reason_comes_without_its_traceback(data):
+    init_default_scope('mmpose')
+    dataset = DATASETS.build(
+        dict(
+            type='CheckedFace300WDataset',
+            data_root=str(data),
+            ann_file=FILE.format('train'),
+            data_prefix=dict(img='images/'),
+            pipeline=[dict(type='LoadFaceImage')],
+        )
+    )
+    path = photo(data, 'train', 0)
+    cut(path)
+    with pytest.raises(BadDataError) as error:
+        list(DataLoader(dataset, num_workers=1, batch_size=None))
+    assert str(error.value).startswith(f'{path}: unreadable photo (')
+    assert '\n' not in str(error.value)
+
+
+def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
+    arguments = ['misc/check_dataset.py', CONFIG, *options]
+    assert run_tool(monkeypatch, *arguments) == 0
+    train_file, test_file = (data / FILE.format(split) for split in ('train', 'valid'))
+    said = [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+    good = '{}: {} faces can be used, 0 faults'
+    assert said == [good.format(train_file, 4), good.format(test_file, 3)]
+
+    cut(photo(data, 'train', 0))
+    photo(data, 'train', 1).unlink()
+    change(data, 'train', lambda content: content['annotations'][2].update(num_keypoints=0))
+    photo(data, 'valid', 0).write_bytes(b'')
+    assert run_tool(monkeypatch, *arguments) == 1
+    said = [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+    assert len(said) == 6
+    assert f'{train_file}: annotation 3, ' in said[0] and said[0].endswith('no visible landmark')
+    assert said[1] == f'{train_file}: {photo(data, "train", 1)}: no such photo'
+    assert said[2].startswith(f'{train_file}: {photo(data, "train", 0)}: unreadable photo (')
+    assert said[3] == f'{train_file}: 1 faces can be used, 3 faults'
+    assert said[5] == f'{test_file}: 2 faces can be used, 1 faults'
+    assert run_tool(monkeypatch, *arguments[:2], '--split', 'test', *options) == 1
+    assert 'train' not in capsys.readouterr().out
+
+
+def test_check_dataset_needs_a_dataset_that_checks(data, options, monkeypatch):
+    given = [*options, 'train_dataloader.dataset.type=Face300WDataset']
+    said = run_tool(monkeypatch, 'misc/check_dataset.py', CONFIG, *given)
+    assert said == (
+        f'check_dataset: {CONFIG}: train dataset Face300WDataset is none of Checked...Dataset'
+        ' with annotated boxes; choose another --split'
+    )
+
+
+def test_a_metric_with_a_file_of_its_own_says_so(data):
+    from mhhn_mmpose.evaluation import FaceAlignmentMetric
+
+    (data / 'bad.json').write_text('hello')
+    metric = FaceAlignmentMetric(ann_file=str(data / 'bad.json'))
+    metric.dataset_meta = dict(dataset_name='300w')
+    face = dict(keypoints=np.zeros((1, 68, 2)))
+    with pytest.raises(BadDataError, match=r'bad.json: no COCO-style annotations .*ann_file$'):
+        metric.process(None, [dict(id=1, gt_instances=face, pred_instances=face)])
