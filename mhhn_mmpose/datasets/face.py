@@ -56,7 +56,7 @@ class CheckedFaces:
         size = image['width'], image['height']
         try:
             face = super().parse_data_info(raw_data_info)
-            _check_face(face, annotation, size, self.metainfo['num_keypoints'])
+            _check_face(face, annotation, size, self._metainfo['num_keypoints'])
             if not self._is_valid_instance(face):
                 raise ValueError('MMPose leaves it out: of a crowd, or with its box off the photo')
         except Exception as error:  # whatever a malformed annotation makes MMPose's class raise
