@@ -8,7 +8,7 @@ from . import compat
 
 compat.prepare()
 
-from . import codecs, evaluation, models  # noqa: E402, F401
+from . import codecs, engine, evaluation, models  # noqa: E402, F401
 from .version import __version__  # noqa: E402
 
 __all__ = ['__version__']

@@ -227,4 +227,6 @@ def prepare_cpu_launcher(cfg) -> None:
     if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available():
         return
     torch.distributed.init_process_group(backend='gloo')
-    cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))
+    # broadcast_buffers as MMEngine has it with a GPU: SyncBuffersHook averages them at epoch ends.
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    cfg.setdefault('model_wrapper_cfg', wrapper)

@@ -7,6 +7,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
+from mhhn_mmpose.engine.launching import end_with_launcher, full_disk_in_one_line
+from mhhn_mmpose.engine.resuming import find_last_checkpoint
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,17 +53,22 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    if cfg.get('resume') and not cfg.get('load_from'):
+        last = find_last_checkpoint(cfg.work_dir)
+        cfg.resume, cfg.load_from = last is not None, last and str(last)
     return cfg
 
 
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
+    end_with_launcher()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 
     prepare_cpu_launcher(cfg)
-    Runner.from_cfg(cfg).train()
+    with full_disk_in_one_line(cfg.work_dir):
+        Runner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':
