@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 
-from mmengine.dist import all_gather_object, is_main_process
+from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmpose.registry import HOOKS
@@ -84,24 +84,30 @@ class AtomicCheckpointHook(CheckpointHook):
         if runner.epoch % loop.val_interval == 0 or runner.epoch == loop.max_epochs:
             runner.val_loop.run()
 
-    def _save_checkpoint_with_step(self, runner, step, meta) -> None:
-        with self._removing_afterwards():
-            super()._save_checkpoint_with_step(runner, step, meta)
+    def _save_checkpoint(self, runner) -> None:
+        with self._saving():
+            super()._save_checkpoint(runner)
 
     def _save_best_checkpoint(self, runner, metrics) -> None:
-        with self._removing_afterwards():
+        with self._saving():
             super()._save_best_checkpoint(runner, metrics)
 
     @contextmanager
-    def _removing_afterwards(self) -> Iterator[None]:
-        """Put the removal of files off to the end, and leave them if that is not reached."""
-        backend, outdated = self.file_backend, []
+    def _saving(self) -> Iterator[None]:
+        """Remove files after all is saved; if it cannot be, leave them and end every process."""
+        backend, outdated, failure = self.file_backend, [], [None]
         self.file_backend = copy(backend)
         self.file_backend.remove = outdated.append
         try:
             yield
+        except OSError as error:
+            failure = [error]
         finally:
             self.file_backend = backend
+        broadcast_object_list(failure)
+        if failure[0] is not None:
+            # The main process says why; the others would say that it has left them.
+            raise failure[0] if is_main_process() else SystemExit(1)
         best = getattr(self, 'best_ckpt_path_dict', {}).values()
         current = {self.last_ckpt, getattr(self, 'best_ckpt_path', None), *best}
         for path in set(outdated) - current:
