@@ -9,6 +9,7 @@ from . import compat
 compat.prepare()
 
 from . import codecs, engine, evaluation, models  # noqa: E402, F401
+from .datasets import samplers  # noqa: E402, F401
 from .version import __version__  # noqa: E402
 
 __all__ = ['__version__']

@@ -1,5 +1,6 @@
 """What a training is run by: hooks, resuming, what happens when a process ends early."""
 
-from .hooks import AtomicCheckpointHook, EpochSeedHook
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .epoch_seed_hook import EpochSeedHook
 
 __all__ = ['AtomicCheckpointHook', 'EpochSeedHook']
