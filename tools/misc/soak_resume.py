@@ -26,6 +26,7 @@ from mhhn_mmpose.datasets.converters import convert_300w
 from mhhn_mmpose.datasets.generated_faces import write_300w_archive
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
 from mhhn_mmpose.fileio import stale_files
+from mhhn_mmpose.quickstart.steps import command_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 # 21 faces do not divide by 2 processes of 4, nor 9 test faces by 2.
@@ -51,10 +52,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--kills', type=int, default=24)
     parser.add_argument('--epochs', type=int, help='of the training; without it 2 for each kill')
     parser.add_argument('--processes', type=int, default=2)
-    parser.add_argument('--port', type=int, default=29531)
     parser.add_argument('--seed', type=int, default=0, help='of moments and victims')
     args = parser.parse_args()
     args.epochs = args.epochs or 2 * args.kills
+    args.environment = command_environment()  # one port for all: a worker left over would meet it
     if args.out.exists() and any(args.out.iterdir()):
         parser.error(f'{args.out} is not empty')
     return args
@@ -78,13 +79,12 @@ class Launch:
         self.log = log
         self.work_dir = work_dir
         command = [ROOT / 'tools/dist_train.sh', config, str(args.processes)]
-        environment = {**os.environ, 'PORT': str(args.port), 'OMP_NUM_THREADS': '1'}
         with log.open('wb') as out:
             self.launcher = subprocess.Popen(
                 [*command, '--work-dir', work_dir, '--resume'],
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=args.environment,
             )
 
     def wait_for(self, happened: Callable[[], bool], pause: float = 0.02) -> bool:
@@ -177,16 +177,15 @@ def finish(launch: Launch) -> None:
 def result(work_dir: Path) -> dict:
     """What two runs must share: their last state, their best checkpoint and all validations."""
     last = torch.load(find_last_checkpoint(work_dir), map_location='cpu')
-    (best,) = work_dir.glob('best_*.pth')
+    best = work_dir / Path(last['message_hub']['runtime_info']['best_ckpt']).name
     scores = {}
     for file in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in file.read_text().splitlines():
             row = json.loads(line) if line.endswith('}') else {}  # a kill cuts the last line
             if 'full/inter_ocular/NME' in row:
-                # The last digits differ where a killed run and its successor do.
-                scores.setdefault(row['step'], set()).add(
-                    json.dumps({k: v for k, v in row.items() if 'time' not in k})
-                )
+                # A resumed run may repeat a validation: a set, so that each must be the same.
+                kept = sorted((k, v) for k, v in row.items() if 'time' not in k)
+                scores.setdefault(row['step'], set()).add(tuple(kept))
     return dict(
         epoch=last['meta']['epoch'],
         weights=last['state_dict'],
