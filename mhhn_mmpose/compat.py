@@ -227,4 +227,7 @@ def prepare_cpu_launcher(cfg) -> None:
     if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available():
         return
     torch.distributed.init_process_group(backend='gloo')
-    cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', device_ids=None))
+    # The rest as MMEngine has it with a GPU; SyncBuffersHook averages the buffers at epoch ends.
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)
+    cfg.setdefault('model_wrapper_cfg', wrapper)

@@ -1,4 +1,4 @@
-"""Writing JSON so that a reader never meets half a file."""
+"""Writing files so that a reader never meets half of one."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+_RANDOM_CHARACTERS = 8  # that tempfile.mkstemp puts at the end of a name
 
 
 def write_json_files(contents: Mapping[str | Path, Any]) -> None:
@@ -26,7 +28,9 @@ def write_json_files(contents: Mapping[str | Path, Any]) -> None:
         for path, content in contents.items():
             path = Path(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            staged.append((_stage(path, content), path))
+            # ASCII with escapes: xtcocotools reads in the locale's encoding.
+            encoded = json.dumps(content, allow_nan=False).encode('ascii')
+            staged.append((_stage(path, encoded), path))
         for temporary, path in staged:
             os.replace(temporary, path)
     finally:
@@ -34,13 +38,28 @@ def write_json_files(contents: Mapping[str | Path, Any]) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _stage(path: Path, content: Any) -> str:
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file that is there in full or, after a kill or on a full disk, as it was before.
+
+    The folder is made as needed. A kill can leave the temporary file, see `stale_files`.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(_stage(path, content), path)
+    _sync_folder(path.parent)
+
+
+def stale_files(folder: str | Path, suffix: str) -> list[Path]:
+    """Temporary files that killed writers of files with this suffix left in a folder."""
+    return sorted(Path(folder).glob(f'.*{suffix}.{"?" * _RANDOM_CHARACTERS}'))
+
+
+def _stage(path: Path, content: bytes) -> str:
     """Write ``content`` to a new temporary file beside ``path`` and return its name."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as file:
-            # ASCII with escapes: xtcocotools reads in the locale's encoding.
-            json.dump(content, file, allow_nan=False)
+        with os.fdopen(handle, 'wb') as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it 0600
@@ -48,6 +67,17 @@ def _stage(path: Path, content: Any) -> str:
         Path(temporary).unlink(missing_ok=True)
         raise
     return temporary
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a rename on the disk, where the system can (POSIX)."""
+    if os.name != 'posix':
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

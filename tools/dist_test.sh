@@ -5,7 +5,8 @@ set -eu
 if [ $# -lt 3 ]; then sed -n '2,3s/^# //p' "$0" >&2; exit 2; fi
 
 tools=$(dirname "$0")
-PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec python -m torch.distributed.run \
+export LAUNCHER_PID=$$ PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}"
+exec python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" \

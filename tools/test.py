@@ -12,6 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
+from mhhn_mmpose.engine.launching import end_with_launcher
 from mhhn_mmpose.errors import end_on_bad_data
 from mhhn_mmpose.fileio import write_json_files
 
@@ -60,6 +61,7 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
+    end_with_launcher()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 

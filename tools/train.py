@@ -8,6 +8,8 @@ from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
+from mhhn_mmpose.engine.launching import end_with_launcher, full_disk_in_one_line
+from mhhn_mmpose.engine.resuming import find_last_checkpoint
 from mhhn_mmpose.errors import end_on_bad_data
 
 
@@ -53,18 +55,23 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    if cfg.get('resume') and not cfg.get('load_from'):
+        last = find_last_checkpoint(cfg.work_dir)
+        cfg.resume, cfg.load_from = last is not None, last and str(last)
     return cfg
 
 
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
+    end_with_launcher()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 
     prepare_cpu_launcher(cfg)
     try:
-        Runner.from_cfg(cfg).train()
+        with full_disk_in_one_line(cfg.work_dir):
+            Runner.from_cfg(cfg).train()
     except NonFiniteLossError:
         raise SystemExit(1) from None  # the log has said which faces
 

@@ -7,7 +7,9 @@ custom_imports = dict(imports=['mhhn_mmpose'], allow_failed_imports=False)
 default_hooks = dict(
     logger=dict(interval=20),
     checkpoint=dict(
-        interval=10, max_keep_ckpts=2, save_best='full/inter_ocular/NME', rule='less'),
+        type='AtomicCheckpointHook', interval=10, max_keep_ckpts=2,
+        save_best='full/inter_ocular/NME', rule='less'),
+    epoch_seed=dict(type='EpochSeedHook'),
     finite_loss=dict(type='FiniteLossHook'))
 
 randomness = dict(seed=0)

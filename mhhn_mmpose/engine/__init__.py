@@ -1,5 +1,7 @@
-"""What watches a training, registered in MMPose's `HOOKS`."""
+"""What a training is run by: hooks, resuming, what happens when a process ends early."""
 
+from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .epoch_seed_hook import EpochSeedHook
 from .finite_loss_hook import FiniteLossHook, NonFiniteLossError
 
-__all__ = ['FiniteLossHook', 'NonFiniteLossError']
+__all__ = ['AtomicCheckpointHook', 'EpochSeedHook', 'FiniteLossHook', 'NonFiniteLossError']

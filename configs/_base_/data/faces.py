@@ -10,8 +10,8 @@ val_dataloader = dict(
     batch_size=32,
     num_workers=2,
     persistent_workers=True,
-    drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    batch_sampler=dict(type='FullBatchSampler'),
     dataset=dict(data_mode='topdown', data_prefix=dict(img='images/'), test_mode=True))
 test_dataloader = val_dataloader
 

@@ -1,0 +1,43 @@
+"""Randomness that a resumed run repeats."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmpose.registry import HOOKS
+
+
+@HOOKS.register_module()
+class EpochSeedHook(Hook):
+    """Makes an epoch's randomness a function of (seed, epoch, process, loader worker).
+
+    MMEngine's checkpoints hold no state of a random generator, so a resumed run would augment
+    otherwise than one that was not interrupted. Here every training epoch seeds the process and its
+    loader workers anew; persistent workers are started again, as they would go on with the state
+    of the epoch before. For `EpochBasedTrainLoop`.
+    """
+
+    def before_train_epoch(self, runner) -> None:
+        """Seed this process, and the workers that the epoch is about to start."""
+        key = (runner.seed, runner.epoch, runner.rank)
+        seed_everything(key)
+        loader = runner.train_dataloader
+        loader.worker_init_fn = partial(_seed_worker, key=key)
+        if loader.persistent_workers:
+            loader._iterator = None
+
+
+def seed_everything(key: tuple[int, ...]) -> None:
+    """Seed Python, numpy and torch, on all devices, by non-negative integers."""
+    # SeedSequence mixes: keys that differ by one give unrelated streams, unlike sums of them.
+    numbers = np.random.SeedSequence(key).generate_state(3)
+    for seed, number in zip((random.seed, np.random.seed, torch.manual_seed), numbers, strict=True):
+        seed(int(number))
+
+
+def _seed_worker(worker_id: int, key: tuple[int, ...]) -> None:
+    seed_everything((*key, worker_id))

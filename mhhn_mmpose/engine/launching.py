@@ -1,0 +1,56 @@
+"""Ends of a process that is not alone: without its launcher, or on a full disk."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .resuming import find_last_checkpoint
+
+_PR_SET_PDEATHSIG = 1
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def end_with_launcher() -> None:
+    """Let the kernel kill this process when torchrun is killed, which cannot end it any more.
+
+    Otherwise it would train on and write into the work dir while a second run resumes there. On
+    Linux; elsewhere, and without torchrun, nothing is done. tools/dist_*.sh give the launcher's
+    process number in LAUNCHER_PID, for a launcher that did not live until here.
+    """
+    if 'TORCHELASTIC_RUN_ID' not in os.environ or not sys.platform.startswith('linux'):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    launcher = os.environ.get('LAUNCHER_PID')
+    if launcher and not _is_running(int(launcher)):
+        sys.exit(f'the launcher (process {launcher}) is gone')
+
+
+def _is_running(process: int) -> bool:
+    try:
+        # 'pid (name) state ...'; Z is a killed process that nobody has waited for yet.
+        state = Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()[0]
+    except OSError:
+        return False
+    return state not in 'ZX'
+
+
+@contextmanager
+def full_disk_in_one_line(work_dir: str | Path) -> Iterator[None]:
+    """End the program with one line, instead of a traceback, when a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        last = find_last_checkpoint(work_dir)
+        sys.exit(
+            f'{os.strerror(error.errno)}, the training stops. Last good checkpoint: {last}. Make '
+            'room and go on with --resume.'
+        )

@@ -1,0 +1,107 @@
+"""Checkpoints at the moment of a kill, on a full disk, in a moved folder."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+import torch
+from toy_training import SCORES, train
+
+from mhhn_mmpose.engine.resuming import find_last_checkpoint
+from mhhn_mmpose.fileio import stale_files, write_bytes
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with room for 200 KiB, for real."""
+    folder = tmp_path / 'small'
+    folder.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', str(folder)]
+    if shutil.which('mount') is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip('mounting a small disk is not permitted here')
+    yield folder
+    subprocess.run(['umount', '-l', str(folder)], check=True)  # lazily: the log is still open
+
+
+def names(folder):
+    return {file.name for file in folder.iterdir() if file.is_file() and file.suffix != '.py'}
+
+
+def score_of(file):
+    return torch.load(file)['message_hub']['runtime_info']['best_score']
+
+
+def test_files_are_those_of_mmengine(tmp_path):
+    for kind in ('CheckpointHook', 'AtomicCheckpointHook'):
+        train(tmp_path / kind, checkpoint=dict(type=kind, max_keep_ckpts=2))
+        checkpoints = {'epoch_5.pth', 'epoch_6.pth', 'best_NME_epoch_4.pth'}
+        assert names(tmp_path / kind) == {*checkpoints, 'last_checkpoint'}
+
+
+@pytest.mark.parametrize('keep', [1, 2])
+def test_full_disk_leaves_the_last_good_one(small_disk, keep):
+    # Three floats a weight, two for Adam: 4 * 4 * 2500 * 3 = 120 kB, so a second does not fit.
+    with pytest.raises(OSError) as caught:
+        train(small_disk, workers=0, width=2500, checkpoint=dict(max_keep_ckpts=keep))
+    assert caught.value.errno == errno.ENOSPC
+    assert find_last_checkpoint(small_disk).name == 'epoch_1.pth'
+    assert not stale_files(small_disk, '.pth')
+
+
+def _write_again_and_again(folder):
+    content = bytes([1]) * 2_000_000
+    while True:
+        write_bytes(folder / 'epoch_1.pth', content)
+        content = bytes([content[0] % 255 + 1]) * len(content)
+
+
+def test_killed_writer_leaves_the_file_whole(tmp_path):
+    interrupted = 0
+    for number in range(12):
+        writer = os.fork()
+        if writer == 0:
+            _write_again_and_again(tmp_path)
+        time.sleep(0.01 + 0.003 * number)
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+        content = (tmp_path / 'epoch_1.pth').read_bytes() if number else None
+        if content is not None:
+            assert len(content) == 2_000_000 and len(set(content)) == 1
+        interrupted = len(stale_files(tmp_path, '.pth'))
+    assert interrupted, 'no kill met the writer at work'
+
+
+def test_stale_files_are_removed(tmp_path):
+    stale = tmp_path / '.epoch_9.pth.abcd_123'
+    stale.write_bytes(b'half')
+    train(tmp_path, epochs=1, workers=0)
+    assert not stale.exists()
+
+
+@pytest.mark.parametrize('epoch', SCORES)
+def test_killed_before_validation(tmp_path, epoch):
+    whole = train(tmp_path / 'whole', workers=0)
+    # What is on the disk when the kill comes between epoch N's checkpoint and its validation.
+    cut = tmp_path / 'cut'
+    train(cut, epochs=epoch, workers=0, checkpoint=dict(save_best=None, rule=None))
+    for best in (tmp_path / 'whole').glob(f'best_NME_epoch_[1-{epoch - 1}].pth'):
+        shutil.copy(best, cut)
+    resumed = train(cut, workers=0, resume=cut / f'epoch_{epoch}.pth')
+    assert resumed.record.validated == [e for e in SCORES if e >= epoch]
+    assert whole.record.validated == list(SCORES)
+    expected = min((SCORES[e], e) for e in SCORES if e >= epoch)
+    assert score_of(cut / 'epoch_6.pth') == expected[0]
+    assert (cut / f'best_NME_epoch_{expected[1]}.pth').exists()
+
+
+def test_moved_run_leaves_its_old_folder_alone(tmp_path):
+    train(tmp_path / 'old', epochs=2, workers=0)
+    shutil.copytree(tmp_path / 'old', tmp_path / 'new')
+    train(tmp_path / 'new', workers=0, resume=tmp_path / 'new/epoch_2.pth')
+    assert 'best_NME_epoch_2.pth' in names(tmp_path / 'old')
+    best = {name for name in names(tmp_path / 'new') if name.startswith('best')}
+    assert best == {'best_NME_epoch_4.pth'}

@@ -1,0 +1,85 @@
+"""What the launch scripts hand on, as MMPose's do: ports, nodes, other arguments."""
+
+import os
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+RECORD = """#!/bin/sh
+printf '%s\\n' "$@" > "$RECORDED"
+echo "$LAUNCHER_PID" "$PYTHONPATH" "$MASTER_PORT" > "$RECORDED.environment"
+"""
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Run a script where `python` and `srun` write down their arguments; those, and the rest."""
+    for name in ('python', 'srun'):
+        (tmp_path / name).write_text(RECORD)
+        (tmp_path / name).chmod(0o755)
+
+    def run(script, *arguments, **variables):
+        environment = {'PATH': f'{tmp_path}:{os.environ["PATH"]}', 'RECORDED': f'{tmp_path}/it'}
+        done = subprocess.run(
+            [ROOT / 'tools' / script, *arguments],
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            return done
+        recorded = (tmp_path / 'it').read_text().splitlines()
+        return recorded, (tmp_path / 'it.environment').read_text().split(' ')
+
+    return run
+
+
+TORCHRUN = ['-m', 'torch.distributed.run']
+ONE_NODE = ['--nnodes=1', '--node_rank=0', '--master_addr=127.0.0.1', '--master_port=29500']
+EXTRA = ['--cfg-options', 'data_root=my faces/', 'model.a=[1,2]', '--resume']
+
+
+def test_dist_train_on_one_node(call):
+    recorded, (launcher, path, _) = call('dist_train.sh', 'c.py', '3', *EXTRA, PYTHONPATH='mine')
+    tool = str(ROOT / 'tools/train.py')
+    expected = [*TORCHRUN, *ONE_NODE, '--nproc_per_node=3', tool, 'c.py', '--launcher', 'pytorch']
+    assert recorded == [*expected, *EXTRA]
+    assert int(launcher) > 1
+    assert path == f'{ROOT}/tools/..:mine'
+
+
+def test_dist_test_on_the_second_of_two_nodes(call):
+    variables = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='10.0.0.7', PORT='29512')
+    recorded, _ = call('dist_test.sh', 'c.py', 'a.pth', '8', *EXTRA, **variables)
+    nodes = ['--nnodes=2', '--node_rank=1', '--master_addr=10.0.0.7', '--master_port=29512']
+    tool = [str(ROOT / 'tools/test.py'), 'c.py', 'a.pth', '--launcher', 'pytorch']
+    assert recorded == [*TORCHRUN, *nodes, '--nproc_per_node=8', *tool, *EXTRA]
+
+
+@pytest.mark.parametrize(
+    ('script', 'tool'),
+    [
+        ('slurm_train.sh', ['train.py', 'c.py', '--work-dir=out', '--launcher', 'slurm']),
+        ('slurm_test.sh', ['test.py', 'c.py', 'out', '--launcher', 'slurm']),
+    ],
+)
+def test_slurm_on_two_nodes(call, script, tool):
+    variables = dict(
+        GPUS='16', GPUS_PER_NODE='8', CPUS_PER_TASK='4', SRUN_ARGS='--time=1:00 --exclusive'
+    )
+    arguments = ['gpu', 'mhhn', 'c.py', 'out', *EXTRA]
+    recorded, (_, _, port) = call(script, *arguments, MASTER_PORT='29513', **variables)
+    assert recorded == [
+        *('--partition=gpu', '--job-name=mhhn', '--ntasks=16', '--ntasks-per-node=8'),
+        *('--gres=gpu:8', '--cpus-per-task=4', '--kill-on-bad-exit=1', '--time=1:00'),
+        *('--exclusive', 'python', '-u', str(ROOT / 'tools' / tool[0]), *tool[1:], *EXTRA),
+    ]
+    assert port == '29513\n'  # which MMEngine reads on every node
+
+
+@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
+def test_usage(call, script):
+    done = call(f'{script}.sh')
+    assert done.returncode == 2
+    assert f'tools/{script}.sh' in done.stderr
