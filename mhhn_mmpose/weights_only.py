@@ -52,17 +52,16 @@ def allow_checkpoint_classes() -> None:
     )
 
 
-def refusal(error: Exception) -> str:
-    """Say in one line why torch refused a checkpoint.
+def refusal(error: Exception) -> str | None:
+    """Say in one line what in a checkpoint torch refused; None if the file is merely damaged.
 
-    torch's own text has many lines and ends by advising to switch the protection off.
+    torch's own text has many lines, and among them the advice to switch the protection off.
     """
-    found = re.search(r'Unsupported global: GLOBAL (\S+)', str(error))
+    found = re.search(r'nsupported (?:global: )?GLOBAL (\S+)', str(error))
     if found:
         return f'it holds {found[1]}, which may run code'
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    reasons = [line for line in lines if 'not allowed in a checkpoint' in line]
-    return (reasons or lines)[0].strip().rstrip(':.')
+    lines = str(error).splitlines()
+    return next((line.strip() for line in lines if 'not allowed in a checkpoint' in line), None)
 
 
 def _multiarray():
@@ -70,8 +69,9 @@ def _multiarray():
     return importlib.import_module(f'{core}.multiarray')
 
 
-def _array_class() -> None:
-    """Stands in for `numpy.ndarray`, which a pickle names as `_reconstruct`'s first argument."""
+def _array_class(*arguments: object) -> None:
+    """Stands in for `numpy.ndarray`, which a pickle names, but does not call."""
+    raise pickle.UnpicklingError(f'numpy.ndarray{arguments!r} is not allowed in a checkpoint')
 
 
 def _empty(kind: object, shape: tuple, code: bytes) -> np.ndarray:

@@ -154,7 +154,8 @@ class FaceAlignmentMetric(BaseMetric):
 
     def _read_annotations(self) -> dict[int, dict]:
         """Return of every annotation, by its id, its photo and what is scored by."""
-        content = mmengine.load(self.ann_file)
+        # As JSON whatever its name: MMEngine would unpickle a .pkl, and a .yaml may hold code.
+        content = mmengine.load(self.ann_file, file_format='json')
         photos = {image['id']: image['file_name'] for image in content.get('images', ())}
         kept = ('subsets', 'box_size', 'occluded')
         return {
