@@ -41,9 +41,10 @@ install: .venv/.installed
 	@test -f $(pinned) || { echo "Python 3.10, 3.11 or 3.12 is needed: make PYTHON=python3.11" >&2; exit 1; }
 	@echo 'Installing into .venv, 1 of 3: PyTorch and other packages (minutes)'
 	@$(PYTHON) -m venv --clear .venv
-	@$(pip) install -r $(pinned) | $(show)
+	@$(pip) install --require-hashes -r $(pinned) | $(show)
 	@echo 'Installing into .venv, 2 of 3: OpenMMLab'
-	@$(pip) install --no-deps --no-build-isolation -r requirements/openmmlab.txt xtcocotools==1.14.3 | $(show)
+	@$(pip) install --require-hashes --no-deps --no-build-isolation \
+	    -r requirements/openmmlab.txt -r requirements/xtcocotools.txt | $(show)
 	@echo 'Installing into .venv, 3 of 3: this package'
 	@$(pip) install --no-deps --no-build-isolation -e . | $(show)
 	@.venv/bin/python -c 'import mhhn_mmpose, mmpose.models'

@@ -10,8 +10,8 @@ resuming a run:
   With the compiled mmcv nothing is touched.
 * OpenCV's desktop build needs libGL, which servers and containers lack.
 * xtcocotools' wheels are built against numpy 1.
-* torch >= 2.6 loads checkpoints with `weights_only=True`. The classes that MMEngine 0.10 pickles
-  are allow-listed; the protection stays on.
+* torch >= 2.6 loads checkpoints with `weights_only=True`. What MMEngine 0.10 pickles is
+  allow-listed by weights_only.py; the protection stays on. Before 2.6 it is off, and refused.
 
 `prepare` reports an unusable combination as one `ImportError` that ends with the command that
 mends it.
@@ -22,12 +22,13 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import pickle
 import sys
 import types
 import warnings
 
 import numpy as np
+
+from .weights_only import allow_checkpoint_classes
 
 # (distribution to install, module, lower bound, upper bound (exclusive)); MMDetection 3.3.0 sets
 # the bound on mmcv, and mmpose.models imports MMDetection.
@@ -50,12 +51,13 @@ def prepare() -> None:
         ImportError: If a package is missing, out of range or does not load.
     """
     _check_pkg_resources()
+    _check_torch()
     _check_opencv()
     for requirement, module, low, high in _OPENMMLAB:
         _check_version(requirement, module, low, high)
     _check_xtcocotools()
     _fill_in_mmcv_ops()
-    _allow_checkpoint_classes()
+    allow_checkpoint_classes()
     _register_configs()
 
 
@@ -64,6 +66,15 @@ def _check_pkg_resources() -> None:
         raise ImportError(
             'MMEngine 0.10 needs pkg_resources, which setuptools dropped in version 82. '
             'Run: pip install "setuptools<81"'
+        )
+
+
+def _check_torch() -> None:
+    found = _version_of('torch')
+    if _digits(found) < (2, 6, 0):
+        raise ImportError(
+            f'torch {found} runs whatever code a checkpoint carries; from 2.6 on it loads weights '
+            'only. Run: pip install "torch>=2.6" torchvision'
         )
 
 
@@ -146,60 +157,6 @@ def _fill_in_mmcv_ops() -> None:
     sys.modules['mmcv.ops'] = stand_in
     # mmcv.cnn says at import that the operator is missing; whoever builds it is told so by name.
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
-
-
-def _allow_checkpoint_classes() -> None:
-    """Allow-list the plain data classes in MMEngine's checkpoints for torch's weights-only load."""
-    import torch
-    from mmengine.logging import HistoryBuffer
-
-    if _digits(torch.__version__) < (2, 6, 0):  # loads without the protection, nothing to allow
-        return
-    numbers = {type(np.dtype(code)) for code in np.typecodes['AllInteger'] + 'efd?'}
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            np.ndarray,
-            np.dtype,
-            *numbers,
-            # numpy 1 and 2 call this module differently, and a checkpoint may have been written
-            # under either.
-            *(
-                (function, f'{core}.multiarray.{name}')
-                for core in ('numpy.core', 'numpy._core')
-                for name, function in (
-                    ('_reconstruct', _multiarray()._reconstruct),
-                    ('scalar', _numpy_scalar),
-                )
-            ),
-            bytes,  # how pickle's protocol 2 writes an empty array's content
-            (_history_buffer_method, 'builtins.getattr'),
-        ]
-    )
-
-
-def _multiarray():
-    core = 'numpy._core' if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else 'numpy.core'
-    return importlib.import_module(f'{core}.multiarray')
-
-
-def _numpy_scalar(dtype: np.dtype, content: bytes) -> np.generic:
-    """Stands in for numpy's own, which unpickles the content of an object."""
-    if dtype.hasobject:
-        raise pickle.UnpicklingError(f'a numpy scalar of {dtype} is not allowed in a checkpoint')
-    return _multiarray().scalar(dtype, content)
-
-
-def _history_buffer_method(owner: type, name: str):
-    """Stands in for `getattr` in checkpoints: protocol 2 names HistoryBuffer's statistics by it.
-
-    The real `getattr` would hand a pickle the way to any code.
-    """
-    from mmengine.logging import HistoryBuffer
-
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-        raise pickle.UnpicklingError(f'{owner!r}.{name} is not allowed in a checkpoint')
-    return getattr(HistoryBuffer, name)
 
 
 def _register_configs() -> None:

@@ -17,6 +17,7 @@ from mmengine.runner import load_checkpoint
 from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
+from ..weights_only import refusal
 from .errors import DemoError
 
 
@@ -133,6 +134,8 @@ def _load(cfg: Config, checkpoint: str, device: str) -> torch.nn.Module:
         # Strictly: MMPose's own loading only warns, and landmarks would be noise.
         content = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
     except Exception as error:  # torch and pickle raise many kinds for a bad file
+        if refusal(error):
+            raise DemoError(f'{checkpoint}: refused, {refusal(error)}') from error
         raise DemoError(
             f'{checkpoint}: no weights of {cfg.filename} ({_first_line(error)});'
             ' give the config that the checkpoint was trained with'

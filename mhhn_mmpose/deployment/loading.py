@@ -9,6 +9,8 @@ from mmengine.runner import load_checkpoint
 from mmpose.apis import init_model
 from torch import nn
 
+from ..weights_only import refusal
+
 CONVENTION_OF = {'MSRAHeatmap': 'msra', 'UDPHeatmap': 'udp'}
 
 
@@ -35,7 +37,7 @@ def load_estimator(cfg: Config, checkpoint: str, sdt: bool = False) -> nn.Module
     try:
         loaded = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().split('\n')[0]
+        reason = refusal(error) or str(error).strip().split('\n')[0]
         raise DeploymentError(f'{checkpoint}: no readable checkpoint ({reason})') from error
     except RuntimeError as error:
         reason = ' '.join(str(error).split())[:200]

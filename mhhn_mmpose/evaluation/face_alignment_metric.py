@@ -157,7 +157,8 @@ class FaceAlignmentMetric(BaseMetric):
         """Return of every annotation, by its id, its photo and what is scored by."""
         kept = ('subsets', 'box_size', 'occluded')
         try:
-            content = mmengine.load(self.ann_file)
+            # As JSON whatever its name: MMEngine would unpickle a .pkl, and a .yaml may hold code.
+            content = mmengine.load(self.ann_file, file_format='json')
             photos = {image['id']: image['file_name'] for image in content.get('images', ())}
             return {
                 ann['id']: {key: ann[key] for key in kept if key in ann}

@@ -13,14 +13,13 @@ import hashlib
 import io
 import os
 import pickle
-import re
 import tempfile
 from pathlib import Path
 from zipfile import BadZipFile
 
 import torch
 
-import mhhn_mmpose  # noqa: F401  allow-lists what MMEngine's checkpoints hold
+from mhhn_mmpose.weights_only import refusal  # and allow-lists what MMEngine's checkpoints hold
 
 # What mmpose.apis.init_model reads, and what tells a reader where the weights come from.
 META = ('dataset_meta', 'epoch', 'iter', 'mmengine_version')
@@ -35,9 +34,7 @@ def load(source: Path | io.BytesIO) -> dict:
     try:
         checkpoint = torch.load(source, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
-        # torch's own text ends by advising to switch the protection off.
-        reason = re.search(r'Unsupported global: GLOBAL (\S+)', str(error))
-        reason = f'it holds {reason[1]}' if reason else 'no file of torch.save'
+        reason = refusal(error) or 'no file of torch.save'
         raise ValueError(f'torch does not load it with weights_only: {reason}') from error
     except (RuntimeError, EOFError, BadZipFile, KeyError, AttributeError) as error:
         raise ValueError(f'not a checkpoint, or a damaged one ({type(error).__name__})') from error

@@ -72,10 +72,12 @@ def write_photo(path: Path, photo: np.ndarray) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Always the same name: what a killed run left is overwritten by the next one.
+    # Always the same name: what a killed run left is removed by the next one.
     temporary = path.with_name(f'.{path.name}.part')
+    temporary.unlink(missing_ok=True)  # it may be a link to elsewhere, which is not followed
     try:
-        temporary.write_bytes(content)
+        with temporary.open('xb') as file:
+            file.write(content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -103,6 +103,9 @@ def write_splits(
     Returns:
         The number of faces per file written; empty if there was nothing to write.
     """
+    for folder in {target.parent for target in contents}:
+        if leads_away(folder, problems):
+            return {}
     if problems.errors and not skip_bad:
         return {}
     written = {}
@@ -121,6 +124,13 @@ def write_splits(
         problems.errors.append(f'{place}: {error.strerror or error}; run this again once mended')
         return {}
     return written
+
+
+def leads_away(folder: Path, problems: Problems) -> bool:
+    """Return, and note, whether a folder to write to is a link, as an archive may have brought."""
+    if folder.is_symlink():
+        problems.errors.append(f'{folder}: a link to {folder.readlink()}; remove it')
+    return folder.is_symlink()
 
 
 def photo_path(photos: Path, file_name: str, where: str | Path) -> Path:
