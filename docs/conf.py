@@ -45,6 +45,7 @@ nitpick_ignore_regex = [
     ('py:class', r'Tensor|(pathlib\.)?Path|InferenceSession|.*\.(T|Entry)'),
 ]
 
+smartquotes = False
 html_theme = 'furo'
 html_title = f'mhhn_mmpose {release}'
 templates_path = ['_templates']
