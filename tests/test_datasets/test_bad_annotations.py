@@ -221,3 +221,6 @@ def test_the_configs_read_through_the_checks(name):
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert loader.dataset.type == TYPES[name][0]
         assert loader.dataset.pipeline[0].type == 'LoadFaceImage'
+    # As `BaseMMPoseInferencer` finds out for which objects it needs a detector.
+    module = DATASETS.get(cfg.dataset_type).__module__
+    assert module.split('datasets.')[-1].split('.')[0] == 'face'
