@@ -5,7 +5,9 @@ set -eu
 if [ $# -lt 3 ]; then sed -n '2,3s/^# //p' "$0" >&2; exit 2; fi
 
 tools=$(dirname "$0")
-export LAUNCHER_PID=$$ PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}"
+# torchrun gives several processes one thread each; one gets the same, for the same last digits.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" LAUNCHER_PID=$$
+export PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}"
 exec python -m torch.distributed.run \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \
