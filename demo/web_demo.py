@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
@@ -13,7 +14,12 @@ from mhhn_mmpose.apis.detector import DETECTORS, build_detector
 from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
 from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.fitting import plot_fit
+from mhhn_mmpose.apis.sources import open_source
+from mhhn_mmpose.apis.writing import count
 from mhhn_mmpose.codecs import SDTHeatmap
+
+INVITATION = 'Drop a photo of a face above.'
+LONGEST = 1600  # pixels of a photo's longer side; larger ones are shrunk, for the browser's sake
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,21 +47,29 @@ class Page:
         self.aligner = aligner
         self.detect = build_detector(detector, aligner.num_landmarks, device)
 
-    def look(self, photo: np.ndarray | None) -> tuple:
+    def look(self, photo: str | None) -> tuple:
         """Return pictures of landmarks and heatmaps, what was found, in words and for `fit`.
 
         Args:
-            photo: RGB, (h, w, 3) uint8, or None where there is none.
+            photo: The file, or None where there is none.
         """
         if photo is None:
-            return None, None, 'Drop a photo of a face above.', None
-        picture = np.ascontiguousarray(photo[..., ::-1])
+            return None, None, INVITATION, None
+        try:
+            picture = next(iter(open_source(photo))).pixels
+        except DemoError:
+            return None, None, 'No photo that can be read; try a JPEG or PNG file.', None
+        shrink = LONGEST / max(picture.shape[:2])
+        if shrink < 1:
+            picture = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         boxes = squares(self.detect(picture))
         faces = self.aligner([(picture, box) for box in boxes])
         drawn = draw_landmarks(picture, faces, range(len(faces)))
         heat = draw_heatmaps(picture, faces, self.aligner.activation)
-        words = ', '.join(f'{i} (mean score {f.scores.mean():.2f})' for i, f in enumerate(faces))
-        told = f'Faces found: {words}' if faces else 'No face found; try another photo.'
+        told = 'No face found; try another photo.'
+        if faces:
+            scores = ', '.join(f'{i}: {f.scores.mean():.2f}' for i, f in enumerate(faces))
+            told = f'Found {count(len(faces), "face")}; mean score of face {scores}'
         return drawn[..., ::-1], heat[..., ::-1], told, (picture, faces)
 
     def fit(
@@ -81,16 +95,18 @@ def build_page(page: Page):
         import gradio
     except ImportError as error:
         raise DemoError('Gradio is not installed; run: pip install gradio') from error
-    with gradio.Blocks(title='MHHN face alignment') as blocks:
+    with gradio.Blocks(title='MHHN face alignment', analytics_enabled=False) as blocks:
         gradio.Markdown(
             '# Face alignment\nDrop a photo; dots are violet (unsure) to yellow (sure).'
         )
         found = gradio.State()
         with gradio.Row():
-            photo = gradio.Image(label='Photo', type='numpy', sources=['upload', 'clipboard'])
+            photo = gradio.Image(label='Photo', type='filepath', sources=['upload', 'clipboard'])
+            # Gradio's own reading shows a bare 'Error' for what is no photo.
+            photo.preprocess = lambda payload: payload and payload.path
             drawn = gradio.Image(label='Landmarks', interactive=False)
             heat = gradio.Image(label='Heatmaps', interactive=False)
-        told = gradio.Markdown('Drop a photo of a face above.')
+        told = gradio.Markdown(INVITATION)
         fits = isinstance(page.aligner.codec, SDTHeatmap)
         with gradio.Row(visible=fits):
             with gradio.Column(scale=1):

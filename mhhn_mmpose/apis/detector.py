@@ -18,7 +18,7 @@ from .errors import DemoError
 LONGEST = 640  # pixels of a picture's longer side that MTCNN sees
 SMALLEST = 20  # pixels of a face's side, MTCNN's default
 INSTALL = (
-    'run: pip install --no-deps facenet-pytorch==2.6.0'
+    'run: pip install --no-deps facenet-pytorch==2.6.0 && pip install requests'
     ' (or give --boxes; with OpenCV 4 there is --detector haar too)'
 )
 

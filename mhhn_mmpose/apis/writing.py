@@ -76,7 +76,7 @@ class ResultWriter:
         """Return in words how many faces were found, and where there is none."""
         pictures = self.content['pictures']
         faces = sum(len(entry['faces']) for entry in pictures)
-        text = f'{_count(faces, "face")} in {_count(len(pictures), "picture")}'
+        text = f'{count(faces, "face")} in {count(len(pictures), "picture")}'
         if empty := [entry['picture'] for entry in pictures if not entry['faces']]:
             more = ', ...' if len(empty) > 3 else ''
             text += f' (no face in {len(empty)} of them: {", ".join(empty[:3])}{more})'
@@ -99,7 +99,8 @@ class ResultWriter:
                         writer.writerow([entry['picture'], face['face'], number, x, y, score])
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return the number with its noun, such as '2 faces'."""
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
