@@ -171,7 +171,7 @@ def test_the_page_in_a_browser(data, page, tmp_path):
             photo = tab.locator('input[type=file]')
             photo.set_input_files(data / 'photos/0.png', timeout=60_000)
             tab.get_by_text('Found 1 face').wait_for(timeout=60_000)
-            shown = "document.querySelectorAll('img[src*=\"/file=\"]').length >= 3"
+            shown = 'document.querySelectorAll(\'img[src*="/file="]\').length >= 3'
             tab.wait_for_function(shown, timeout=60_000)
             tab.goto(address)
             photo.set_input_files(tmp_path / 'text.jpg')
