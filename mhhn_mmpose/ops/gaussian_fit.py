@@ -21,12 +21,10 @@ from torch import Tensor
 
 from .arrays import (
     Array,
-    as_numpy,
     clip_,
     clipped_square,
     exp_,
     is_eager_on_cpu,
-    is_recording,
     like,
     namespace,
     suits_numpy,
@@ -34,28 +32,13 @@ from .arrays import (
 from .heatmap_patch import (
     LOWEST_LOG,
     Patch,
-    PatchShape,
     find_maximum,
     gather_patch,
     known_only,
     normalise,
-    patch_shape,
 )
-from .least_squares import (
-    BASIS,
-    PRODUCTS,
-    NormalEquations,
-    normal_equations,
-    solve_quadratic,
-)
-
-# Which powers u^i v^j share a coefficient; the coefficients of what is missing are given.
-COLUMNS = {
-    'free': tuple((power,) for power in BASIS),
-    'unit_peak': (*((power,) for power in BASIS[:3]), BASIS[3:]),
-    'known_sigma': tuple((power,) for power in BASIS[:3]),
-}
-CONSTRAINTS = tuple(COLUMNS)
+from .least_squares import PRODUCTS, solve_quadratic
+from .patch_grid import CONSTRAINTS, PatchGrid, patch_grid
 
 # A curvature nearer to 0 is rounding. Gradients divide by its square, which is 0 in float32 from
 # 1e-23 on; -1e-9 is a Gaussian 20000 patches wide.
@@ -136,12 +119,12 @@ def fit_gaussian(
     arguments = (sigma, patch_size, constraint, gauss_newton_steps, log_space)
     if suits_numpy(heatmaps):
         maps = heatmaps.detach().to(dtype).reshape(-1, size[0] * size[1]).contiguous().numpy()
-        grid = _patch_grid(patch_size, sigma, size, dtype, None)
+        grid = patch_grid(patch_size, sigma, size, dtype, None)
         with np.errstate(all='ignore'):  # as torch does
             found = map(torch.from_numpy, _fit_maps(maps, size, grid, *arguments[2:]))
     else:
         maps = heatmaps.reshape(-1, size[0] * size[1]).contiguous()
-        grid = _patch_grid(patch_size, sigma, size, dtype, heatmaps.device)
+        grid = patch_grid(patch_size, sigma, size, dtype, heatmaps.device)
         with torch.autocast(heatmaps.device.type, enabled=False):
             found = _fit_maps(maps, size, grid, *arguments[2:])
     centers, argmax, *rest = found
@@ -152,7 +135,7 @@ def fit_gaussian(
 def _fit_maps(
     maps: Array,
     size: tuple[int, int],
-    grid: _Grid,
+    grid: PatchGrid,
     constraint: str,
     gauss_newton_steps: int,
     log_space: bool,
@@ -181,66 +164,7 @@ def _fit_maps(
     return centers.T, argmax.T, xp.where(informative, top, 0.0), fitted, informative
 
 
-class _Grid(NamedTuple):
-    """Constants of a patch; u and v run over [-1, 1], in units of `radius` pixels."""
-
-    shape: PatchShape
-    basis: Array  # (5, P) u^i v^j of BASIS
-    products: Array  # (13, P) u^i v^j of PRODUCTS
-    equations: dict[str, NormalEquations]  # of a constraint, for ln f
-    changes: dict[str, NormalEquations]  # of a constraint, for what is left of f
-    sigma: float  # in units of `radius`
-
-
-_GRIDS: dict[tuple, _Grid] = {}
-
-
-def _patch_grid(
-    patch_size: int,
-    sigma: float,
-    size: tuple[int, int],
-    dtype: torch.dtype,
-    device: torch.device | None,
-) -> _Grid:
-    """The grid of these arguments, made once; of numpy's arrays for no device.
-
-    What is made while a graph is recorded is of that graph and not kept; what is made in inference
-    mode would be refused by a later backward.
-    """
-    key = (patch_size, sigma, size, dtype, device)
-    grid = _GRIDS.get(key)
-    if grid is None:
-        if is_recording():
-            return _make_patch_grid(*key)
-        with torch.inference_mode(False):
-            grid = _make_patch_grid(*key[:-1], device or torch.device('cpu'))
-            grid = _GRIDS[key] = grid if device else as_numpy(grid)
-    return grid
-
-
-def _make_patch_grid(
-    patch_size: int,
-    sigma: float,
-    size: tuple[int, int],
-    dtype: torch.dtype,
-    device: torch.device,
-) -> _Grid:
-    radius = patch_size // 2
-    steps = torch.arange(-radius, radius + 1, device=device, dtype=dtype) / radius
-    v, u = (axis.reshape(-1) for axis in torch.meshgrid(steps, steps, indexing='ij'))
-    basis, products = (
-        torch.stack([u**i * v**j for i, j in powers]) for powers in (BASIS, PRODUCTS)
-    )
-    scaled_sigma = sigma / radius
-    equations, changes = (
-        {name: normal_equations(c, given, dtype, device) for name, c in COLUMNS.items()}
-        for given in (-1 / (2 * scaled_sigma**2), 0.0)
-    )
-    shape = patch_shape(patch_size, size, dtype, device)
-    return _Grid(shape, basis, products, equations, changes, scaled_sigma)
-
-
-def _moments_of_log(patch: Patch, grid: _Grid) -> Array:
+def _moments_of_log(patch: Patch, grid: PatchGrid) -> Array:
     """(18, N) moments of ln f, the rows scaled by f (Eq. 13)."""
     squared = clipped_square(patch.f, math.exp(LOWEST_LOG))
     weights = known_only(squared, patch.known)
@@ -250,7 +174,7 @@ def _moments_of_log(patch: Patch, grid: _Grid) -> Array:
     return xp.concatenate((grid.products @ weights.T, 0.5 * (grid.basis @ weighted_logs.T)))
 
 
-def _moments_left(patch: Patch, model: Array, grid: _Grid) -> Array:
+def _moments_left(patch: Patch, model: Array, grid: PatchGrid) -> Array:
     """(18, N) moments of what the model leaves of f, (f - m) / m, the rows scaled by m."""
     scale = known_only(model, patch.known)
     left = patch.f - model
@@ -260,7 +184,7 @@ def _moments_left(patch: Patch, model: Array, grid: _Grid) -> Array:
 
 
 def _fit(
-    moments: Array, patch: Patch, grid: _Grid, constraint: str, steps: int, argmax: Array
+    moments: Array, patch: Patch, grid: PatchGrid, constraint: str, steps: int, argmax: Array
 ) -> tuple[Array, Array]:
     """Offset (2, N) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
     c, holds = solve_quadratic(moments, grid.equations[constraint])
@@ -275,7 +199,7 @@ def _fit(
 
 
 def _solve_center(
-    c: Array, patch: Patch, grid: _Grid, constraint: str, argmax: Array
+    c: Array, patch: Patch, grid: PatchGrid, constraint: str, argmax: Array
 ) -> tuple[Array, Array]:
     """Offset (2, N) in heatmap pixels from the coefficients (5, N), and (N,) concave or not."""
     xp, radius = namespace(c), grid.shape.radius
