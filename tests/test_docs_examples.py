@@ -132,7 +132,10 @@ def test_a_part_in_a_config(number, tmp_path):
     losses['loss_kpt'].backward()
     assert all(p.grad.isfinite().all() for p in model.head.parameters())
     located, _ = model.head.decoder.decode(encoded['heatmaps'])
-    assert np.abs(located - points).max() < 3  # one convention in encoder and decoder
+    # One convention in encoder and decoder: another shifts all by 1.5 pixels. MSRA rounds; with
+    # softmax a target is not what a network would put out, and its centre is less exact.
+    assert abs((located - points).mean()) < 0.7
+    assert np.abs(located - points).max() < (0.5 if encoder.type == 'SDTHeatmap' else 3)
 
 
 def test_the_mathematics_needs_nothing_of_openmmlab(tmp_path):
