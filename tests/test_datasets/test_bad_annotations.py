@@ -196,7 +196,7 @@ def test_all_faults_are_counted_and_the_first_are_listed(write):
 
 
 def test_hidden_landmarks_may_lie_anywhere(write):
-    _, read = write(put((0, 0, 0), slice(3, 60)))
+    _, read = write(put((-9000, 9000, 0), slice(3, 60)))
     assert (read().get_data_info(1)['keypoints_visible'][0] == 0).sum() == 57
 
 
