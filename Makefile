@@ -27,7 +27,7 @@ endef
 help:
 	@echo 'make quickstart             train and compare HGs and MHHN on generated faces, 8 minutes'
 	@echo 'make quickstart DATA=DIR    the same on real faces: DIR as the archives of 300W unpack'
-	@echo 'make test                   run the tests'
+	@echo 'make test                   run the tests, 95% of the lines or more'
 	@echo 'make lint                   check style'
 	@echo 'make docs                   build the documentation in docs/_build/html'
 	@echo 'make docs-links             check its links to other sites; needs internet'
@@ -54,7 +54,7 @@ quickstart: .venv/.installed
 	@.venv/bin/python -W ignore tools/quickstart.py $(if $(DATA),--data "$(DATA)")
 
 test: .venv/.installed
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --cov --cov-report=term
 
 lint: .venv/.installed
 	@.venv/bin/python -m ruff check .
@@ -76,4 +76,4 @@ docs-links: .venv/.docs
 	@$(sphinx) -b linkcheck . docs/_build/links
 
 clean:
-	rm -rf .venv build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage*
