@@ -188,7 +188,7 @@ def write_without(data, target, scheme, edit):
             'annotation 14 .* 97 marks of hiding, 98',
         ),
         (lambda c: c['images'][0].update(file_name='n.png'), 'images/n.png: no readable photo'),
-        (lambda c: c['images'][0].update(file_name='../wflw.json'), 'wflw.json: no readable photo'),
+        (lambda c: c['images'][0].update(file_name='../wflw.json'), 'wflw.json: unreadable photo'),
     ],
 )
 def test_bad_annotations_end_in_one_line(data, tmp_path, edit, words):
