@@ -1,6 +1,7 @@
 """Checkpoints at the moment of a kill, on a full disk, in a moved folder."""
 
 import errno
+import itertools
 import os
 import shutil
 import signal
@@ -52,27 +53,30 @@ def test_full_disk_leaves_the_last_good_one(small_disk, keep):
     assert not stale_files(small_disk, '.pth')
 
 
-def _write_again_and_again(folder):
-    content = bytes([1]) * 2_000_000
-    while True:
-        write_bytes(folder / 'epoch_1.pth', content)
-        content = bytes([content[0] % 255 + 1]) * len(content)
+SIZE = 2_000_000
+
+
+def _write_again_and_again(file):
+    for value in itertools.cycle(range(1, 256)):
+        write_bytes(file, bytes([value]) * SIZE)
 
 
 def test_killed_writer_leaves_the_file_whole(tmp_path):
-    interrupted = 0
+    file = tmp_path / 'epoch_1.pth'
+    write_bytes(file, bytes(SIZE))
     for number in range(12):
         writer = os.fork()
         if writer == 0:
-            _write_again_and_again(tmp_path)
-        time.sleep(0.01 + 0.003 * number)
+            _write_again_and_again(file)
+        before = file.stat()
+        while file.stat().st_ino == before.st_ino and file.stat().st_mtime == before.st_mtime:
+            time.sleep(0.001)  # until it is at work, however busy the machine is
+        time.sleep(0.002 * number)
         os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)
-        content = (tmp_path / 'epoch_1.pth').read_bytes() if number else None
-        if content is not None:
-            assert len(content) == 2_000_000 and len(set(content)) == 1
-        interrupted = len(stale_files(tmp_path, '.pth'))
-    assert interrupted, 'no kill met the writer at work'
+        content = file.read_bytes()
+        assert len(content) == SIZE and len(set(content)) == 1
+    assert stale_files(tmp_path, '.pth'), 'no kill met the writer at work'
 
 
 def test_stale_files_are_removed(tmp_path):
