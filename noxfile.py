@@ -34,6 +34,7 @@ def tests(session: nox.Session, mmcv: str, locked: bool) -> None:
         session.install('--require-hashes', *ALONE, '-r', f'requirements/{name}.txt')
     if mmcv == 'mmcv':
         # Over mmcv-lite, whose files are the same but for the operators; 14 minutes on two cores.
+        session.install('ninja')
         options = dict(env={'MMCV_WITH_OPS': '1'})
         session.install('--require-hashes', *ALONE, '-r', 'requirements/mmcv.txt', **options)
     session.install(*ALONE, '-e', '.')
