@@ -11,7 +11,7 @@ train_pipeline, val_pipeline = _base_.train_pipeline, _base_.val_pipeline
 train_pipeline[4].input_size = val_pipeline[2].input_size = codec['input_size']
 train_pipeline[6].encoder.update(codec)
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(num_workers=1, dataset=dict(pipeline=val_pipeline))
+val_dataloader = dict(batch_size=8, num_workers=1, dataset=dict(pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
 train_cfg = dict(max_epochs=30, val_interval=5)

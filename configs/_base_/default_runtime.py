@@ -10,6 +10,7 @@ default_hooks = dict(
         type='AtomicCheckpointHook', interval=10, max_keep_ckpts=2,
         save_best='full/inter_ocular/NME', rule='less'),
     epoch_seed=dict(type='EpochSeedHook'),
-    finite_loss=dict(type='FiniteLossHook'))
+    finite_loss=dict(type='FiniteLossHook'),
+    visualization=dict(type='FaceVisualizationHook'))
 
 randomness = dict(seed=0)

@@ -7,11 +7,13 @@ from .face import (
     CheckedWFLWDataset,
 )
 from .loading import LoadFaceImage
+from .samplers import FullBatchSampler
 
 __all__ = [
     'CheckedAFLWDataset',
     'CheckedCOFWDataset',
     'CheckedFace300WDataset',
     'CheckedWFLWDataset',
+    'FullBatchSampler',
     'LoadFaceImage',
 ]

@@ -2,6 +2,13 @@
 
 from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .epoch_seed_hook import EpochSeedHook
+from .face_visualization_hook import FaceVisualizationHook
 from .finite_loss_hook import FiniteLossHook, NonFiniteLossError
 
-__all__ = ['AtomicCheckpointHook', 'EpochSeedHook', 'FiniteLossHook', 'NonFiniteLossError']
+__all__ = [
+    'AtomicCheckpointHook',
+    'EpochSeedHook',
+    'FaceVisualizationHook',
+    'FiniteLossHook',
+    'NonFiniteLossError',
+]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmpose.registry import HOOKS
+from torch.utils.data import DataLoader
 
 
 @HOOKS.register_module()
@@ -25,10 +26,19 @@ class EpochSeedHook(Hook):
         """Seed this process, and the workers that the epoch is about to start."""
         key = (runner.seed, runner.epoch, runner.rank)
         seed_everything(key)
-        loader = runner.train_dataloader
-        loader.worker_init_fn = partial(_seed_worker, key=key)
-        if loader.persistent_workers:
-            loader._iterator = None
+        runner.train_dataloader.worker_init_fn = partial(_seed_worker, key=key)
+        _end_workers(runner.train_dataloader)
+
+    def after_train(self, runner) -> None:
+        """End all loader workers, for which the garbage collector would wait 5 s each."""
+        _end_workers(runner.train_dataloader)
+        if runner.val_loop is not None:
+            _end_workers(runner.val_dataloader)
+
+
+def _end_workers(loader: DataLoader) -> None:
+    if loader.persistent_workers:
+        loader._iterator = None
 
 
 def seed_everything(key: tuple[int, ...]) -> None:

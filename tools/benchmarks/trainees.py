@@ -27,6 +27,8 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
+import mhhn_mmpose  # noqa: F401, for what MMPose's models need on mmcv-lite
+
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
 HRNET = 'td-hm_hrnetv2-w18-msra_8xb4-200e_300w-256x256'
 LEAVES = {

@@ -1,0 +1,26 @@
+"""Pictures of what is tested, one for each face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
+from mmpose.engine.hooks import PoseVisualizationHook
+from mmpose.registry import HOOKS
+
+
+@HOOKS.register_module()
+class FaceVisualizationHook(PoseVisualizationHook):
+    """`PoseVisualizationHook` that does not draw again what `FullBatchSampler` repeats."""
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict,
+        outputs: Sequence[BaseDataElement],
+    ) -> None:
+        """See `PoseVisualizationHook.after_test_iter`."""
+        faces = {sample.metainfo['id']: sample for sample in outputs}
+        super().after_test_iter(runner, batch_idx, data_batch, list(faces.values()))
