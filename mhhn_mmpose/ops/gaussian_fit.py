@@ -142,12 +142,12 @@ def _fit_maps(
 ) -> tuple[Array, ...]:
     """The fields of `GaussianFit`, of maps (N, H * W) in memory."""
     xp, shape = namespace(maps), grid.shape
-    index, place, top = find_maximum(maps, size)
+    index, top = find_maximum(maps, size)
     y = index // size[1]
     x = index - y * size[1]
     argmax = xp.stack((shape.columns[x], shape.rows[y]))
     cut = shape.row_cuts[y] + shape.column_cuts[x]
-    values, known = gather_patch(maps, place, cut, size[1], shape)
+    values, known = gather_patch(maps, index, cut, size[1], shape)
     top = like(values, top)
     patch = normalise(values, known, top, log_space)
 

@@ -73,10 +73,10 @@ def _cuts(places: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     return cuts, torch.cat((places[radius : radius + 1], places[:radius], places[last + 1 :]))
 
 
-def find_maximum(maps: Array, size: tuple[int, int]) -> tuple[Array, Array, Array]:
-    """Index in its map, index in memory and value (N,) of the largest finite value.
+def find_maximum(maps: Array, size: tuple[int, int]) -> tuple[Array, Array]:
+    """Index and value (N,) of the largest finite value of maps (N, H * W).
 
-    Those of the middle, and NaN, where there is none.
+    The middle's index, and NaN, where there is none.
     """
     if isinstance(maps, Tensor) and is_eager_on_cpu(maps):
         # Nine times as fast as torch's, with the same results.
@@ -84,26 +84,22 @@ def find_maximum(maps: Array, size: tuple[int, int]) -> tuple[Array, Array, Arra
         return tuple(map(torch.from_numpy, find_maximum(array.numpy(), size)))
     xp = namespace(maps)
     if xp is np:
-        first = np.arange(0, maps.size, maps.shape[1])
         # `argmax` reports a NaN or +inf wherever the map has one, so most maps need but one pass.
         index = maps.argmax(-1)
-        place = first + index
-        top = maps.reshape(-1)[place]
+        top = maps[np.arange(len(maps)), index]
         if all_finite(top):
-            return index, place, top
+            return index, top
     else:
         maps = maps.detach()
-        first = torch.arange(0, maps.numel(), maps.shape[1], device=maps.device)
     finite = xp.isfinite(maps)
-    index = xp.where(finite, maps, -math.inf).argmax(-1)
+    cleaned = xp.where(finite, maps, -math.inf)
     found = finite.any(-1)
-    index = xp.where(found, index, (size[0] // 2) * size[1] + size[1] // 2)
-    place = first + index
-    return index, place, xp.where(found, maps.reshape(-1)[place], math.nan)
+    index = xp.where(found, cleaned.argmax(-1), (size[0] // 2) * size[1] + size[1] // 2)
+    return index, xp.where(found, xp.amax(cleaned, -1), math.nan)
 
 
 def gather_patch(
-    maps: Array, place: Array, cut: Array, width: int, shape: PatchShape
+    maps: Array, index: Array, cut: Array, width: int, shape: PatchShape
 ) -> tuple[Array, Array | None]:
     """The (N, P) finite values round pixels of maps (N, H * W), and 1 where they are known, else 0.
 
@@ -111,13 +107,17 @@ def gather_patch(
 
     Args:
         maps: The heatmaps.
-        place: (N,) pixels' indices in memory.
+        index: (N,) which pixels of the maps.
         cut: (N,) their lines of `shape.on_map`, 0 for patches that no border cuts.
         width: W.
         shape: The patch.
     """
-    # Beyond its map a patch meets whatever is next in memory, which has weight 0.
-    values = _take(maps, place, width, shape)
+    # Beyond its map a patch meets some other pixel, which has weight 0.
+    if isinstance(maps, Tensor):
+        places = (index[:, None] + shape.around).clamp_(0, maps.shape[1] - 1)
+        values = maps.gather(1, places).to(shape.on_map.dtype)
+    else:
+        values = _copy_patches(maps, index, width, shape)
     if is_eager_on_cpu(values) and all_finite(values):
         return values, shape.on_map[cut] if cut.any() else None
     xp = namespace(values)
@@ -125,13 +125,9 @@ def gather_patch(
     return xp.where(known > 0, values, 0.0), known
 
 
-def _take(maps: Array, place: Array, width: int, shape: PatchShape) -> Array:
-    """(N, P) values round places in memory, the nearest where these are beyond it."""
-    flat = maps.reshape(-1)
-    if isinstance(maps, Tensor):
-        last = flat.shape[0] - 1  # len() would have an export fix N
-        places = (place[:, None] + shape.around).clamp_(0, last)
-        return flat.take(places).to(shape.on_map.dtype)
+def _copy_patches(maps: np.ndarray, index: np.ndarray, width: int, shape: PatchShape) -> np.ndarray:
+    """(N, P) values round pixels; beyond the map whatever is there in memory, or the nearest."""
+    flat, place = maps.reshape(-1), np.arange(0, maps.size, maps.shape[1]) + index
     corner, reach = place + shape.around[0], 2 * int(shape.around[-1])
     if corner.min(initial=0) < 0 or corner.max(initial=0) + reach >= len(flat):
         return flat.take(place[:, None] + shape.around, mode='clip')
