@@ -24,6 +24,11 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile('suite')
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of tools first: they take longest, and no process shall wait for another at the end."""
+    items.sort(key=lambda item: 'test_tools' not in item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     """Two threads on a shared machine wait for each other longer than they work."""
