@@ -36,12 +36,14 @@ help:
 
 install: .venv/.installed
 
+# The lock is complete, so nothing is resolved (--no-deps): pip 23 looks past it for packages that are asked for
+# with an extra (coverage[toml]) and fails as soon as a newer one is published.
 # --no-build-isolation is for Python 3.12, where xtcocotools is built against the numpy in .venv.
 .venv/.installed: setup.py $(wildcard requirements/*.txt)
 	@test -f $(pinned) || { echo "Python 3.10, 3.11 or 3.12 is needed: make PYTHON=python3.11" >&2; exit 1; }
 	@echo 'Installing into .venv, 1 of 3: PyTorch and other packages (minutes)'
 	@$(PYTHON) -m venv --clear .venv
-	@$(pip) install --require-hashes -r $(pinned) | $(show)
+	@$(pip) install --require-hashes --no-deps -r $(pinned) | $(show)
 	@echo 'Installing into .venv, 2 of 3: OpenMMLab'
 	@$(pip) install --require-hashes --no-deps --no-build-isolation \
 	    -r requirements/openmmlab.txt -r requirements/xtcocotools.txt | $(show)

@@ -25,7 +25,7 @@ def tests(session: nox.Session, mmcv: str, locked: bool) -> None:
     """Install one stack and run the tests on it."""
     if locked:
         pinned = f'requirements/pinned-py{session.python.replace(".", "")}.txt'
-        session.install('--require-hashes', '-r', pinned)
+        session.install('--require-hashes', '--no-deps', '-r', pinned)
     else:
         # Recent torchvisions name their torch exactly, the oldest take any.
         newest = ('torchvision>=0.26', 'cython', 'pytest', 'pytest-cov', 'pytest-xdist')
