@@ -30,9 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    """Two threads on a shared machine wait for each other longer than they work."""
+def _one_thread_with_denormals():
+    """Two threads on a shared machine wait for each other longer than they work.
+
+    Denormal numbers are there, whatever a tool in this process has asked for before.
+    """
     torch.set_num_threads(1)
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope='session')

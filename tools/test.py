@@ -12,7 +12,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
-from mhhn_mmpose.engine.launching import end_with_launcher
+from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals
 from mhhn_mmpose.errors import end_on_bad_data
 from mhhn_mmpose.fileio import write_json_files
 
@@ -62,6 +62,7 @@ def main() -> None:
     """Parse, build, run."""
     args = parse_args()
     end_with_launcher()
+    flush_denormals()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 

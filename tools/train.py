@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
-from mhhn_mmpose.engine.launching import end_with_launcher, full_disk_in_one_line
+from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals, full_disk_in_one_line
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
 from mhhn_mmpose.errors import end_on_bad_data
 
@@ -65,6 +65,7 @@ def main() -> None:
     """Parse, build, run."""
     args = parse_args()
     end_with_launcher()
+    flush_denormals()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 

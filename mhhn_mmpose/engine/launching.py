@@ -1,4 +1,4 @@
-"""Ends of a process that is not alone: without its launcher, or on a full disk."""
+"""How a process begins, and ends when it is not alone: without its launcher, or on a full disk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from .resuming import find_last_checkpoint
 
 _PR_SET_PDEATHSIG = 1
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def flush_denormals() -> None:
+    """Let the CPU take numbers below 1e-38 for 0, in this thread and in those it starts.
+
+    It computes with them many times as slowly, and the gradients of the attention, whose factor
+    starts at 0, are full of them: on a CPU the first epochs of a tiny MHHN took 4 times as long.
+    """
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # is kept; found out later it would warn that there are no denormals
+    torch.set_flush_denormal(True)
 
 
 def end_with_launcher() -> None:

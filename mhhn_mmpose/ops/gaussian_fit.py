@@ -27,6 +27,7 @@ from .arrays import (
     is_eager_on_cpu,
     like,
     namespace,
+    product,
     suits_numpy,
 )
 from .heatmap_patch import (
@@ -120,7 +121,8 @@ def fit_gaussian(
     if suits_numpy(heatmaps):
         maps = heatmaps.detach().to(dtype).reshape(-1, size[0] * size[1]).contiguous().numpy()
         grid = patch_grid(patch_size, sigma, size, dtype, None)
-        with np.errstate(all='ignore'):  # as torch does
+        quiet = np.errstate(all='ignore')  # as torch is
+        with quiet, torch.autocast('cpu', enabled=False):
             found = map(torch.from_numpy, _fit_maps(maps, size, grid, *arguments[2:]))
     else:
         maps = heatmaps.reshape(-1, size[0] * size[1]).contiguous()
@@ -171,7 +173,8 @@ def _moments_of_log(patch: Patch, grid: PatchGrid) -> Array:
     xp = namespace(weights)
     weighted_logs = xp.log(squared)  # twice ln f
     weighted_logs *= weights
-    return xp.concatenate((grid.products @ weights.T, 0.5 * (grid.basis @ weighted_logs.T)))
+    half = 0.5 * product(grid.basis, weighted_logs.T)
+    return xp.concatenate((product(grid.products, weights.T), half))
 
 
 def _moments_left(patch: Patch, model: Array, grid: PatchGrid) -> Array:
@@ -179,8 +182,8 @@ def _moments_left(patch: Patch, model: Array, grid: PatchGrid) -> Array:
     scale = known_only(model, patch.known)
     left = patch.f - model
     left *= scale
-    weights = (scale * model).T
-    return namespace(model).concatenate((grid.products @ weights, grid.basis @ left.T))
+    found = product(grid.products, (scale * model).T), product(grid.basis, left.T)
+    return namespace(model).concatenate(found)
 
 
 def _fit(
@@ -190,7 +193,7 @@ def _fit(
     c, holds = solve_quadratic(moments, grid.equations[constraint])
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
-        model = exp_(clip_(c.T @ grid.basis, LOWEST_LOG, 5.0))
+        model = exp_(clip_(product(c.T, grid.basis), LOWEST_LOG, 5.0))
         left = _moments_left(patch, model, grid)
         change, again = solve_quadratic(left, grid.changes[constraint])
         c, holds = c + change, holds & again

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from .arrays import Array, namespace
+from .arrays import Array, namespace, product
 
 BASIS = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
 """The powers (i, j) of a quadratic u^i v^j, in the order of its coefficients."""
@@ -86,7 +86,7 @@ def solve_quadratic(moments: Array, equations: NormalEquations) -> tuple[Array, 
         (they are then meaningless but finite).
     """
     size = equations.expansion.shape[1]
-    a = (equations.system @ moments).reshape(size, size + 1, -1)
+    a = product(equations.system, moments).reshape(size, size + 1, -1)
     # The floor, for maps without weight, keeps quotients finite; the brightest pixel has weight 1.
     smallest = (_MIN_PIVOT * a.diagonal().T).clip(1e-9)
     xp, pivots = namespace(a), []
@@ -97,4 +97,4 @@ def solve_quadratic(moments: Array, equations: NormalEquations) -> tuple[Array, 
         # Row j becomes `row`, the others lose their entry in this column, which is then dropped.
         a = rest - (column - unit)[:, None] * row
     regular = (xp.stack(pivots) > smallest).all(0)
-    return equations.expansion @ a[:, 0] + equations.given, regular
+    return product(equations.expansion, a[:, 0]) + equations.given, regular

@@ -57,6 +57,21 @@ def test_launcher_that_is_gone_already():
     assert worker.stderr.endswith(f'the launcher (process {gone.pid}) is gone\n')
 
 
+def test_denormals_are_flushed_in_every_thread_without_a_warning():
+    code = """
+import warnings, numpy, torch
+from mhhn_mmpose.engine.launching import flush_denormals
+warnings.simplefilter('error')
+small = torch.full((1_000_000,), 1e-30)
+assert (small * 1e-10).count_nonzero() == len(small), 'nothing to flush'
+flush_denormals()
+torch.set_num_threads(2)
+assert (small * 1e-10).count_nonzero() == 0
+numpy.finfo(numpy.float32), numpy.finfo(numpy.float64)
+"""
+    subprocess.run([sys.executable, '-c', code], check=True, timeout=120)
+
+
 def test_zombie_is_not_running():
     killed = subprocess.Popen(['sleep', '100'])
     assert _is_running(killed.pid)
