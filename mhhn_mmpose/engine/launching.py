@@ -21,7 +21,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def flush_denormals() -> None:
-    """Let the CPU take numbers below 1e-38 for 0, in this thread and in those it starts.
+    """Let the CPU take numbers below 1e-38 for 0, in this thread and in those it starts later.
 
     It computes with them many times as slowly, and the gradients of the attention, whose factor
     starts at 0, are full of them: on a CPU the first epochs of a tiny MHHN took 4 times as long.

@@ -62,6 +62,7 @@ def test_denormals_are_flushed_in_every_thread_without_a_warning():
 import warnings, numpy, torch
 from mhhn_mmpose.engine.launching import flush_denormals
 warnings.simplefilter('error')
+torch.set_num_threads(1)  # no other thread is there before
 small = torch.full((1_000_000,), 1e-30)
 assert (small * 1e-10).count_nonzero() == len(small), 'nothing to flush'
 flush_denormals()
