@@ -5,8 +5,10 @@ import pytest
 import torch
 from mmpose.codecs import MSRAHeatmap
 from mmpose.registry import KEYPOINT_CODECS
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from mhhn_mmpose.codecs import ArgmaxHeatmap, SDTHeatmap
+from mhhn_mmpose.ops import patch_grid
 
 INPUT, HEATMAP, SIGMA = (200, 168), (50, 56), 2.5  # (w, h), (W, H): ratios of 4 and 3
 RATIO = np.array(INPUT) / HEATMAP
@@ -196,3 +198,27 @@ def test_bad_data_is_refused():
             make_codec().encode(np.zeros(shape, np.float32))
     with pytest.raises(ValueError, match='heatmap_size'):
         make_codec().decode(np.zeros((5, 50, 56), np.float32))
+
+
+@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
+def test_on_a_gpu_nothing_waits_for_the_heatmaps_before_the_end(activation, monkeypatch):
+    """A fake CUDA tensor has no values, so that a look at one is an error."""
+    monkeypatch.setattr(patch_grid, '_GRIDS', {})
+    codec = SDTHeatmap((64, 96), (32, 48), activation=activation)
+    with FakeTensorMode():
+        heatmaps = torch.empty(2, 3, 48, 32, device='cuda')
+        fit = codec.locate(heatmaps)
+        scores = codec.score(heatmaps, fit)
+        with pytest.raises(DataDependentOutputException):
+            bool(fit.fitted.all())
+    assert fit.centers.shape == (2, 3, 2) and scores.shape == (2, 3)
+    assert {fit.centers.device.type, scores.device.type} == {'cuda'}
+
+
+@pytest.mark.parametrize('convention', ['half_pixel', 'msra', 'udp'])
+def test_no_target_is_denormal(convention):
+    codec = SDTHeatmap((256, 192), (64, 48), sigma=1.0, convention=convention)
+    heatmaps = codec.encode(np.array([[[0.3, 0.4], [255.0, 191.0], [-99.0, 5.0]]]))['heatmaps']
+    smallest = np.finfo(np.float32).tiny
+    assert (heatmaps[:2] >= smallest).all() and heatmaps[:2].max() > 0.9
+    assert not heatmaps[2].any()
