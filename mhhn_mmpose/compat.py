@@ -25,6 +25,7 @@ import importlib.util
 import sys
 import types
 import warnings
+from unittest import mock
 
 import numpy as np
 
@@ -175,15 +176,20 @@ def prepare_cpu_launcher(cfg) -> None:
     to DistributedDataParallel. Without a GPU, start the gloo group first and wrap without ids.
 
     Args:
-        cfg (mmengine.Config): Changed in place; only looked at where `cfg.launcher` is 'pytorch'
-            and no GPU is present.
+        cfg (mmengine.Config): Changed in place; only looked at where `cfg.launcher` is 'pytorch',
+            'slurm' or 'mpi' and no GPU is present.
     """
     import torch
-    import torch.distributed
+    from mmengine.dist import init_dist
+    from mmengine.utils.dl_utils import set_multi_processing
 
-    if cfg.get('launcher') != 'pytorch' or torch.cuda.is_available():
+    if cfg.get('launcher', 'none') == 'none' or torch.cuda.is_available():
         return
-    torch.distributed.init_process_group(backend='gloo')
+    env_cfg = cfg.get('env_cfg', {})
+    # As the runner does, and before `init_dist`, which would choose another way to start workers.
+    set_multi_processing(**env_cfg.get('mp_cfg', {}), distributed=True)
+    with mock.patch('torch.cuda.set_device'):
+        init_dist(cfg.launcher, **{**env_cfg.get('dist_cfg', {}), 'backend': 'gloo'})
     # The rest as MMEngine has it with a GPU; SyncBuffersHook averages the buffers at epoch ends.
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
     wrapper['find_unused_parameters'] = cfg.get('find_unused_parameters', False)

@@ -6,6 +6,8 @@ if [ $# -lt 4 ]; then sed -n '2,3s/^# //p' "$0" >&2; exit 2; fi
 
 tools=$(dirname "$0")
 gpus=${GPUS:-8}
+# As torchrun has it for several processes: the same last digits as tools/dist_train.sh.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 # shellcheck disable=SC2086  # SRUN_ARGS is a list of arguments
 PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec srun \
     --partition="$1" \

@@ -61,7 +61,7 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
-    end_with_launcher()
+    end_with_launcher(args.launcher)
     flush_denormals()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)

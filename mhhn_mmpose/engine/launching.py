@@ -31,14 +31,20 @@ def flush_denormals() -> None:
     torch.set_flush_denormal(True)
 
 
-def end_with_launcher() -> None:
-    """Let the kernel kill this process when torchrun is killed, which cannot end it any more.
+def end_with_launcher(kind: str = 'none') -> None:
+    """Let the kernel kill this process when its launcher is killed, which cannot end it any more.
 
     Otherwise it would train on and write into the work dir while a second run resumes there. On
-    Linux; elsewhere, and without torchrun, nothing is done. tools/dist_*.sh give the launcher's
+    Linux; elsewhere, and without a launcher, nothing is done. tools/dist_*.sh give the launcher's
     process number in LAUNCHER_PID, for a launcher that did not live until here.
+
+    Args:
+        kind: What --launcher says. With 'slurm' the launcher is slurmstepd; torchrun is known by
+            its environment.
     """
-    if 'TORCHELASTIC_RUN_ID' not in os.environ or not sys.platform.startswith('linux'):
+    if kind != 'slurm' and 'TORCHELASTIC_RUN_ID' not in os.environ:
+        return
+    if not sys.platform.startswith('linux'):
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     launcher = os.environ.get('LAUNCHER_PID')

@@ -14,15 +14,15 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith('linux'), reason='Li
 
 # A launcher, whose worker says when it is ready and then waits for ever.
 WORKER = """
-import os, time
+import os, sys, time
 from mhhn_mmpose.engine.launching import end_with_launcher
-end_with_launcher()
+end_with_launcher(*sys.argv[1:])
 print(os.getpid(), flush=True)
 time.sleep(1000)
 """
 LAUNCHER = """
 import subprocess, sys
-subprocess.run([sys.executable, '-c', sys.argv[1]])
+subprocess.run([sys.executable, '-c', *sys.argv[1:]])
 """
 
 
@@ -33,11 +33,18 @@ def wait_until_gone(process):
     return not _is_running(process)
 
 
-def test_killed_launcher_takes_its_worker_along():
-    environment = {**os.environ, 'TORCHELASTIC_RUN_ID': 'none'}
-    environment.pop('LAUNCHER_PID', None)
+@pytest.mark.parametrize(
+    ('arguments', 'variables'),
+    [([], {'TORCHELASTIC_RUN_ID': 'none'}), (['slurm'], {})],
+    ids=['torchrun', 'slurm'],
+)
+def test_killed_launcher_takes_its_worker_along(arguments, variables):
+    launchers = ('TORCHELASTIC_RUN_ID', 'LAUNCHER_PID')
+    environment = {k: v for k, v in os.environ.items() if k not in launchers}
     launcher = subprocess.Popen(
-        [sys.executable, '-c', LAUNCHER, WORKER], stdout=subprocess.PIPE, env=environment
+        [sys.executable, '-c', LAUNCHER, WORKER, *arguments],
+        stdout=subprocess.PIPE,
+        env={**environment, **variables},
     )
     worker = int(launcher.stdout.readline())
     assert _is_running(worker)

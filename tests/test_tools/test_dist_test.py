@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 
 import pytest
 import torch
@@ -42,18 +43,31 @@ def checkpoint(tmp_path_factory):
     return file
 
 
-def _test_on(rank, world_size, port, folder, arguments):
+# What each launcher tells its processes.
+NAMES = {
+    'pytorch': ('RANK', 'LOCAL_RANK', 'WORLD_SIZE'),
+    'slurm': ('SLURM_PROCID', 'SLURM_LOCALID', 'SLURM_NTASKS'),
+}
+
+
+def _test_on(rank, launcher, world_size, port, folder, arguments):
     torch.set_num_threads(1)
-    os.environ.update(
-        RANK=str(rank),
-        LOCAL_RANK=str(rank),
-        WORLD_SIZE=str(world_size),
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=str(port),
-    )
+    os.environ.update(zip(NAMES[launcher], map(str, (rank, rank, world_size)), strict=True))
+    os.environ.update(SLURM_NODELIST='here', MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     os.chdir(folder)  # MMEngine collects results through a folder here
     with pytest.MonkeyPatch.context() as patch:
         assert not run_tool(patch, 'test.py', *arguments)
+
+
+def arguments_for(checkpoint, data, faces):
+    options = {
+        **SMALL,
+        'test_dataloader.dataset.data_root': f'{data}/',
+        'test_dataloader.dataset.indices': faces,
+        'test_dataloader.batch_size': 2,
+        'test_evaluator.ann_file': data / 'annotations/face_landmarks_300w_valid.json',
+    }
+    return [CONFIG, checkpoint, '--cfg-options', *(f'{k}={v}' for k, v in options.items())]
 
 
 @pytest.mark.skipif(
@@ -62,24 +76,16 @@ def _test_on(rank, world_size, port, folder, arguments):
 @pytest.mark.parametrize('faces', [7, 2])
 def test_same_digits(checkpoint, generated_300w, tmp_path, monkeypatch, faces):
     monkeypatch.chdir(tmp_path)
-    ann_file = generated_300w / 'annotations/face_landmarks_300w_valid.json'
-    options = {
-        **SMALL,
-        'test_dataloader.dataset.data_root': f'{generated_300w}/',
-        'test_dataloader.dataset.indices': faces,
-        'test_dataloader.batch_size': 2,
-        'test_evaluator.ann_file': ann_file,
-    }
-    common = [CONFIG, checkpoint, '--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+    common = arguments_for(checkpoint, generated_300w, faces)
     scores, errors = [], []
-    for processes in (0, 1, 2, 3):
-        work_dir = tmp_path / f'{processes}'
-        arguments = [*common, '--work-dir', work_dir]
-        if processes == 0:
+    runs = [('none', 1), ('pytorch', 1), ('pytorch', 2), ('pytorch', 3), ('slurm', 2)]
+    for launcher, processes in runs:
+        work_dir = tmp_path / f'{launcher}_{processes}'
+        arguments = [*common, '--work-dir', work_dir, '--launcher', launcher]
+        if launcher == 'none':
             assert not run_tool(monkeypatch, 'test.py', *arguments)
         else:
-            arguments += ['--launcher', 'pytorch']
-            rest = (processes, free_port(), tmp_path, arguments)
+            rest = (launcher, processes, free_port(), tmp_path, arguments)
             mp.start_processes(_test_on, rest, nprocs=processes, start_method='fork')
         scores.append(json.loads((work_dir / 'metrics.json').read_text()))
         errors.append(json.loads((work_dir / 'errors.json').read_text()))
@@ -87,3 +93,24 @@ def test_same_digits(checkpoint, generated_300w, tmp_path, monkeypatch, faces):
     assert {key.split('/')[0] for key in scores[0]} >= {'full', 'common'}
     assert all(found == scores[0] for found in scores)
     assert all(found == errors[0] for found in errors)
+
+
+@pytest.mark.skipif(
+    'SLURM_TEST_PARTITION' not in os.environ,
+    reason='submits a job: set SLURM_TEST_PARTITION, and --basetemp to a folder its nodes share',
+)
+def test_slurm_itself(checkpoint, generated_300w, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tool = [ROOT / 'tools/slurm_test.sh', os.environ['SLURM_TEST_PARTITION'], 'test']
+    common = arguments_for(checkpoint, generated_300w, 7)
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)  # the script's own, as run_tool has it
+    numbers = dict(GPUS='2', GPUS_PER_NODE='2', CPUS_PER_TASK='1', MASTER_PORT=str(free_port()))
+    no_gpu = dict(SRUN_ARGS='--gres=none', CUDA_VISIBLE_DEVICES='')
+    subprocess.run(
+        [*tool, *common, '--work-dir', 'slurm'],
+        env={**os.environ, **numbers, **no_gpu},
+        check=True,
+    )
+    assert not run_tool(monkeypatch, 'test.py', *common, '--work-dir', 'alone')
+    for file in ('metrics.json', 'errors.json'):
+        assert (tmp_path / 'slurm' / file).read_bytes() == (tmp_path / 'alone' / file).read_bytes()

@@ -8,7 +8,7 @@ from conftest import ROOT
 
 RECORD = """#!/bin/sh
 printf '%s\\n' "$@" > "$RECORDED"
-echo "$LAUNCHER_PID" "$PYTHONPATH" "$MASTER_PORT" > "$RECORDED.environment"
+echo "$LAUNCHER_PID" "$PYTHONPATH" "$MASTER_PORT" "$OMP_NUM_THREADS" > "$RECORDED.environment"
 """
 
 
@@ -30,7 +30,7 @@ def call(tmp_path):
         if done.returncode:
             return done
         recorded = (tmp_path / 'it').read_text().splitlines()
-        return recorded, (tmp_path / 'it.environment').read_text().split(' ')
+        return recorded, (tmp_path / 'it.environment').read_text().strip('\n').split(' ')
 
     return run
 
@@ -41,7 +41,7 @@ EXTRA = ['--cfg-options', 'data_root=my faces/', 'model.a=[1,2]', '--resume']
 
 
 def test_dist_train_on_one_node(call):
-    recorded, (launcher, path, _) = call('dist_train.sh', 'c.py', '3', *EXTRA, PYTHONPATH='mine')
+    recorded, (launcher, path, _, _) = call('dist_train.sh', 'c.py', '3', *EXTRA, PYTHONPATH='mine')
     tool = str(ROOT / 'tools/train.py')
     expected = [*TORCHRUN, *ONE_NODE, '--nproc_per_node=3', tool, 'c.py', '--launcher', 'pytorch']
     assert recorded == [*expected, *EXTRA]
@@ -69,13 +69,14 @@ def test_slurm_on_two_nodes(call, script, tool):
         GPUS='16', GPUS_PER_NODE='8', CPUS_PER_TASK='4', SRUN_ARGS='--time=1:00 --exclusive'
     )
     arguments = ['gpu', 'mhhn', 'c.py', 'out', *EXTRA]
-    recorded, (_, _, port) = call(script, *arguments, MASTER_PORT='29513', **variables)
+    recorded, (_, _, port, threads) = call(script, *arguments, MASTER_PORT='29513', **variables)
     assert recorded == [
         *('--partition=gpu', '--job-name=mhhn', '--ntasks=16', '--ntasks-per-node=8'),
         *('--gres=gpu:8', '--cpus-per-task=4', '--kill-on-bad-exit=1', '--time=1:00'),
         *('--exclusive', 'python', '-u', str(ROOT / 'tools' / tool[0]), *tool[1:], *EXTRA),
     ]
-    assert port == '29513\n'  # which MMEngine reads on every node
+    assert port == '29513'  # which MMEngine reads on every node
+    assert threads == '1'  # as torchrun has it, for the same last digits
 
 
 @pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
