@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
-from odd_photos import JPEG_ERROR, ODD, PICTURE, PNG, POINTS, TURNS, cut, write_mode, write_turned
+from odd_photos import (
+    JPEG_ERROR,
+    ODD,
+    PICTURE,
+    PNG,
+    POINTS,
+    TURNS,
+    cut,
+    damage,
+    write_mode,
+    write_turned,
+)
 from PIL import Image
 
 from mhhn_mmpose.datasets import LoadFaceImage
@@ -115,6 +126,17 @@ def test_the_converter_names_the_photo_and_can_leave_it_out(source, suffix, name
     assert re.search(words, error)
     converted(source, skip_bad=True)
     assert len(dataset_of(out)) == 1
+
+
+def test_the_converter_warns_of_a_damaged_middle(source):
+    for name in ('1.jpg', '2.jpg'):
+        add_face(source, name, lambda path: write_turned(path, 1))
+    damage(source / 'afw/2.jpg')
+    out, _, problems = converted(source)
+    doubts = [warning for warning in problems.warnings if 'may be wrong' in warning]
+    assert not problems.errors and len(doubts) == 1
+    assert doubts[0].startswith(str(source / 'afw/2.jpg: parts of the photo may be wrong (Corrupt'))
+    assert doubts[0].endswith('); look at it; kept') and len(dataset_of(out)) == 3
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import BadDataError
 from ...fileio import write_json_files
+from ...photos import doubt_about
 from ..checks import check_framing, check_points
 from .coco_json import (
     BadSampleError,
@@ -83,6 +84,8 @@ def build_splits(
             if face.file_name not in sizes:
                 path = photo_path(photos, face.file_name, face.where)
                 sizes[face.file_name] = photo_size(path)
+                if doubt := doubt_about(path):
+                    problems.warnings.append(f'{doubt}; kept')
             width, height = sizes[face.file_name]
             splits[face.split].add(face, width, height, problems)
         except BadDataError as error:
