@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -148,7 +149,9 @@ def test_check_dataset_tells_of_photos_in_doubt(data, options, monkeypatch, caps
     write_turned(path, 1)
     damage(path)
     content = json.loads(file.read_text())
-    content['images'][1].update(dict(zip(('width', 'height'), PICTURE.shape[1::-1], strict=True)))
+    width, height = PICTURE.shape[1::-1]
+    crc32 = zlib.crc32(path.read_bytes())
+    content['images'][1].update(width=width, height=height, crc32=crc32)
     file.write_text(json.dumps(content))
     arguments = ['misc/check_dataset.py', CONFIG, '--split', 'train', *options]
     assert run_tool(monkeypatch, *arguments) == 1

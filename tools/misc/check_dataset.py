@@ -19,10 +19,11 @@ from mmpose.registry import DATASETS
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.annotation_file import read_annotation_file, record_faults
 from mhhn_mmpose.datasets.converters.coco_json import with_progress
-from mhhn_mmpose.datasets.face import CheckedFaces
+from mhhn_mmpose.datasets.face import CheckedFaces, photo_record
 from mhhn_mmpose.errors import BadDataError, end_on_bad_data
 from mhhn_mmpose.photos import doubt_about
 
+COMPARED = {'img_path', 'photo_size', 'photo_crc32'}
 SPLITS = ('train', 'val', 'test')
 
 
@@ -69,11 +70,11 @@ def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
     except Exception as error:  # whatever a malformed annotation makes MMPose's class raise
         reason = f'misses {error}' if isinstance(error, KeyError) else str(error)
         raise BadDataError(f'{dataset.ann_file}: MMPose cannot read it ({reason})') from error
-    sizes = {photo['id']: (photo['width'], photo['height']) for photo in content['images']}
+    photos = {image['id']: photo_record(image) for image in content['images']}
     good = []
     for record in records:
         if all(np.isfinite(record[key]).all() for key in ('keypoints', 'bbox') if key in record):
-            good.append({**record, 'photo_size': sizes[record['img_id']]})
+            good.append(record | photos[record['img_id']])
         else:
             faults.append(f'annotation {record["id"]}: a landmark or the box is not finite')
     return good, faults
@@ -92,7 +93,7 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
     for face in with_progress(list({face['img_path']: face for face in faces}.values()), label):
         path = face['img_path']
         try:
-            load({key: face[key] for key in ('img_path', 'photo_size')})
+            load({key: face[key] for key in face.keys() & COMPARED})
         except BadDataError as error:
             bad.add(path)
             faults.append(str(error))
