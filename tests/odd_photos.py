@@ -72,3 +72,10 @@ def cut(path: Path, left: float = 0.5) -> None:
     """Leave the first part of a file."""
     content = path.read_bytes()
     path.write_bytes(content[: int(left * len(content))])
+
+
+def damage(path: Path, place: float = 0.5, size: int = 512) -> None:
+    """Put zeros, as of a lost sector, inside a file."""
+    content = path.read_bytes()
+    start = int(place * len(content))
+    path.write_bytes(content[:start] + bytes(size) + content[start + size :])

@@ -1,15 +1,28 @@
 """Photos as they come: loaded upright and in colour, or refused by name."""
 
 import io
+import os
+import re
 
 import numpy as np
 import pytest
-from odd_photos import JPEG, JPEG_ERROR, ODD, PICTURE, PNG, TURNS, cut, write_mode, write_turned
+from odd_photos import (
+    JPEG,
+    JPEG_ERROR,
+    ODD,
+    PICTURE,
+    PNG,
+    TURNS,
+    cut,
+    damage,
+    write_mode,
+    write_turned,
+)
 from PIL import Image
 
 from mhhn_mmpose.datasets.converters import photo_size
 from mhhn_mmpose.errors import BadDataError
-from mhhn_mmpose.photos import LARGEST_SIDE, decode_photo, read_photo
+from mhhn_mmpose.photos import LARGEST_SIDE, decode_photo, doubt_about, jpeg_warning, read_photo
 
 HEIGHT, WIDTH = PICTURE.shape[:2]
 
@@ -121,3 +134,34 @@ def test_more_pixels_than_pillow_takes_are_called_too_large(tmp_path, monkeypatc
     write_mode('RGB', JPEG)(tmp_path / 'a.jpg')
     with pytest.raises(BadDataError, match=r'a.jpg: the photo is too large .*; scale it$'):
         photo_size(tmp_path / 'a.jpg')
+
+
+@pytest.mark.parametrize('place', [0.25, 0.4, 0.5])
+@pytest.mark.parametrize('form', [{}, dict(progressive=True), dict(restart_marker_rows=1)])
+def test_a_damaged_middle_is_doubted_and_nothing_else(tmp_path, capfd, form, place):
+    path = tmp_path / 'a.jpg'
+    path.write_bytes(jpeg(**form))
+    assert doubt_about(path) is None
+    whole = read_photo(path)
+    damage(path, place)
+    words = r'.*a.jpg: parts of the photo may be wrong \(Corrupt JPEG data: .*\); look at it'
+    assert re.fullmatch(words, doubt_about(path))
+    assert capfd.readouterr().err == ''
+    os.write(2, b'stderr is back')
+    assert capfd.readouterr().err == 'stderr is back'
+    photo = read_photo(path)  # which is why the doubt is needed
+    assert photo.shape == whole.shape and (photo != whole).mean() > 0.01
+
+
+@pytest.mark.parametrize('name', ODD)
+def test_odd_photos_are_not_doubted(tmp_path, name):
+    ODD[name][0](tmp_path / name)
+    assert doubt_about(tmp_path / name) is None
+
+
+@pytest.mark.parametrize('content', [b'', b'no photo', b'\xff\xd8', jpeg()[:99]])
+def test_what_is_refused_anyway_is_not_doubted(content, capfd):
+    open_files = len(os.listdir('/proc/self/fd')) if os.path.isdir('/proc/self/fd') else 0
+    assert jpeg_warning(content) is None
+    assert not open_files or len(os.listdir('/proc/self/fd')) == open_files
+    assert capfd.readouterr().err == ''

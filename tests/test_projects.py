@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, run_tool
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
@@ -17,6 +18,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 
 import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
+from mhhn_mmpose.datasets.face import CheckedFaces
 
 PROJECTS = sorted(path.parent for path in (ROOT / 'projects').glob('*/README.md'))
 LEAVES = sorted((ROOT / 'projects').glob('*/configs/*.py'))
@@ -113,12 +115,53 @@ def test_codec_decoder_encoder_loss_and_affine_agree(leaf):
     assert cfg.train_cfg.max_epochs == int(epochs)
 
 
+def test_faces_are_checked_and_people_are_mmposes(leaf):
+    cfg = load(leaf)
+    for split in ('train', 'val', 'test'):
+        data = cfg[f'{split}_dataloader'].dataset
+        kinds = {part.type for part in data.get('datasets', [data])}
+        if leaf.parts[-3] in ('combined_landmarks', 'sdt_hrnet_face'):
+            assert all(issubclass(DATASETS.get(kind), CheckedFaces) for kind in kinds), split
+            assert data.pipeline[0].type == 'LoadFaceImage'
+        else:
+            assert (kinds, data.pipeline[0].type) == ({'CocoDataset'}, 'LoadImage'), split
+
+
+def test_check_dataset_looks_at_each_part_of_a_combined_one(generated, monkeypatch, capsys):
+    (config,) = (ROOT / 'projects').glob('combined_landmarks/configs/*cofw-128x128.py')
+    names = ('300w', 'wflw', 'cofw')
+    roots = {f'train_dataloader.dataset.datasets.{i}': generated(n) for i, n in enumerate(names)}
+    options = [f'{key}.data_root={root}' for key, root in roots.items()]
+    arguments = [config, '--split', 'train', '--cfg-options', *options]
+    assert run_tool(monkeypatch, 'misc/check_dataset.py', *arguments) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if 'can be used' in line]
+    assert [line.endswith(': 4 faces can be used, 0 faults') for line in said] == [True] * 3
+
+
+def test_check_dataset_looks_at_the_photos_of_people(people, tmp_path, monkeypatch, capsys):
+    """In each split, although tests take detected boxes."""
+    data = shutil.copytree(people, tmp_path / 'people')
+    leaf = next(POSE.glob('configs/*hrnet-w32*.py'))
+    options = [f'{split}_dataloader.dataset.data_root={data}/' for split in ('train', 'val')]
+    arguments = [leaf, '--split', 'train', 'val', '--cfg-options', *options]
+    assert run_tool(monkeypatch, 'misc/check_dataset.py', *arguments) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+    assert [line.rpartition(': ')[2] for line in said] == [
+        '4 annotations can be used, 0 faults',
+        '3 annotations can be used, 0 faults',
+    ]
+    bad = min((data / 'val2017').iterdir())
+    bad.write_bytes(bad.read_bytes()[:-99])
+    assert run_tool(monkeypatch, 'misc/check_dataset.py', *arguments) == 1
+    assert f': {bad}: unreadable photo (' in capsys.readouterr().out
+
+
 def test_a_step_trains(leaf, people, generated_wflw, generated_300w, generated):
     cfg = load(leaf)
     data = cfg.train_dataloader.dataset
-    roots = {'CocoDataset': people, 'WFLWDataset': generated_wflw}
+    roots = {'CocoDataset': people, 'CheckedWFLWDataset': generated_wflw}
     for part in data.get('datasets', [data]):
-        root = generated('cofw') if part.type == 'COFWDataset' else generated_300w
+        root = generated('cofw') if part.type == 'CheckedCOFWDataset' else generated_300w
         part.data_root = str(roots.get(part.type, root))
     dataset = DATASETS.build(data)
     torch.manual_seed(0)

@@ -67,6 +67,8 @@ def _image_fault(image: dict[str, Any]) -> str | None:
         return f'no file_name, but {name!r}'
     if not all(isinstance(side, int | float) and side > 0 for side in (width, height)):
         return f'{name} is {width!r} x {height!r} px'
+    if not isinstance(image.get('crc32', 0), int):
+        return f'{name} has the crc32 {image["crc32"]!r}, which is no whole number'
     return None
 
 

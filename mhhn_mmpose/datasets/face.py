@@ -21,7 +21,8 @@ class CheckedFaces:
     """Before one of MMPose's top-down face datasets: every face is used, or the data are refused.
 
     That happens when the annotation file is read, before training or testing begins. A face's
-    ``photo_size`` lets `LoadFaceImage` refuse a photo that is not the annotated one.
+    ``photo_size`` and, where the file has it, ``photo_crc32`` let `LoadFaceImage` refuse a photo
+    that is not the annotated one.
 
     Raises:
         BadDataError: Naming the annotation file, and of its first faults annotation and photo.
@@ -63,13 +64,19 @@ class CheckedFaces:
             reason = f'misses {error}' if isinstance(error, KeyError) else str(error)
             self._faults.append(f'annotation {annotation["id"]}, {image["file_name"]}: {reason}')
             return None
-        return {**face, 'photo_size': size}
+        return {**face, **photo_record(image)}
 
     def _rand_another(self) -> int:
         """Refuse to train another face in the place of one, as MMEngine does."""
         raise BadDataError(
             f'{self.ann_file}: the pipeline returned nothing for a face; use LoadFaceImage'
         )
+
+
+def photo_record(image: dict[str, Any]) -> dict[str, Any]:
+    """Return what `LoadFaceImage` compares a photo with, of its record in the annotation file."""
+    record = dict(photo_size=(image['width'], image['height']))
+    return record | (dict(photo_crc32=image['crc32']) if 'crc32' in image else {})
 
 
 def _check_face(

@@ -1,5 +1,7 @@
 """`LoadFaceImage`: a photo as it is, upright and whole, or an error that names it."""
 
+import zlib
+
 import mmengine.fileio
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
@@ -13,8 +15,9 @@ class LoadFaceImage(LoadImage):
     """MMPose's `LoadImage` for face photos; see `mhhn_mmpose.photos` for what is loaded.
 
     A photo is refused if it is truncated, or has another size than the annotation file says: then
-    landmarks are those of another picture, or of this one before its EXIF turn. Nothing is ever
-    left out silently, so there is no ``ignore_empty``.
+    landmarks are those of another picture, or of this one before its EXIF turn. So is a file with
+    another CRC-32 than when it was annotated, where the annotation file tells: damaged since then,
+    it may still be decoded. Nothing is ever left out silently, so there is no ``ignore_empty``.
 
     Args:
         backend_args: Where photos are, see MMEngine's file backends. Default: on the disk.
@@ -44,5 +47,11 @@ class LoadFaceImage(LoadImage):
                     f'{path}: the photo is {width}x{height} px, its annotation file says'
                     f' {annotated[0]}x{annotated[1]}: landmarks are of another photo, or of this'
                     ' one without its EXIF turn; convert again'
+                )
+            crc32 = results.get('photo_crc32')
+            if crc32 is not None and zlib.crc32(content) != crc32:
+                raise BadDataError(
+                    f'{path}: the file is another than when it was converted (by its CRC-32),'
+                    ' damaged or changed; unpack it again, or convert again'
                 )
         return super().transform(results)

@@ -100,6 +100,7 @@ RECORDS = {
     'equal image ids': (entry('images', id=1), '^image 1: 2 of them have this id'),
     'no file name': (drop('file_name', 'images'), '^image 2: no file_name, but None'),
     'no size': (drop('width', 'images'), '^image 2: .* is None x'),
+    'no checksum': (entry('images', crc32='x'), "^image 2: .* crc32 'x', which is no whole number"),
     'empty size': (entry('images', height=0), '^image 2: .* x 0 px'),
 }
 FILES = {
@@ -133,15 +134,22 @@ def test_good_files_are_read_as_mmpose_reads_them(write, name):
     assert len(checked) == len(plain) == 4
     for index in range(4):
         found, expected = checked.get_data_info(index), plain.get_data_info(index)
-        assert found.pop('photo_size') == _size(file, found['img_id'])
+        record = _record(file, found['img_id'])
+        assert found.pop('photo_size') == (record['width'], record['height'])
+        assert found.pop('photo_crc32') == record['crc32']
         assert found.keys() == expected.keys()
         for key in expected:
             np.testing.assert_equal(found[key], expected[key])
 
 
-def _size(file, number):
+def _record(file, number):
     (image,) = (i for i in json.loads(file.read_text())['images'] if i['id'] == number)
-    return image['width'], image['height']
+    return image
+
+
+def test_files_without_checksums_as_mmpose_publishes_them(write):
+    _, read = write(lambda content: [image.pop('crc32') for image in content['images']] and None)
+    assert 'photo_crc32' not in read().get_data_info(1)
 
 
 @pytest.mark.parametrize('name', TYPES)

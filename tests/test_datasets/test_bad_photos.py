@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
-from odd_photos import JPEG_ERROR, ODD, PICTURE, PNG, POINTS, TURNS, cut, write_mode, write_turned
+from odd_photos import (
+    JPEG_ERROR,
+    ODD,
+    PICTURE,
+    PNG,
+    POINTS,
+    TURNS,
+    cut,
+    damage,
+    write_mode,
+    write_turned,
+)
 from PIL import Image
 
 from mhhn_mmpose.datasets import LoadFaceImage
@@ -117,6 +128,17 @@ def test_the_converter_names_the_photo_and_can_leave_it_out(source, suffix, name
     assert len(dataset_of(out)) == 1
 
 
+def test_the_converter_warns_of_a_damaged_middle(source):
+    for name in ('1.jpg', '2.jpg'):
+        add_face(source, name, lambda path: write_turned(path, 1))
+    damage(source / 'afw/2.jpg')
+    out, _, problems = converted(source)
+    doubts = [warning for warning in problems.warnings if 'may be wrong' in warning]
+    assert not problems.errors and len(doubts) == 1
+    assert doubts[0].startswith(str(source / 'afw/2.jpg: parts of the photo may be wrong (Corrupt'))
+    assert doubts[0].endswith('); look at it; kept') and len(dataset_of(out)) == 3
+
+
 @pytest.fixture
 def data(source):
     """Two faces, converted; the second one's photo can be spoilt."""
@@ -139,6 +161,12 @@ def test_missing_and_empty_photos_are_found_before_training(data, spoil, words):
     assert str(error.value).startswith(f'{data / FILE}: 1 faults; mend them')
 
 
+def one_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
 def stored_frame(path):
     """Take the turn away, as annotation tools do that know no EXIF."""
     Image.open(path).save(path, exif=Image.Exif())
@@ -152,6 +180,8 @@ def stored_frame(path):
         (replace, f'1.jpg: the photo is 1x1 px, its annotation file says {WIDTH}x{HEIGHT}'),
         (stored_frame, f'is {HEIGHT}x{WIDTH} px, .* says {WIDTH}x{HEIGHT}.* without its EXIF turn'),
         (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),
+        (damage, '1.jpg: the file is another than when it was converted'),
+        (one_bit, '1.jpg: the file is another than when it was converted'),
     ],
 )
 def test_other_bad_photos_stop_the_run_and_are_never_exchanged_for_another(data, spoil, words):
@@ -161,6 +191,15 @@ def test_other_bad_photos_stop_the_run_and_are_never_exchanged_for_another(data,
     with pytest.raises(BadDataError, match=words) as error:
         dataset[1]
     assert '\n' not in str(error.value)
+
+
+def test_without_its_checksum_a_damaged_photo_is_taken(data):
+    """As is one in files that MMPose publishes."""
+    content = json.loads((data / FILE).read_text())
+    content['images'][1].pop('crc32')
+    (data / FILE).write_text(json.dumps(content))
+    damage(data / 'images/afw/1.jpg')
+    assert 'inputs' in dataset_of(data)[1]
 
 
 def test_a_pipeline_that_returns_nothing_is_refused(data):

@@ -3,6 +3,7 @@ import os
 import runpy
 import shutil
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -91,7 +92,11 @@ def test_schema_ids_and_occlusion(source, tmp_path):
     content = load(tmp_path, 'test')
     face = cofw_faces('test', NUM_TEST)[1]
     assert content['images'][1] == dict(
-        id=1347, file_name='001347.jpg', width=face.width, height=face.height
+        id=1347,
+        file_name='001347.jpg',
+        width=face.width,
+        height=face.height,
+        crc32=zlib.crc32((tmp_path / 'images/001347.jpg').read_bytes()),
     )
     annotation = content['annotations'][1]
     assert set(annotation) == {

@@ -1,5 +1,6 @@
 import json
 import os
+import zlib
 from pathlib import Path
 
 import cv2
@@ -73,6 +74,7 @@ def test_splits_subsets_and_schema(tree):
         'file_name': 'ibug/face 5_1.jpg',
         'width': WIDTH,
         'height': HEIGHT,
+        'crc32': zlib.crc32((out / 'images/ibug/face 5_1.jpg').read_bytes()),
     }
     ann = valid['annotations'][2]
     assert (ann['id'], ann['image_id'], ann['category_id'], ann['iscrowd']) == (3, 3, 1, 0)

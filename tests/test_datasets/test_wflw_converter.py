@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import cv2
@@ -71,9 +72,10 @@ def test_splits_subsets_and_schema(tree):
         'face_landmarks_wflw_test.json': 1,
     }
     train = load(out, 'train')
+    sums = [zlib.crc32((out / 'images' / NAMES[i]).read_bytes()) for i in (0, 2)]
     assert train['images'] == [
-        dict(id=1, file_name=NAMES[0], width=WIDTH, height=HEIGHT),
-        dict(id=3, file_name=NAMES[2], width=WIDTH, height=HEIGHT),
+        dict(id=1, file_name=NAMES[0], width=WIDTH, height=HEIGHT, crc32=sums[0]),
+        dict(id=3, file_name=NAMES[2], width=WIDTH, height=HEIGHT, crc32=sums[1]),
     ]
     assert [a['subsets'] for a in train['annotations']] == [
         ['pose', 'makeup', 'blur'],

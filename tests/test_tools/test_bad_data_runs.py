@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from conftest import ROOT, run_tool
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
-from odd_photos import cut
+from odd_photos import PICTURE, cut, damage, write_turned
 from torch.utils.data import DataLoader
 
 from mhhn_mmpose.errors import BadDataError
@@ -139,13 +140,71 @@ def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
     assert 'train' not in capsys.readouterr().out
 
 
-def test_check_dataset_needs_a_dataset_that_checks(data, options, monkeypatch):
-    given = [*options, 'train_dataloader.dataset.type=Face300WDataset']
-    said = run_tool(monkeypatch, 'misc/check_dataset.py', CONFIG, *given)
-    assert said == (
-        f'check_dataset: {CONFIG}: train dataset Face300WDataset is none of Checked...Dataset'
-        ' with annotated boxes; choose another --split'
-    )
+def lines_of(capsys, data):
+    return [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+
+
+def test_check_dataset_tells_of_photos_in_doubt(data, options, monkeypatch, capsys):
+    file, path = data / FILE.format('train'), photo(data, 'train')
+    write_turned(path, 1)
+    damage(path)
+    content = json.loads(file.read_text())
+    width, height = PICTURE.shape[1::-1]
+    crc32 = zlib.crc32(path.read_bytes())
+    content['images'][1].update(width=width, height=height, crc32=crc32)
+    file.write_text(json.dumps(content))
+    arguments = ['misc/check_dataset.py', CONFIG, '--split', 'train', *options]
+    assert run_tool(monkeypatch, *arguments) == 1
+    doubt, summary = lines_of(capsys, data)
+    assert doubt.startswith(f'{file}: {path}: parts of the photo may be wrong (Corrupt JPEG data')
+    assert summary == f'{file}: 4 faces can be used, 0 faults, 1 photos in doubt'
+
+
+def test_check_dataset_looks_at_mmposes_own_classes_too(data, options, monkeypatch, capsys):
+    """Faces as this project's classes do, others for photos and numbers."""
+    file = change(data, 'train', lambda content: content['annotations'][2].update(num_keypoints=0))
+    change(data, 'train', lambda c: c['annotations'][0]['keypoints'].__setitem__(4, float('nan')))
+    cut(photo(data, 'train', 1))
+    arguments = ['misc/check_dataset.py', CONFIG, '--split', 'train', *options]
+    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=Face300WDataset') == 1
+    said = lines_of(capsys, data)
+    assert 'landmark 1 is not finite' in said[0] and said[1].endswith('no visible landmark')
+    assert said[3] == f'{file}: 1 faces can be used, 3 faults'
+    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CocoDataset') == 1
+    said = lines_of(capsys, data)
+    assert said[0] == f'{file}: annotation 1: a landmark or the box is not finite'
+    assert said[1].startswith(f'{file}: {photo(data, "train", 1)}: unreadable photo (')
+    # MMPose leaves out the third.
+    assert said[2] == f'{file}: 1 annotations can be used, 2 faults'
+    change(data, 'train', lambda content: content['annotations'][1].update(id=1))
+    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CocoDataset') == 1
+    assert lines_of(capsys, data)[0] == f'{file}: annotation 1: 2 of them have this id'
+
+
+def test_check_dataset_compares_sizes_of_any_photos(data, options, monkeypatch, capsys):
+    file = change(data, 'train', lambda content: content['images'][1].update(width=9999))
+    arguments = ['misc/check_dataset.py', CONFIG, '--split', 'train', *options]
+    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CocoDataset') == 1
+    said = lines_of(capsys, data)
+    assert 'its annotation file says 9999x' in said[0]
+    assert said[1] == f'{file}: 3 annotations can be used, 1 faults'
+
+
+def test_check_dataset_says_what_it_cannot_look_at(data, options, monkeypatch):
+    arguments = ['misc/check_dataset.py', CONFIG, *options]
+    for name in ('NoDataset', 'CombinedDataset'):
+        said = run_tool(monkeypatch, *arguments, f'train_dataloader.dataset.type={name}')
+        assert said == (
+            f'check_dataset: {CONFIG}: train dataset {name} has no annotation file; choose another'
+            ' --split'
+        )
+    arguments.append('train_dataloader.dataset.type=CocoDataset')
+    file = change(data, 'train', lambda content: content['annotations'][1]['keypoints'].pop())
+    said = run_tool(monkeypatch, *arguments)
+    assert said.startswith(f'check_dataset: {file}: MMPose cannot read it (cannot reshape')
+    file.write_text('[]')
+    said = run_tool(monkeypatch, *arguments)
+    assert said.startswith(f"check_dataset: {file}: no lists 'images' and 'annotations' of objects")
 
 
 def test_a_metric_with_a_file_of_its_own_says_so(data):

@@ -1,4 +1,8 @@
-"""Open every photo of a config's datasets, and list all that training or testing would refuse."""
+"""Open every photo of a config's datasets; list what training would refuse and what looks damaged.
+
+MMPose's own face datasets are looked at as this project's, which refuse; of its others with a COCO
+file, ids, photos, and whether numbers are finite.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,20 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from mhhn_mmpose.datasets import LoadFaceImage
+from mhhn_mmpose.datasets.annotation_file import read_annotation_file, record_faults
 from mhhn_mmpose.datasets.converters.coco_json import with_progress
-from mhhn_mmpose.datasets.face import CheckedFaces
+from mhhn_mmpose.datasets.face import CheckedFaces, photo_record
 from mhhn_mmpose.errors import BadDataError, end_on_bad_data
+from mhhn_mmpose.photos import doubt_about
 
+COMPARED = {'img_path', 'photo_size', 'photo_crc32'}
 SPLITS = ('train', 'val', 'test')
 
 
@@ -29,34 +38,68 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def build_dataset(cfg: Config, split: str) -> CheckedFaces:
-    """Return a split's dataset, its annotations unread."""
+def build_datasets(cfg: Config, split: str) -> list[BaseCocoStyleDataset]:
+    """Return a split's dataset, or those it combines, their annotations unread."""
     data = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
+    return [_build(part, f'{cfg.filename}: {split}') for part in data.get('datasets') or [data]]
+
+
+def _build(data: dict, where: str) -> BaseCocoStyleDataset:
+    """Return a dataset of annotated boxes that refuses, if there is such of its kind."""
     kind = DATASETS.get(data.get('type', ''))
-    if kind is None or not issubclass(kind, CheckedFaces) or data.get('bbox_file'):
+    if kind is None or not issubclass(kind, BaseCocoStyleDataset):
         raise BadDataError(
-            f'{cfg.filename}: {split} dataset {data.get("type")} is none of Checked...Dataset'
-            ' with annotated boxes; choose another --split'
+            f'{where} dataset {data.get("type")} has no annotation file; choose another --split'
         )
-    return DATASETS.build({**data, 'pipeline': [], 'lazy_init': True})
+    kind = DATASETS.get(f'Checked{kind.__name__}') or kind
+    unread = dict(type=kind, bbox_file=None, pipeline=[], lazy_init=True)
+    return DATASETS.build({**data, **unread})
 
 
-def check(dataset: CheckedFaces, label: str) -> tuple[int, list[str]]:
-    """Return how many faces can be used, and what is wrong with the others.
+def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
+    """Return what MMPose uses of a dataset that checks nothing, and what no dataset may have.
+
+    Raises:
+        BadDataError: If its file as a whole cannot be used.
+    """
+    content = read_annotation_file(dataset.ann_file)
+    if faults := record_faults(content):
+        return [], faults
+    try:
+        records = dataset.load_data_list()
+    except Exception as error:  # whatever a malformed annotation makes MMPose's class raise
+        reason = f'misses {error}' if isinstance(error, KeyError) else str(error)
+        raise BadDataError(f'{dataset.ann_file}: MMPose cannot read it ({reason})') from error
+    photos = {image['id']: photo_record(image) for image in content['images']}
+    good = []
+    for record in records:
+        if all(np.isfinite(record[key]).all() for key in ('keypoints', 'bbox') if key in record):
+            good.append(record | photos[record['img_id']])
+        else:
+            faults.append(f'annotation {record["id"]}: a landmark or the box is not finite')
+    return good, faults
+
+
+def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], list[str]]:
+    """Return how many annotations can be used, what is wrong with the others, and doubts.
 
     Args:
         dataset: Its annotations unread.
         label: For the progress bar.
     """
-    faces, faults = dataset.load_and_check()
-    load, bad = LoadFaceImage(), set()
+    checks = isinstance(dataset, CheckedFaces)
+    faces, faults = dataset.load_and_check() if checks else read(dataset)
+    load, bad, doubts = LoadFaceImage(), set(), []
     for face in with_progress(list({face['img_path']: face for face in faces}.values()), label):
+        path = face['img_path']
         try:
-            load({key: face[key] for key in ('img_path', 'photo_size')})
+            load({key: face[key] for key in face.keys() & COMPARED})
         except BadDataError as error:
-            bad.add(face['img_path'])
+            bad.add(path)
             faults.append(str(error))
-    return sum(face['img_path'] not in bad for face in faces), faults
+        else:
+            doubts += filter(None, [Path(path).is_file() and doubt_about(path)])
+    return sum(face['img_path'] not in bad for face in faces), faults, doubts
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,15 +110,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     datasets = {}
     for split in args.split:
-        dataset = build_dataset(cfg, split)
-        datasets.setdefault(dataset.ann_file, dataset)
+        for dataset in build_datasets(cfg, split):
+            datasets.setdefault(dataset.ann_file, dataset)
     total = 0
     for file, dataset in datasets.items():
-        usable, faults = check(dataset, Path(file).name)
-        total += len(faults)
-        for fault in faults:
+        usable, faults, doubts = check(dataset, Path(file).name)
+        total += len(faults) + len(doubts)
+        for fault in faults + doubts:
             print(f'{file}: {fault}')
-        print(f'{file}: {usable} faces can be used, {len(faults)} faults')
+        kind = 'faces' if isinstance(dataset, CheckedFaces) else 'annotations'
+        doubtful = f', {len(doubts)} photos in doubt' if doubts else ''
+        print(f'{file}: {usable} {kind} can be used, {len(faults)} faults{doubtful}')
     return int(total > 0)
 
 

@@ -6,6 +6,7 @@ Landmarks are ``(x, y)`` in photo pixels, 0-based.
 """
 
 import os
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ import numpy as np
 
 from ...errors import BadDataError
 from ...fileio import write_json_files
+from ...photos import doubt_about
 from ..checks import check_framing, check_points
 from .coco_json import (
     BadSampleError,
@@ -76,15 +78,18 @@ def build_splits(
         COCO-style content per split, in the entries' order.
     """
     splits = {split: _Split() for split in descriptions}
-    sizes: dict[str, tuple[int, int]] = {}
+    records: dict[str, dict[str, int]] = {}
     for entry in with_progress(entries, label):
         try:
             face = read(entry)
-            if face.file_name not in sizes:
+            if face.file_name not in records:
                 path = photo_path(photos, face.file_name, face.where)
-                sizes[face.file_name] = photo_size(path)
-            width, height = sizes[face.file_name]
-            splits[face.split].add(face, width, height, problems)
+                width, height = photo_size(path)
+                crc32 = zlib.crc32(path.read_bytes())  # by which `LoadFaceImage` knows it again
+                records[face.file_name] = dict(width=width, height=height, crc32=crc32)
+                if doubt := doubt_about(path):
+                    problems.warnings.append(f'{doubt}; kept')
+            splits[face.split].add(face, records[face.file_name], problems)
         except BadDataError as error:
             problems.errors.append(str(error))
     return {
@@ -175,16 +180,15 @@ class _Split:
     annotations: list[dict] = field(default_factory=list)
     seen: dict[tuple[str, bytes], str] = field(default_factory=dict)
 
-    def add(self, face: Face, width: int, height: int, problems: Problems) -> None:
-        """Frame and number one face."""
+    def add(self, face: Face, photo: Mapping[str, int], problems: Problems) -> None:
+        """Frame and number one face; ``photo`` has at least width and height."""
         number = face.number or len(self.annotations) + 1
-        framing = _framing(face, width, height, problems)
+        framing = _framing(face, photo['width'], photo['height'], problems)
         same = self.seen.setdefault((face.file_name, face.points.tobytes()), face.where)
         if same != face.where:
             problems.warnings.append(f'{face.where}: the same face as {same}; kept')
         image = self.images.setdefault(
-            face.file_name,
-            dict(id=number, file_name=face.file_name, width=width, height=height),
+            face.file_name, dict(id=number, file_name=face.file_name, **photo)
         )
         self.annotations.append(
             face_annotation(face.points, framing, number, image['id'], face.visible, **face.extra)

@@ -13,18 +13,18 @@ train_dataloader = dict(
         metainfo=metainfo,
         datasets=[
             dict(
-                type='Face300WDataset',
+                type='CheckedFace300WDataset',
                 data_root='data/300w/',
                 ann_file='annotations/face_landmarks_300w_train.json',
                 **common),
             dict(
-                type='WFLWDataset',
+                type='CheckedWFLWDataset',
                 data_root='data/wflw/',
                 ann_file='annotations/face_landmarks_wflw_train.json',
                 pipeline=[dict(type='KeypointConverter', num_keypoints=68, mapping=WFLW_TO_300W)],
                 **common),
             dict(  # 21 of the 68; the others have weight 0
-                type='COFWDataset',
+                type='CheckedCOFWDataset',
                 data_root='data/cofw/',
                 ann_file='annotations/cofw_train.json',
                 pipeline=[dict(type='KeypointConverter', num_keypoints=68, mapping=COFW_TO_300W)],

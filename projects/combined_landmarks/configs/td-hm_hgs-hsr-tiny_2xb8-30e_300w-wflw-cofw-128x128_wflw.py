@@ -12,7 +12,7 @@ test_dataloader = dict(
         metainfo=_base_.metainfo,
         datasets=[
             dict(
-                type='WFLWDataset',
+                type='CheckedWFLWDataset',
                 data_root='data/wflw/',
                 ann_file=ann_file,
                 pipeline=[dict(type='KeypointConverter', num_keypoints=68, mapping=WFLW_TO_300W)],

@@ -27,6 +27,12 @@ model = dict(
 # Logits span tens, where MSE's heatmaps span [0, 1]: a faster last layer.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.final_layer': dict(lr_mult=10)}))
 
-train_pipeline = _base_.train_pipeline
+train_pipeline, val_pipeline = _base_.train_pipeline, _base_.val_pipeline
 train_pipeline[5].encoder = codec
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
+# Bad annotations and photos are refused; on good ones nothing changes.
+train_pipeline[0] = val_pipeline[0] = dict(type='LoadFaceImage')
+checked = 'CheckedFace300WDataset'
+train_dataloader = dict(dataset=dict(type=checked, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(type=checked, pipeline=val_pipeline))
+test_dataloader = val_dataloader
