@@ -12,6 +12,7 @@ resuming a run:
 * xtcocotools' wheels are built against numpy 1.
 * torch >= 2.6 loads checkpoints with `weights_only=True`. What MMEngine 0.10 pickles is
   allow-listed by weights_only.py; the protection stays on. Before 2.6 it is off, and refused.
+* numpy 2.5 makes no number of an array that holds one, which MMPose does when it draws a landmark.
 
 `prepare` reports an unusable combination as one `ImportError` that ends with the command that
 mends it.
@@ -19,6 +20,7 @@ mends it.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -60,6 +62,7 @@ def prepare() -> None:
     _fill_in_mmcv_ops()
     allow_checkpoint_classes()
     _register_configs()
+    _draw_landmarks_on_numpy_2_5()
 
 
 def _check_pkg_resources() -> None:
@@ -158,6 +161,21 @@ def _fill_in_mmcv_ops() -> None:
     sys.modules['mmcv.ops'] = stand_in
     # mmcv.cnn says at import that the operator is missing; whoever builds it is told so by name.
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+
+
+def _draw_landmarks_on_numpy_2_5() -> None:
+    """Hand the radius of a landmark, which MMPose packs into an array, to OpenCV as a number."""
+    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
+
+    draw_circles = OpencvBackendVisualizer.draw_circles
+
+    @functools.wraps(draw_circles)
+    def draw(self, center, radius, *args, **kwargs):
+        if self.backend == 'opencv':
+            radius = np.asarray(radius).item()
+        draw_circles(self, center, radius, *args, **kwargs)
+
+    OpencvBackendVisualizer.draw_circles = draw
 
 
 def _register_configs() -> None:

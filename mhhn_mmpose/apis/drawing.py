@@ -75,7 +75,9 @@ def heatmap_to_photo(face: FaceLandmarks, shape: tuple[int, int]) -> np.ndarray:
 
 def _colors(scores: np.ndarray) -> list[tuple[int, ...]]:
     levels = (np.nan_to_num(scores).clip(0, 1) * 255).astype(np.uint8)
-    return [tuple(int(v) for v in c) for c in cv2.applyColorMap(levels, SCORE_COLORS)[:, 0]]
+    # OpenCV 4 takes a line of levels for a column, OpenCV 5 for a row.
+    colors = cv2.applyColorMap(levels, SCORE_COLORS).reshape(-1, 3)
+    return [tuple(int(v) for v in color) for color in colors]
 
 
 def _dots(picture: np.ndarray, points: np.ndarray, colors: Sequence, radius: float) -> None:

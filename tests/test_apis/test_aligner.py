@@ -53,9 +53,15 @@ def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
 
     boxes = boxes_in(PHOTO)
     batched = aligner([(PHOTO, box) for box in boxes], batch_size=3)
-    single = inference_topdown(aligner.model, PHOTO, boxes[:, :4])
+    # MMPose makes one batch of what it is given. In other batches the maps' last bits are others,
+    # and these flat ones of a model that has not been trained move their fits by 0.02 px.
+    single = [
+        sample
+        for part in (boxes[:3], boxes[3:])
+        for sample in inference_topdown(aligner.model, PHOTO, part[:, :4])
+    ]
     for one, other in zip(batched, single, strict=True):
-        np.testing.assert_allclose(one.points, other.pred_instances.keypoints[0], atol=1e-2)
+        np.testing.assert_allclose(one.points, other.pred_instances.keypoints[0], atol=1e-3)
 
 
 def test_landmarks_move_with_the_face(checkpoint):
