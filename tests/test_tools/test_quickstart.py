@@ -2,21 +2,18 @@
 
 import io
 import json
-import os
+import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import cv2
 import pytest
+from conftest import ROOT, run_tool
 
 from mhhn_mmpose.quickstart import steps as module
 from mhhn_mmpose.quickstart.report import choose_faces, describe_faces
 from mhhn_mmpose.quickstart.steps import ProgressLine, StepError, Steps, parse_progress, stop
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / 'tools' / 'quickstart.py'
 TRAIN = (
     '11/22 19:22:28 - mmengine - INFO - Epoch(train)  [ 3][ 6/30]  lr: 1.75e-04  '
     'eta: {eta}  time: 1.473880  data_time: 0.246181  loss: 6.851963'
@@ -166,26 +163,33 @@ def test_faces_are_named_by_their_archives(tmp_path):
     assert describe_faces(path, True) == '332 faces: HELEN test (330), IBUG (2)'
 
 
-def quickstart(*arguments):
-    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
+@pytest.fixture
+def quickstart(monkeypatch, capfd, uncovered_processes):
+    """Calls the script in this process: (exit status, stdout, stderr)."""
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+
+    def call(*arguments):
+        capfd.readouterr()
+        status = run_tool(monkeypatch, 'quickstart.py', *arguments)
+        return status, *capfd.readouterr()
+
+    yield call
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
-def test_from_end_to_end(tmp_path):
+def test_from_end_to_end(quickstart, tmp_path):
     out = tmp_path / 'out'
-    run = quickstart('--faces', 24, '--epochs', 1, '--out', out)
-    assert run.returncode == 0, run.stdout + run.stderr
+    status, said, error = quickstart('--faces', 24, '--epochs', 1, '--out', out)
+    assert status == 0, said + error
     results = (out / 'results.md').read_text()
     assert 'Train: 24 faces: AFW (3), HELEN train (15), LFPW train (6).' in results
     table = results.split('inter-pupil')[0].splitlines()
     rows = [line.split('|')[1].strip() for line in table if line.startswith('| ')]
     assert rows[2:] == ['HGs, argmax', 'HGs, SDT', 'MHHN, argmax', 'MHHN, SDT']
-    assert all(line in run.stdout for line in table)
+    assert all(line in said for line in table)
     for name in ('ced', 'faces', 'heatmaps'):
         assert cv2.imread(str(out / f'{name}.png')).std() > 10
         assert f'({name}.png)' in results
@@ -198,14 +202,14 @@ def test_from_end_to_end(tmp_path):
     }
     assert nme['test-argmax'] != nme['test-sdt']
 
-    again = quickstart('--faces', 24, '--epochs', 1, '--out', out)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert again.stdout.count('there already') == 9
+    status, said, error = quickstart('--faces', 24, '--epochs', 1, '--out', out)
+    assert status == 0, said + error
+    assert said.count('there already') == 9
     assert (out / 'results.md').read_text() == results
 
 
-def test_refuses(tmp_path):
-    run = quickstart('--data', tmp_path / 'nothing')
-    assert run.returncode == 2 and 'nothing is no folder' in run.stderr
-    run = quickstart('--out', tmp_path / 'with blank')
-    assert run.returncode == 2 and "--out must not contain ' '" in run.stderr
+def test_refuses(quickstart, tmp_path):
+    status, _, error = quickstart('--data', tmp_path / 'nothing')
+    assert status == 2 and 'nothing is no folder' in error
+    status, _, error = quickstart('--out', tmp_path / 'with blank')
+    assert status == 2 and "--out must not contain ' '" in error

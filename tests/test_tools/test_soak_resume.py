@@ -7,7 +7,7 @@ from conftest import run_tool
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='looks for processes in /proc')
-def test_killed_run_ends_as_one_left_alone(tmp_path, monkeypatch, capfd):
+def test_killed_run_ends_as_one_left_alone(tmp_path, monkeypatch, capfd, uncovered_processes):
     assert not run_tool(monkeypatch, 'misc/soak_resume.py', tmp_path, '--kills', 2, '--epochs', 4)
     printed = capfd.readouterr().out
     assert 'kill 2:' in printed

@@ -42,7 +42,9 @@ val_evaluator = dict(ann_file=data_root + _base_.val_ann_file)
 default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))
 """
 TRAINED, WRITING = 'Saving checkpoint at', 'while writing'
-END_WITHIN = 60.0  # seconds: torchrun gives the others 30 after one worker is killed
+# Seconds: torchrun gives the others 30 after one worker is killed, and a worker whose launcher is
+# killed while it still imports, which two on one busy core do for over 10, looks for it then.
+END_WITHIN = 60.0
 
 
 def parse_args() -> argparse.Namespace:
@@ -139,9 +141,9 @@ def wait_until_gone(processes: list[int]) -> None:
     """Wait for the end of processes.
 
     Raises:
-        TimeoutError: If one of them is still there after 10 seconds.
+        TimeoutError: If one of them is still there after `END_WITHIN`.
     """
-    end = time.monotonic() + 10
+    end = time.monotonic() + END_WITHIN
     while left := [n for n in processes if Path(f'/proc/{n}').exists()]:
         if time.monotonic() > end:
             raise TimeoutError(f'processes {left} outlive their launcher')
