@@ -213,10 +213,10 @@ def _gaussians(
     size: tuple[int, int], centers: np.ndarray, sigma: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """(K, W) and (K, H) float32 samples of Gaussians on a line, with peak 1 and at least 1e-19."""
-    places = np.arange(max(size))
-    exponents = ((places - centers.T[:, :, None]) / sigma).astype(np.float32)
-    exponents *= exponents
-    exponents *= -0.5
+    scale = math.sqrt(0.5) / sigma
+    exponents = scale * np.arange(max(size)) - scale * centers.T[:, :, None]
+    exponents = exponents.astype(np.float32)
+    exponents *= -exponents
     np.maximum(exponents, _LOWEST_EXPONENT, out=exponents)
     gaussians = np.exp(exponents, out=exponents)
     return gaussians[0, :, : size[0]], gaussians[1, :, : size[1]]

@@ -146,7 +146,7 @@ def known_only(values: Array, known: Array | None) -> Array:
 class Patch(NamedTuple):
     """Pixels relative to the peak."""
 
-    f: Array  # (N, P) in [-1, 1]: may be negative where noise is
+    f: Array  # (N, P) in [-1, 1] where known: may be negative where noise is
     known: Array | None  # (N, P) 1 on the map and finite, else 0; None for all 1
     log_peak: Array | None  # (N,) back to the heatmap's own unit; None in log space: unknown
     has_peak: Array  # (N,) bool
@@ -156,10 +156,12 @@ def normalise(values: Array, known: Array | None, top: Array, log_space: bool) -
     """Guard everything that the fit divides by or takes the logarithm of; `values` become f."""
     xp = namespace(values)
     has_peak = xp.isfinite(top)
+    # Known values end at the peak, 0 in log space and else 1; the upper bounds, for unknown ones,
+    # lie above it, since a bound itself has gradient 0 in torch 2.15 (1 in 2.11).
     if log_space:
         values -= xp.where(has_peak, top, 0.0)[:, None]
-        return Patch(exp_(clip_(values, LOWEST_LOG, 0.0)), known, None, has_peak)
+        return Patch(exp_(clip_(values, LOWEST_LOG, 1.0)), known, None, has_peak)
     has_peak = has_peak & (top > 0)
     top = xp.where(has_peak, top, 1.0)
     values /= top[:, None]
-    return Patch(clip_(values, -1.0, 1.0), known, xp.log(top), has_peak)
+    return Patch(clip_(values, -1.0, 2.0), known, xp.log(top), has_peak)
