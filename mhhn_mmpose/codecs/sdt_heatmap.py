@@ -116,9 +116,12 @@ class SDTHeatmap(BaseKeypointCodec):
         centers_hm = np.where(inside[:, None], points, 0) * scale + shift
         columns, rows = _gaussians(self.heatmap_size, centers_hm, self.sigma)
         rows[weights <= 0] = 0
-        # torch multiplies rows of 64 three times as fast as numpy.
-        heatmaps = torch.from_numpy(rows)[:, :, None] * torch.from_numpy(columns)[:, None]
-        return dict(heatmaps=heatmaps.numpy(), keypoint_weights=weights[None])
+        # torch multiplies rows of 64 three times as fast as numpy, and into numpy's memory faster
+        # than into its own: that tends to be of the face before, still in the cache.
+        heatmaps = np.empty((len(points), *self.heatmap_size[::-1]), np.float32)
+        factors = torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]
+        torch.mul(*factors, out=torch.from_numpy(heatmaps))
+        return dict(heatmaps=heatmaps, keypoint_weights=weights[None])
 
     def decode(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Decode the heatmaps (K, H, W) of one instance.
