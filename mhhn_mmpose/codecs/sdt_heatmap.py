@@ -154,9 +154,9 @@ class SDTHeatmap(BaseKeypointCodec):
         fit = self.locate(batch_encoded)
         scores = self.score(batch_encoded, fit)
         scale, shift = self._to_input
-        centers_hm = torch.cat((fit.centers, scores[..., None]), -1).cpu().numpy()
-        keypoints = (centers_hm[..., :2] * scale + shift).astype(np.float32)  # -> input px
-        return list(keypoints[:, None]), list(centers_hm[:, None, :, 2].astype(np.float32))
+        centers_hm, scores = _to_numpy(fit.centers, scores)
+        keypoints = (centers_hm * scale + shift).astype(np.float32)  # -> input px
+        return list(keypoints[:, None]), list(scores[:, None].astype(np.float32))
 
     def locate(self, heatmaps: torch.Tensor) -> GaussianFit:
         """Fit the model's raw output heatmaps (..., H, W); centres in heatmap pixels."""
@@ -190,6 +190,14 @@ def _sum_of_exponentials(logits: torch.Tensor, peak: torch.Tensor) -> torch.Tens
         if np.isfinite(total).all():
             return torch.from_numpy(total)
     return (logits.where(logits.isfinite(), -math.inf) - peak[..., None]).exp().sum(-1)
+
+
+def _to_numpy(centers: torch.Tensor, scores: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(B, K, 2) and (B, K), from the device in one go."""
+    if centers.device.type == 'cpu':
+        return centers.numpy(), scores.numpy()
+    both = torch.cat((centers, scores[..., None]), -1).cpu().numpy()
+    return both[..., :2], both[..., 2]
 
 
 def _check_choice(name: str, value: str | None, choices: tuple) -> None:

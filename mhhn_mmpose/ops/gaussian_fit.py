@@ -21,8 +21,8 @@ from torch import Tensor
 
 from .arrays import (
     Array,
+    at_least,
     clip_,
-    clipped_square,
     exp_,
     is_eager_on_cpu,
     like,
@@ -119,19 +119,16 @@ def fit_gaussian(
     shape, size = heatmaps.shape[:-2], tuple(heatmaps.shape[-2:])
     arguments = (sigma, patch_size, constraint, gauss_newton_steps, log_space)
     if suits_numpy(heatmaps):
-        maps = heatmaps.detach().to(dtype).reshape(-1, size[0] * size[1]).contiguous().numpy()
+        maps = heatmaps.detach().to(dtype).numpy().reshape(-1, size[0] * size[1])
         grid = patch_grid(patch_size, sigma, size, dtype, None)
-        quiet = np.errstate(all='ignore')  # as torch is
-        with quiet, torch.autocast('cpu', enabled=False):
-            found = map(torch.from_numpy, _fit_maps(maps, size, grid, *arguments[2:]))
-    else:
-        maps = heatmaps.reshape(-1, size[0] * size[1]).contiguous()
-        grid = patch_grid(patch_size, sigma, size, dtype, heatmaps.device)
-        with torch.autocast(heatmaps.device.type, enabled=False):
-            found = _fit_maps(maps, size, grid, *arguments[2:])
-    centers, argmax, *rest = found
-    pairs = (points.reshape(*shape, 2) for points in (centers, argmax))
-    return GaussianFit(*pairs, *(values.reshape(shape) for values in rest))
+        with np.errstate(all='ignore'):  # as torch is
+            found = _fit_maps(np.ascontiguousarray(maps), size, grid, *arguments[2:])
+        return GaussianFit(*(torch.from_numpy(x.reshape(shape + x.shape[1:])) for x in found))
+    maps = heatmaps.reshape(-1, size[0] * size[1]).contiguous()
+    grid = patch_grid(patch_size, sigma, size, dtype, heatmaps.device)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        found = _fit_maps(maps, size, grid, *arguments[2:])
+    return GaussianFit(*(x.reshape(shape + x.shape[1:]) for x in found))
 
 
 def _fit_maps(
@@ -145,11 +142,8 @@ def _fit_maps(
     """The fields of `GaussianFit`, of maps (N, H * W) in memory."""
     xp, shape = namespace(maps), grid.shape
     index, top = find_maximum(maps, size)
-    y = index // size[1]
-    x = index - y * size[1]
-    argmax = xp.stack((shape.columns[x], shape.rows[y]))
-    cut = shape.row_cuts[y] + shape.column_cuts[x]
-    values, known = gather_patch(maps, index, cut, size[1], shape)
+    argmax = shape.points[:, index]
+    values, known = gather_patch(maps, index, size[1], shape)
     top = like(values, top)
     patch = normalise(values, known, top, log_space)
 
@@ -168,13 +162,12 @@ def _fit_maps(
 
 def _moments_of_log(patch: Patch, grid: PatchGrid) -> Array:
     """(18, N) moments of ln f, the rows scaled by f (Eq. 13)."""
-    squared = clipped_square(patch.f, math.exp(LOWEST_LOG))
-    weights = known_only(squared, patch.known)
-    xp = namespace(weights)
-    weighted_logs = xp.log(squared)  # twice ln f
-    weighted_logs *= weights
-    half = 0.5 * product(grid.basis, weighted_logs.T)
-    return xp.concatenate((product(grid.products, weights.T), half))
+    f = at_least(patch.f, math.exp(LOWEST_LOG))
+    xp = namespace(f)
+    weights = known_only(f * f, patch.known)
+    logs = xp.log(f)
+    logs *= weights
+    return xp.concatenate((product(grid.products, weights.T), product(grid.basis, logs.T)))
 
 
 def _moments_left(patch: Patch, model: Array, grid: PatchGrid) -> Array:
@@ -209,7 +202,7 @@ def _solve_center(
     slope, curvature = c[1:3], c[3:]
     if constraint == 'known_sigma':  # (u, v) = sigma*^2 (c2, c3)
         return slope * (grid.sigma**2 * radius), patch.has_peak
-    if constraint == 'free' or patch.log_peak is None:
+    if constraint == 'free' or patch.peak is None:
         # Eq. 18: u = -c1 / (2 c3), v = -c2 / (2 c4). In log space ln f is known up to a constant,
         # so that of the other constraint, G = 1 and c3 = c4, only the latter remains.
         concave = curvature < _FLAT
@@ -217,7 +210,7 @@ def _solve_center(
     # unit_peak, Eq. 19-20, in the heatmap's frame: shift the quadratic's origin to pixel (0, 0).
     bend = curvature[0]
     origin = argmax / radius
-    constant = c[0] + patch.log_peak - ((slope - bend * origin) * origin).sum(0)
+    constant = c[0] + xp.log(patch.peak) - ((slope - bend * origin) * origin).sum(0)
     slope = slope - 2 * bend * origin
     square = (slope * slope).sum(0)
     # The paper's test is c1 >= 0. A centre within sigma / 2 of the origin has c1 > -1/8, and its

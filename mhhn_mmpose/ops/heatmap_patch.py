@@ -27,10 +27,8 @@ class PatchShape(NamedTuple):
 
     radius: int
     around: Array  # (P,) how far from the middle in a map's memory
-    rows: Array  # (H,) y
-    columns: Array  # (W,) x
-    row_cuts: Array  # (H,) how the border cuts a patch in row y: 0 for not at all, else its number
-    column_cuts: Array  # (W,) likewise; the sum of both is a line of `on_map`
+    points: Array  # (2, H * W) (x, y) of a map's pixels
+    cuts: Array  # (H * W,) how the border cuts a patch there: a line of `on_map`, 0 for none
     on_map: Array  # (C, P) 1 for pixels that are on the map, else 0
 
 
@@ -40,20 +38,18 @@ def patch_shape(
     """Constants of patches in maps of size (H, W)."""
     radius = patch_size // 2
     steps = torch.arange(-radius, radius + 1, device=device)
-    height, width = (torch.arange(length, device=device) for length in size)
-    row_cuts, row_examples = _cuts(height, radius)
-    column_cuts, column_examples = _cuts(width, radius)
+    y, x = (torch.arange(length, device=device) for length in size)
+    row_cuts, row_examples = _cuts(y, radius)
+    column_cuts, column_examples = _cuts(x, radius)
     rows, columns = (
         _is_place(examples[:, None] + steps, len(places))
-        for examples, places in ((row_examples, height), (column_examples, width))
+        for examples, places in ((row_examples, y), (column_examples, x))
     )
     return PatchShape(
         radius,
-        around=(steps[:, None] * len(width) + steps).flatten(),
-        rows=height.to(dtype),
-        columns=width.to(dtype),
-        row_cuts=row_cuts * len(columns),
-        column_cuts=column_cuts,
+        around=(steps[:, None] * len(x) + steps).flatten(),
+        points=torch.stack(torch.meshgrid(x, y, indexing='xy')).flatten(1).to(dtype),
+        cuts=(row_cuts[:, None] * len(columns) + column_cuts).flatten(),
         on_map=(rows[:, None, :, None] & columns[:, None, :]).flatten(2).flatten(0, 1).to(dtype),
     )
 
@@ -98,38 +94,59 @@ def find_maximum(maps: Array, size: tuple[int, int]) -> tuple[Array, Array]:
     return index, xp.where(found, xp.amax(cleaned, -1), math.nan)
 
 
-def gather_patch(
-    maps: Array, index: Array, cut: Array, width: int, shape: PatchShape
-) -> tuple[Array, Array | None]:
-    """The (N, P) finite values round pixels of maps (N, H * W), and 1 where they are known, else 0.
+class Known(NamedTuple):
+    """Which pixels of patches are on the map and finite."""
 
-    None instead if all are known, where that is worth the look.
+    rows: Array | None  # (n,) patches of which not all are; None for all N
+    share: Array  # (n, P) 1 where they are, else 0
+
+
+def known_only(values: Array, known: Known | None) -> Array:
+    """Values (N, P), 0 where they are not known; of numpy in place."""
+    if known is None:
+        return values
+    if known.rows is None:
+        return values * known.share
+    values[known.rows] *= known.share
+    return values
+
+
+def gather_patch(
+    maps: Array, index: Array, width: int, shape: PatchShape
+) -> tuple[Array, Known | None]:
+    """The (N, P) finite values round pixels of maps (N, H * W), and which of them are known.
+
+    None for all, where that is worth the look.
 
     Args:
         maps: The heatmaps.
         index: (N,) which pixels of the maps.
-        cut: (N,) their lines of `shape.on_map`, 0 for patches that no border cuts.
         width: W.
         shape: The patch.
     """
+    cut = shape.cuts[index]
     # Beyond its map a patch meets some other pixel, which has weight 0.
     if isinstance(maps, Tensor):
         places = (index[:, None] + shape.around).clamp_(0, maps.shape[1] - 1)
         values = maps.gather(1, places).to(shape.on_map.dtype)
     else:
         values = _copy_patches(maps, index, width, shape)
-    if is_eager_on_cpu(values) and all_finite(values):
-        return values, shape.on_map[cut] if cut.any() else None
     xp = namespace(values)
-    known = shape.on_map[cut] * xp.isfinite(values)
-    return xp.where(known > 0, values, 0.0), known
+    if is_eager_on_cpu(values) and all_finite(values):
+        if not cut.any():
+            return values, None
+        rows = cut.nonzero()[0] if xp is np else None
+        return values, Known(rows, shape.on_map[cut if rows is None else cut[rows]])
+    share = shape.on_map[cut] * xp.isfinite(values)
+    return xp.where(share > 0, values, 0.0), Known(None, share)
 
 
 def _copy_patches(maps: np.ndarray, index: np.ndarray, width: int, shape: PatchShape) -> np.ndarray:
     """(N, P) values round pixels; beyond the map whatever is there in memory, or the nearest."""
     flat, place = maps.reshape(-1), np.arange(0, maps.size, maps.shape[1]) + index
     corner, reach = place + shape.around[0], 2 * int(shape.around[-1])
-    if corner.min(initial=0) < 0 or corner.max(initial=0) + reach >= len(flat):
+    # If any patch begins before the first map, the first does; likewise at the end.
+    if not len(corner) or corner[0] < 0 or corner[-1] + reach >= len(flat):
         return flat.take(place[:, None] + shape.around, mode='clip')
     # All patches there are, as views: rows are copied, without an index per pixel.
     side, item = 2 * shape.radius + 1, flat.itemsize
@@ -138,30 +155,25 @@ def _copy_patches(maps: np.ndarray, index: np.ndarray, width: int, shape: PatchS
     return views[corner].reshape(len(corner), -1)
 
 
-def known_only(values: Array, known: Array | None) -> Array:
-    """Values (N, P), 0 where they are not known."""
-    return values if known is None else values * known
-
-
 class Patch(NamedTuple):
     """Pixels relative to the peak."""
 
     f: Array  # (N, P) in [-1, 1] where known: may be negative where noise is
-    known: Array | None  # (N, P) 1 on the map and finite, else 0; None for all 1
-    log_peak: Array | None  # (N,) back to the heatmap's own unit; None in log space: unknown
+    known: Known | None  # None for all
+    peak: Array | None  # (N,) positive, the heatmap's own unit; None in log space: unknown
     has_peak: Array  # (N,) bool
 
 
-def normalise(values: Array, known: Array | None, top: Array, log_space: bool) -> Patch:
+def normalise(values: Array, known: Known | None, top: Array, log_space: bool) -> Patch:
     """Guard everything that the fit divides by or takes the logarithm of; `values` become f."""
     xp = namespace(values)
-    has_peak = xp.isfinite(top)
     # Known values end at the peak, 0 in log space and else 1; the upper bounds, for unknown ones,
     # lie above it, since a bound itself has gradient 0 in torch 2.15 (1 in 2.11).
     if log_space:
+        has_peak = xp.isfinite(top)
         values -= xp.where(has_peak, top, 0.0)[:, None]
         return Patch(exp_(clip_(values, LOWEST_LOG, 1.0)), known, None, has_peak)
-    has_peak = has_peak & (top > 0)
+    has_peak = top > 0  # which NaN is not, and no other that is not finite comes here
     top = xp.where(has_peak, top, 1.0)
     values /= top[:, None]
-    return Patch(clip_(values, -1.0, 2.0), known, xp.log(top), has_peak)
+    return Patch(clip_(values, -1.0, 2.0), known, top, has_peak)

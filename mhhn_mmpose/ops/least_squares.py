@@ -34,8 +34,8 @@ class NormalEquations(NamedTuple):
     """Which moments make up the normal equations, and how their solution is a quadratic."""
 
     system: Array  # (Q (Q + 1), 18) times the moments is [A | b], row by row
-    expansion: Array  # (5, Q) times the solution is the quadratic but for what is given
-    given: Array  # (5, 1)
+    expansion: Array | None  # (5, Q) times the solution is the quadratic; None for the identity
+    given: Array  # (5, 1) what is added to that
     units: tuple[Array, ...]  # Q columns (Q, 1) of the identity
 
 
@@ -62,9 +62,13 @@ def normal_equations(
                 system[row, size, _product(p, q)] -= given
     expansion = torch.tensor([[float(p in c) for c in columns] for p in BASIS], dtype=dtype)
     rest = torch.tensor([[given if p in known else 0.0] for p in BASIS], dtype=dtype)
-    tensors = (system.flatten(0, 1), expansion, rest)
     units = torch.eye(size, dtype=dtype, device=device)[:, :, None].unbind()
-    return NormalEquations(*(tensor.to(device) for tensor in tensors), units)
+    return NormalEquations(
+        system.flatten(0, 1).to(device),
+        expansion.to(device) if size < len(BASIS) else None,
+        rest.to(device),
+        units,
+    )
 
 
 def _product(p: tuple[int, int], q: tuple[int, int]) -> int:
@@ -85,10 +89,10 @@ def solve_quadratic(moments: Array, equations: NormalEquations) -> tuple[Array, 
         The quadratic's coefficients (5, N), and (N,) False where the pixels do not determine them
         (they are then meaningless but finite).
     """
-    size = equations.expansion.shape[1]
+    size = len(equations.units)
     a = product(equations.system, moments).reshape(size, size + 1, -1)
-    # The floor, for maps without weight, keeps quotients finite; the brightest pixel has weight 1.
-    smallest = (_MIN_PIVOT * a.diagonal().T).clip(1e-9)
+    # What is added, for maps without weight, keeps quotients finite; the brightest pixel weighs 1.
+    smallest = _MIN_PIVOT * a.diagonal().T + 1e-9
     xp, pivots = namespace(a), []
     for j, (unit, least) in enumerate(zip(equations.units, smallest, strict=True)):
         column, rest = a[:, 0], a[:, 1:]
@@ -97,4 +101,6 @@ def solve_quadratic(moments: Array, equations: NormalEquations) -> tuple[Array, 
         # Row j becomes `row`, the others lose their entry in this column, which is then dropped.
         a = rest - (column - unit)[:, None] * row
     regular = (xp.stack(pivots) > smallest).all(0)
+    if equations.expansion is None:
+        return a[:, 0], regular
     return product(equations.expansion, a[:, 0]) + equations.given, regular
