@@ -208,6 +208,11 @@ def test_arguments_are_refused():
             loss_class(distribution='tanh')
         with pytest.raises(ValueError, match='differ'):
             loss_class()(torch.zeros(2, 3, 5, 7), torch.zeros(2, 3, 7, 5))
-    for argument in (dict(sigma=0), dict(patch_size=4), dict(constraint='fixed')):
+    for argument in (
+        dict(sigma=0),
+        dict(patch_size=4),
+        dict(constraint='fixed'),
+        dict(fdl_distance='cosine'),
+    ):
         with pytest.raises(ValueError, match=next(iter(argument))):
             SubpixelDetectionLoss(**argument)

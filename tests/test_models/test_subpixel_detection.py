@@ -5,6 +5,7 @@ import torch
 from test_losses import gaussians
 
 from mhhn_mmpose.models.losses import HeatmapJSDLoss, SubpixelDetectionLoss
+from mhhn_mmpose.models.losses.subpixel_detection import FDL_DISTANCES
 
 SIZE, SIGMA, SHIFT = (37, 33), 3.0, (0.7, -1.1)
 CENTERS = [[[15.2, 17.9], [20.6, 12.3]], [[18.5, 14.4], [17.0, 19.7]], [[22.1, 15.0], [16.3, 13.8]]]
@@ -55,6 +56,37 @@ def test_fdl_of_a_perfect_output_is_0_by_default():
     assert fine_detection(logits(target, 'softmax'), target) == pytest.approx(0, abs=1e-6)
 
 
+def test_euclidean_distance():
+    target = gaussians(CENTERS, SIZE, SIGMA)
+    moved = logits(gaussians(CENTERS, SIZE, SIGMA, SHIFT), 'softmax')
+    found = fine_detection(moved, target, fdl_distance='euclidean')
+    assert found == pytest.approx((0.7**2 + 1.1**2) ** 0.5, abs=1e-5)
+
+
+def test_euclidean_gradients_are_finite_at_the_centre():
+    # Both fits see the same maps, so that their distance is exactly 0, where a root has no slope.
+    target = gaussians([[[16.0, 15.0]]], SIZE, SIGMA)
+    output = logits(target, 'sum').clone().requires_grad_()
+    loss = make_loss(distribution='sum', fdl_distance='euclidean')
+    assert loss.fine_detection(output, target).item() == 0
+    loss(output, target).backward()
+    assert output.grad.isfinite().all()
+
+
+def test_euclidean_gradients_keep_their_length():
+    """As the centre comes ten times as near, the square's fade to a tenth."""
+
+    def slope(distance, shift):
+        target = gaussians([[[16.0, 15.0]]], SIZE, SIGMA)
+        moved = logits(gaussians([[[16.0, 15.0]]], SIZE, SIGMA, (shift, 0.0)), 'softmax')
+        output = moved.requires_grad_()
+        make_loss(fdl_distance=distance).fine_detection(output, target).sum().backward()
+        return output.grad.norm().item()
+
+    assert slope('euclidean', 0.04) == pytest.approx(slope('euclidean', 0.4), rel=0.1)
+    assert slope('squared', 0.04) == pytest.approx(slope('squared', 0.4) / 10, rel=0.1)
+
+
 def test_without_fdl_it_is_jsd():
     target = gaussians(CENTERS, SIZE, SIGMA)
     output = logits(gaussians(CENTERS, SIZE, SIGMA, SHIFT), 'softmax')
@@ -62,13 +94,15 @@ def test_without_fdl_it_is_jsd():
     assert make_loss(0.0, loss_weight=3.0)(output, target).item() == expected.item()
 
 
+@pytest.mark.parametrize('distance', FDL_DISTANCES)
 @pytest.mark.parametrize('constraint, distribution', [c for c in COMBINATIONS if c != BIASED])
-def test_gradcheck(constraint, distribution):
+def test_gradcheck(constraint, distribution, distance):
     target = gaussians([[[4.3, 3.4], [5.1, 3.8]]], (9, 8), 2.0)
     random = torch.Generator().manual_seed(0)
     noise = torch.rand(target.shape, generator=random, dtype=torch.float64)
     output = logits(0.95 * target + 0.03 * noise + 1e-3, distribution).requires_grad_()
-    loss = make_loss(sigma=2.0, patch_size=5, constraint=constraint, distribution=distribution)
+    arguments = dict(constraint=constraint, distribution=distribution, fdl_distance=distance)
+    loss = make_loss(sigma=2.0, patch_size=5, **arguments)
     assert torch.autograd.gradcheck(lambda x: loss(x, target), (output,), atol=1e-6, rtol=1e-4)
 
 
