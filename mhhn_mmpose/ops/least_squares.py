@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from .arrays import Array, namespace, product
+from .arrays import Array, at_least, namespace, product
 
 BASIS = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
 """The powers (i, j) of a quadratic u^i v^j, in the order of its coefficients."""
@@ -91,8 +91,9 @@ def solve_quadratic(moments: Array, equations: NormalEquations) -> tuple[Array, 
     """
     size = len(equations.units)
     a = product(equations.system, moments).reshape(size, size + 1, -1)
-    # What is added, for maps without weight, keeps quotients finite; the brightest pixel weighs 1.
-    smallest = _MIN_PIVOT * a.diagonal().T + 1e-9
+    # The floor, for maps without weight, keeps quotients finite; the brightest pixel has weight 1.
+    # It is not added instead: exporters to ONNX take an added 1e-9 for 0 and drop it.
+    smallest = at_least(_MIN_PIVOT * a.diagonal().T, 1e-9)
     xp, pivots = namespace(a), []
     for j, (unit, least) in enumerate(zip(equations.units, smallest, strict=True)):
         column, rest = a[:, 0], a[:, 1:]
