@@ -4,6 +4,7 @@ import argparse
 import os
 
 from mmengine.config import Config, DictAction
+from mmengine.device import is_cuda_available
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
@@ -24,7 +25,9 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         help='checkpoint to resume from; without a value the latest one in the work dir',
     )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (GPU)')
+    parser.add_argument(
+        '--amp', action='store_true', help='automatic mixed precision; on a CPU in bfloat16'
+    )
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'
@@ -46,8 +49,11 @@ def build_config(args: argparse.Namespace) -> Config:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        if is_cuda_available():
+            cfg.optim_wrapper.type = 'AmpOptimWrapper'
+            cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        else:
+            cfg.optim_wrapper.type = 'CpuAmpOptimWrapper'
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

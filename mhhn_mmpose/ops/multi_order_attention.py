@@ -6,8 +6,9 @@ Axis letters: B batch, N positions (H * W), M of them seen, d channels, c compar
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from .dot_product_attention import dot_product_attention
 
 
 def multi_order_attention(p: Tensor, o: Tensor, scale: float = 1.0) -> Tensor:
@@ -44,14 +45,7 @@ def multi_order_cross_attention(
     Returns:
         Tensor: (B, N, d).
     """
-    (p, o), channels = keys, value.shape[-1]
-    query, key = torch.cat(queries, -1), torch.cat((p + o, o), -1)
-    if value.device.type == 'cpu':
-        # torch's blockwise CPU kernel wants equal sizes; without the zeros it falls back to N x N
-        # matrices (N = 4096, d = 96, forward and backward: 452 MB against 74 MB, at the same time).
-        width = max(channels, query.shape[-1])
-        query, key, value = (F.pad(x, (0, width - x.shape[-1])) for x in (query, key, value))
-    out = F.scaled_dot_product_attention(
-        query[:, None], key[:, None], value[:, None], scale=float(scale)
+    p, o = keys
+    return dot_product_attention(
+        torch.cat(queries, -1), torch.cat((p + o, o), -1), value, float(scale)
     )
-    return out[:, 0, :, :channels]

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from mhhn_mmpose.ops import multi_order_attention
 
@@ -49,3 +51,84 @@ def test_large_logits_stay_finite(dtype):
     with torch.no_grad():
         rows = eq_7_to_9(p.double(), o.double(), 1.0)
     torch.testing.assert_close(out.double(), rows, rtol=1e-2, atol=1e-6)
+
+
+def test_in_chunks_it_equals_the_formula(monkeypatch):
+    monkeypatch.setattr('mhhn_mmpose.ops.dot_product_attention._MAX_ELEMENTS', 1)
+    p, o = (x.requires_grad_() for x in inputs(2, 300, 5))  # of 128, 128 and 44 rows
+    out, expected = multi_order_attention(p, o, 0.3), eq_7_to_9(p, o, 0.3)
+    torch.testing.assert_close(out, expected, rtol=0, atol=1e-10)
+    probe = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
+    grads = torch.autograd.grad((out * probe).sum(), (p, o))
+    references = torch.autograd.grad((expected * probe).sum(), (p, o))
+    for grad, reference in zip(grads, references, strict=True):
+        torch.testing.assert_close(grad, reference, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize('grad', [True, False])
+def test_largest_tensor_is_linear_in_the_positions(grad):
+    positions, channels = 8192, 8
+
+    class Sizes(TorchDispatchMode):
+        largest = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            for x in tree_leaves(out):
+                self.largest = max(self.largest, x.numel())
+            return out
+
+    p, o = (x.float().requires_grad_(grad) for x in inputs(1, positions, channels))
+    with Sizes() as sizes:
+        out = multi_order_attention(p, o)
+        if grad:
+            out.sum().backward()
+    assert 0 < sizes.largest <= positions * 256 < positions**2 / 30
+
+
+def kernels_of(function):
+    """Names of the operators a call runs."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        function()
+    return {event.key for event in profile.key_averages()}
+
+
+@pytest.mark.parametrize(
+    ('dtype', 'autocast', 'fused'),
+    [
+        (torch.float32, False, False),
+        (torch.float64, False, False),
+        (torch.bfloat16, False, True),
+        (torch.float32, True, True),
+    ],
+)
+def test_bfloat16_takes_the_fused_kernel_of_torch(dtype, autocast, fused):
+    p, o = (x.to(dtype) for x in inputs(2, 35, 6))
+
+    def attend():
+        with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+            out = multi_order_attention(p, o, 0.3)
+        torch.testing.assert_close(
+            out.double(), eq_7_to_9(*inputs(2, 35, 6), 0.3), rtol=0, atol=0.05
+        )
+
+    kernels = kernels_of(attend)
+    assert ('aten::_scaled_dot_product_flash_attention_for_cpu' in kernels) == fused
+
+
+def test_compiled_it_is_the_same_and_one_graph():
+    p, o = (x.float().requires_grad_() for x in inputs(1, 35, 6))
+    compiled = torch.compile(multi_order_attention, fullgraph=True, backend='aot_eager')
+    found, expected = compiled(p, o, 0.3), multi_order_attention(p, o, 0.3)
+    torch.testing.assert_close(found, expected)
+    for grad, reference in zip(
+        torch.autograd.grad(found.sum(), (p, o)),
+        torch.autograd.grad(expected.sum(), (p, o)),
+        strict=True,
+    ):
+        torch.testing.assert_close(grad, reference)
+
+
+def test_second_derivatives():
+    p, o = (x.requires_grad_() for x in inputs(2, 5, 3))
+    assert torch.autograd.gradgradcheck(multi_order_attention, (p, o))

@@ -1,26 +1,28 @@
-"""Time and peak memory of `multi_order_attention` and of its formula, forward and backward.
+"""Time and peak memory of multi-order attention, forward and backward: two ways and the formula.
 
-Axis letters: B batch, N positions, d channels. On the CPU every measurement is a process of its
-own, since a process never shows less memory than it once had.
+Axis letters: B batch, N positions, d channels. Speed is also given as a share of the rate at which
+the device multiplies large matrices: of the 18 B N N d operations that the products of the result
+and of its gradients take, whatever a way computes twice.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 
 import torch
 from machine import NOT_MEASURED, add_machine_arguments, peak_memory, prepare
-from timing import print_table, synchronize
+from timing import medians, print_table, synchronize
 from torch import Tensor
 
-from mhhn_mmpose.ops import multi_order_attention
+from mhhn_mmpose.ops.dot_product_attention import chunked_attention, fused_attention
 
 POSITIONS = (256, 576, 1024, 2304, 4096)  # 16x16 to 64x64 heatmaps
 CHANNELS = (96, 256)
+DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16)
+SIDE = 4096  # of the matrices by which the device's rate is measured
 
 
 def eq_7_to_9(p: Tensor, o: Tensor) -> Tensor:
@@ -29,41 +31,92 @@ def eq_7_to_9(p: Tensor, o: Tensor) -> Tensor:
     return z.softmax(-1) @ o
 
 
-METHODS = {'ours': multi_order_attention, 'formula': eq_7_to_9}
+def by(attention: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """`multi_order_attention` by one of the two ways it chooses between."""
+
+    def attend(p: Tensor, o: Tensor) -> Tensor:
+        return attention(torch.cat((p, o), -1), torch.cat((p + o, o), -1), o, 1.0)
+
+    return attend
 
 
-def measure(method: str, batch: int, n: int, d: int, device: str, repeats: int) -> tuple:
-    """(median ms of forward and backward, MB that one step takes besides inputs and gradients)."""
+METHODS = {'chunks': by(chunked_attention), 'torch': by(fused_attention), 'formula': eq_7_to_9}
+
+
+def make_inputs(args: argparse.Namespace, n: int, d: int) -> list[Tensor]:
+    """P and O, (B, N, d), with gradients."""
     torch.manual_seed(0)
+    shape, dtype = (args.batch, n, d), DTYPES[args.dtype]
     # 1 / d of variance: logits of order 1, as a trained network keeps them.
-    p, o = (torch.randn(batch, n, d, device=device) * d**-0.5 for _ in range(2))
-    p.requires_grad_(), o.requires_grad_()
-
-    def step(count: int) -> float:
-        start = time.perf_counter()
-        METHODS[method](p[:, :count], o[:, :count]).sum().backward()
-        synchronize(device)
-        return (time.perf_counter() - start) * 1e3
-
-    step(16)  # loads the kernels and allocates the gradients
-    before = peak_memory(device)
-    step(n)
-    memory = peak_memory(device) - before  # of one step: repeats add what malloc does not give back
-    return statistics.median(step(n) for _ in range(repeats)), memory
+    inputs = (torch.randn(shape, device=args.device) * d**-0.5 for _ in range(2))
+    return [x.to(dtype).requires_grad_() for x in inputs]
 
 
-def measure_apart(args: argparse.Namespace, method: str, n: int, d: int) -> tuple | None:
-    """`measure` in a fresh process, or None if it ran out of memory."""
+def step(method: str, p: Tensor, o: Tensor) -> None:
+    """Forward and backward."""
+    METHODS[method](p, o).sum().backward()
+
+
+def measure_memory(args: argparse.Namespace, method: str, n: int, d: int) -> float:
+    """MB that one step takes besides inputs and gradients."""
+    p, o = make_inputs(args, n, d)
+    step(method, p[:, :16], o[:, :16])  # loads the kernels and allocates the gradients
+    before = peak_memory(args.device)
+    step(method, p, o)
+    synchronize(args.device)
+    return peak_memory(args.device) - before
+
+
+def measure_memory_apart(args: argparse.Namespace, method: str, n: int, d: int) -> float | None:
+    """The same in a fresh process, or None if it ran out of memory.
+
+    A process never shows less memory than it once had, nor than the one that started it.
+    """
     command = [sys.executable, __file__, '--one', method, str(n), str(d)]
-    for name in ('batch', 'device', 'repeats', 'threads'):
+    for name in ('batch', 'device', 'dtype', 'threads'):
         command += [f'--{name}', str(getattr(args, name))]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 0:
-        return tuple(float(number) for number in done.stdout.split()[-2:])
+        return float(done.stdout.split()[-1])
     # A killed process says nothing; anything else is a mistake that must be seen.
     if done.returncode < 0 or 'memory' in done.stderr:
         return None
     raise SystemExit(done.stderr)
+
+
+def measure_matrix_rate(args: argparse.Namespace) -> float:
+    """Operations a second of a product of large matrices."""
+    a = torch.ones(SIDE, SIDE, device=args.device, dtype=DTYPES[args.dtype])
+    seconds = medians({'product': lambda: a @ a}, args.repeats, args.device)['product']
+    return 2 * SIDE**3 / seconds
+
+
+def torch_kernel(args: argparse.Namespace, d: int) -> str:
+    """The operator that torch's attention comes down to for such channels."""
+    p, o = make_inputs(args, 64, d)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        METHODS['torch'](p, o)
+    names = {event.key for event in profile.key_averages()}
+    return ', '.join(sorted(name for name in names if '::_scaled_dot_product' in name))
+
+
+def measure_row(
+    args: argparse.Namespace, n: int, d: int, memory: dict[str, float | None], rate: float
+) -> list[str]:
+    """A row of the table, of the methods for which memory sufficed."""
+    inputs = make_inputs(args, n, d)
+    fit = [method for method in METHODS if memory[method] is not None]
+    steps = {method: lambda m=method: step(m, *inputs) for method in fit}
+    seconds = medians(steps, args.repeats, args.device)
+    operations = 18 * args.batch * n * n * d
+    columns = (
+        {m: f'{1e3 * seconds[m]:.1f}' for m in fit},
+        {m: f'{operations / seconds[m] / rate:.0%}' for m in fit},
+        {m: f'{memory[m]:.1f}' for m in fit},
+    )
+    cells = [column.get(method, NOT_MEASURED) for column in columns for method in METHODS]
+    whole = args.batch * n * n * DTYPES[args.dtype].itemsize / 1e6
+    return [str(d), str(n), *cells, f'{whole:.1f}']
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,6 +126,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=1)
     parser.add_argument('--positions', type=int, nargs='+', default=POSITIONS, metavar='N')
     parser.add_argument('--channels', type=int, nargs='+', default=CHANNELS, metavar='d')
+    parser.add_argument('--dtype', choices=DTYPES, default='float32')
     parser.add_argument('--one', nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -83,19 +137,20 @@ def main() -> None:
     if args.one:
         torch.set_num_threads(args.threads)
         method, n, d = args.one
-        print(*measure(method, args.batch, int(n), int(d), args.device, args.repeats))
+        print(measure_memory(args, method, int(n), int(d)))
         return
     prepare(args)
-    print(f'batch {args.batch}, float32, forward and backward\n')
-    rows = []
+    sizes = [(n, d) for d in args.channels for n in args.positions]
+    memory = {size: {m: measure_memory_apart(args, m, *size) for m in METHODS} for size in sizes}
+    rate = measure_matrix_rate(args)
+    print(f'batch {args.batch}, {args.dtype}, forward and backward')
+    print(f'{rate / 1e12:.2f} TFLOP/s for a product of {SIDE}x{SIDE} matrices')
     for d in args.channels:
-        for n in args.positions:
-            results = [measure_apart(args, method, n, d) for method in METHODS]
-            times = [f'{r[0]:.1f}' if r else NOT_MEASURED for r in results]
-            memory = [f'{r[1]:.1f}' if r else NOT_MEASURED for r in results]
-            rows.append([str(d), str(n), *times, *memory, f'{args.batch * n * n * 4 / 1e6:.1f}'])
-    header = ['d', 'N', 'ours, ms', 'formula, ms', 'ours, MB', 'formula, MB', 'N x N, MB']
-    print_table(header, rows)
+        print(f"torch's kernel for d = {d}: {torch_kernel(args, d)}")
+    print()
+    columns = [f'{method}, {unit}' for unit in ('ms', 'of the rate', 'MB') for method in METHODS]
+    rows = [measure_row(args, *size, memory[size], rate) for size in sizes]
+    print_table(['d', 'N', *columns, 'N x N, MB'], rows)
 
 
 if __name__ == '__main__':

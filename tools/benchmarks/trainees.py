@@ -109,16 +109,6 @@ def let_heads_take_bfloat16() -> None:
         module.to_numpy = lambda x, to_numpy=module.to_numpy: to_numpy(x.float())
 
 
-class CpuAmpOptimWrapper(OptimWrapper):
-    """`AmpOptimWrapper` in bfloat16 for the CPU, which that class refuses."""
-
-    @contextmanager
-    def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
-        """Forward and loss under autocast."""
-        with super().optim_context(model), torch.autocast('cpu', torch.bfloat16):
-            yield
-
-
 @dataclass
 class Trainee:
     """A model in training; after it ran out of memory its steps do nothing.
@@ -190,7 +180,7 @@ def build_optimizer(model: BaseModel, cfg: Config, variant: str, device: str) ->
         return build_optim_wrapper(model, wrapper)
     if on_gpu(device):
         return build_optim_wrapper(model, dict(wrapper, type='AmpOptimWrapper', dtype='bfloat16'))
-    return CpuAmpOptimWrapper(build_optim_wrapper(model, wrapper).optimizer)
+    return build_optim_wrapper(model, dict(wrapper, type='CpuAmpOptimWrapper'))
 
 
 def why_not(variant: str, device: str) -> str:

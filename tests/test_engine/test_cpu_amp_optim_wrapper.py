@@ -1,0 +1,60 @@
+"""`CpuAmpOptimWrapper`: bfloat16 forward, float32 weights; `tools/train.py --amp` takes it."""
+
+import pytest
+import torch
+from conftest import run_tool
+from mmengine.model import BaseModel
+from mmengine.optim import build_optim_wrapper
+from small_training import small_config
+from torch import nn
+
+import mhhn_mmpose  # noqa: F401, registers the wrapper
+
+
+class Model(BaseModel):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(3, 2)
+        self.dtypes = []
+
+    def forward(self, inputs, data_samples=None, mode='loss'):
+        out = self.layer(inputs)
+        self.dtypes.append(out.dtype)
+        return dict(loss=out.square().mean())
+
+
+def train(type_, **kwargs):
+    model = Model()
+    cfg = dict(type=type_, optimizer=dict(type='SGD', lr=0.1), **kwargs)
+    wrapper = build_optim_wrapper(model, cfg)
+    for step in range(2):
+        inputs = torch.linspace(-1, 2, 12).reshape(4, 3) + step
+        model.train_step(dict(inputs=inputs), wrapper)
+    return model
+
+
+def test_a_step_runs_in_bfloat16_and_its_weights_stay_in_float32():
+    found, expected = train('CpuAmpOptimWrapper'), train('OptimWrapper')
+    assert found.dtypes == [torch.bfloat16] * 2
+    assert expected.dtypes == [torch.float32] * 2
+    assert found.layer.weight.dtype == torch.float32
+    assert not torch.equal(found.layer.weight, expected.layer.weight)
+    torch.testing.assert_close(found.layer.weight, expected.layer.weight, rtol=0.02, atol=2e-3)
+    with torch.no_grad():
+        assert found.layer(torch.ones(1, 3)).dtype == torch.float32  # outside of a step
+
+
+def test_gradients_are_added_up_as_in_mmengine():
+    found = train('CpuAmpOptimWrapper', accumulative_counts=2)
+    expected = train('OptimWrapper', accumulative_counts=2)
+    torch.testing.assert_close(found.layer.weight, expected.layer.weight, rtol=0.02, atol=2e-3)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='takes AmpOptimWrapper where there is a GPU')
+def test_the_tool_trains_by_it_on_a_cpu(generated_300w, tmp_path, monkeypatch, capfd):
+    small_config(generated_300w, tmp_path / 'run', epochs=1).dump(tmp_path / 'config.py')
+    assert run_tool(monkeypatch, 'train.py', tmp_path / 'config.py', '--amp') == 0
+    assert (tmp_path / 'run' / 'epoch_1.pth').exists()
+    out, err = capfd.readouterr()
+    assert "type='CpuAmpOptimWrapper'" in out + err  # in the config that the log shows
