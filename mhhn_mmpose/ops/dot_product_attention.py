@@ -15,6 +15,7 @@ from torch.autograd.function import FunctionCtx
 
 # Fewer rows make slow products; more elements leave the cache.
 _MIN_ROWS, _MAX_ELEMENTS = 128, 2**21
+_LOWEST_LOGIT = -60.0  # below the largest: exp(-60) = 1e-26
 
 
 def dot_product_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
@@ -90,4 +91,8 @@ class _ChunkedAttention(torch.autograd.Function):
 
 def _weights(query: Tensor, key: Tensor) -> Tensor:
     """(B, R, c) and (B, M, c) -> (B, R, M)."""
-    return torch.softmax(query @ key.mT, -1)
+    logits = query @ key.mT
+    logits -= logits.detach().amax(-1, keepdim=True)
+    # The smallest weights do not count, but would be denormal: a CPU computes with such numbers
+    # many times as slowly, and logits of a scale of 1 make many of them.
+    return torch.softmax(logits.clamp_(min=_LOWEST_LOGIT), -1)
