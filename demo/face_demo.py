@@ -36,6 +36,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--no-tracking', action='store_true', help='boxes of videos as detected')
     parser.add_argument('--max-frames', type=int, help='of a video or webcam')
     parser.add_argument('--device', help="such as cpu or cuda:0; the GPU if there's one")
+    parser.add_argument('--amp', action='store_true', help='compute in 16 bits; CPU: bfloat16')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
     )
@@ -110,7 +111,12 @@ def run(args: argparse.Namespace) -> None:
         raise DemoError(f'--out {args.out}: that is the folder of the photos; choose another')
     given = GivenBoxes(args.boxes) if args.boxes else None
     aligner = FaceAligner(
-        args.config, args.checkpoint, args.device, args.show_heatmaps, args.cfg_options
+        args.config,
+        args.checkpoint,
+        args.device,
+        args.show_heatmaps,
+        args.cfg_options,
+        args.amp,
     )
     is_video = source.fps is not None
     finder = FaceFinder(args, given, aligner.num_landmarks, is_video)

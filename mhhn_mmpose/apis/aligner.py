@@ -51,6 +51,8 @@ class FaceAligner:
         device: Such as 'cpu' or 'cuda:0'; None for the GPU if there is one.
         heatmaps: Whether `FaceLandmarks.heatmaps` is wanted.
         cfg_options: Overrides of the config, by dotted keys.
+        amp: Whether the network computes in 16 bits where autocast would have it: bfloat16 on a
+            CPU, faster on those with AMX or AVX512_BF16, float16 on a GPU.
 
     Raises:
         DemoError: If the model cannot be built or loaded.
@@ -63,6 +65,7 @@ class FaceAligner:
         device: str | None = None,
         heatmaps: bool = False,
         cfg_options: dict | None = None,
+        amp: bool = False,
     ):
         for path, kind in ((config, 'config'), (checkpoint, 'checkpoint')):
             if not Path(path).is_file():
@@ -71,6 +74,10 @@ class FaceAligner:
         cfg.merge_from_dict(cfg_options or {})
         self.model = _load(cfg, str(checkpoint), device or default_device())
         self.model.test_cfg['output_heatmaps'] = heatmaps
+        self.device = next(self.model.parameters()).device.type
+        self.amp = amp
+        if amp:
+            decode_in_float32(self.model.head)
         self.pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
 
     @property
@@ -101,7 +108,7 @@ class FaceAligner:
         for start in range(0, len(faces), batch_size):
             part = faces[start : start + batch_size]
             inputs = [self.pipeline(self._to_sample(*face)) for face in part]
-            with torch.no_grad():
+            with torch.no_grad(), torch.autocast(self.device, enabled=self.amp):
                 samples = self.model.test_step(pseudo_collate(inputs))
             pairs = zip(samples, part, strict=True)
             found += [_to_landmarks(sample, box) for sample, (_, box) in pairs]
@@ -119,6 +126,16 @@ class FaceAligner:
 def default_device() -> str:
     """Return the GPU if there is one, else the CPU."""
     return 'cuda:0' if torch.cuda.is_available() else 'cpu'
+
+
+def decode_in_float32(head: torch.nn.Module) -> None:
+    """Let a head of MMPose decode what autocast gives it, which its codecs do by numpy.
+
+    That has no bfloat16. Nothing changes for a codec that takes tensors, as `SDTHeatmap` does.
+    """
+    if not head.decoder.support_batch_decoding:
+        decode = head.decode
+        head.decode = lambda heatmaps: decode(heatmaps.float())
 
 
 def _load(cfg: Config, checkpoint: str, device: str) -> torch.nn.Module:
@@ -150,7 +167,7 @@ def _first_line(error: Exception) -> str:
 
 def _to_landmarks(sample: PoseDataSample, box: np.ndarray) -> FaceLandmarks:
     instances = sample.pred_instances
-    heatmaps = sample.pred_fields.heatmaps if 'pred_fields' in sample else None
+    heatmaps = sample.pred_fields.heatmaps.float() if 'pred_fields' in sample else None
     names = 'input_center', 'input_scale', 'input_size'
     crop = tuple(np.asarray(sample.metainfo[name]) for name in names)
     return FaceLandmarks(box, instances.keypoints[0], instances.keypoint_scores[0], heatmaps, crop)

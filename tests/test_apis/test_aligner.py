@@ -65,6 +65,29 @@ def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
         np.testing.assert_allclose(one.points, other.pred_instances.keypoints[0], atol=1e-3)
 
 
+HRNET = 'configs/300w/td-hm_hrnetv2-w18-dark_8xb4-200e_300w-256x256.py'
+
+
+@pytest.mark.parametrize('config', [CONFIG, str(ROOT / HRNET)])
+def test_sixteen_bits_give_nearly_the_same(config, tmp_path):
+    """Their heatmaps; peaks of random weights may lie anywhere. MMPose's DARK decodes them, too."""
+    from mmpose.apis import init_model
+
+    path = tmp_path / 'weights.pth'
+    torch.manual_seed(0)
+    model = init_model(Config.fromfile(config), device='cpu')
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    box = np.array([0, 0, *PHOTO.shape[1::-1], 1])
+    full, half = (
+        FaceAligner(config, path, 'cpu', heatmaps=True, amp=amp)([(PHOTO, box)])[0]
+        for amp in (False, True)
+    )
+    assert half.heatmaps.dtype == torch.float32 and half.points.dtype == np.float32
+    difference = (half.heatmaps - full.heatmaps).abs().max() / full.heatmaps.abs().max()
+    assert 1e-4 < difference < 0.05, difference
+    assert np.isfinite(half.points).all()
+
+
 def test_landmarks_move_with_the_face(checkpoint):
     aligner = FaceAligner(CONFIG, checkpoint, 'cpu')
     box = boxes_in(PHOTO)[1]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mhhn_mmpose.apis.aligner import decode_in_float32
 from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 
 # What follows imports MMPose's models, which need what our package does for mmcv-lite.
@@ -73,18 +74,26 @@ def build(size: str, device: str) -> dict[str, nn.Module]:
         if step.type == 'TopdownAffine':
             step.input_size = ours.input_size
     # Without options `init_model` drops the backbone's init_cfg: nothing is downloaded.
-    return {name: init_model(config, device=device) for name, config in configs.items()}
+    models = {name: init_model(config, device=device) for name, config in configs.items()}
+    for model in models.values():
+        decode_in_float32(model.head)  # else MMPose's DARK stops at bfloat16
+    return models
 
 
 def calls(
-    models: Mapping[str, nn.Module], photo: np.ndarray, boxes: np.ndarray
+    models: Mapping[str, nn.Module],
+    photo: np.ndarray,
+    boxes: np.ndarray,
+    device: str,
+    amp: bool,
 ) -> dict[Setting, Callable[[], list]]:
     """What is timed: each model without and with the flip test, to landmarks in photo px."""
 
     def call(name: str, flip: bool) -> Callable[[], list]:
         def run() -> list:
             models[name].test_cfg['flip_test'] = flip
-            return inference_topdown(models[name], photo, boxes)
+            with torch.autocast(torch.device(device).type, enabled=amp):
+                return inference_topdown(models[name], photo, boxes)
 
         return run
 
@@ -187,6 +196,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_machine_arguments(parser, repeats=5)
     parser.add_argument('--size', choices=OURS, default='paper')
+    parser.add_argument('--amp', action='store_true', help='CPU: bfloat16, GPU: float16')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
     return parser.parse_args()
 
@@ -197,9 +207,10 @@ def main() -> None:
     prepare(args)
     models = build(args.size, args.device)
     width, height = models[MHHN].head.decoder.input_size
-    print(f'{OURS[args.size]}, input {width}x{height}, float32, random weights')
+    precision = 'autocast' if args.amp else 'float32'
+    print(f'{OURS[args.size]}, input {width}x{height}, {precision}, random weights')
     for batch in args.batch:
-        functions = calls(models, *make_photo(batch))
+        functions = calls(models, *make_photo(batch), args.device, args.amp)
         fit = print_speed(functions, batch, args.repeats, args.device)
         repeats = -(-args.repeats // batch)  # shares need no median, large batches much time
         print_stages(models, {s: functions[s] for s in fit}, batch, repeats, args.device)
