@@ -1,4 +1,4 @@
-"""Faces per second from photo and boxes to landmarks: MHHN and HRNetV2-W18 + DARK through MMPose.
+"""Faces per second from photo and boxes to landmarks: ours and HRNetV2-W18 + DARK through MMPose.
 
 Both run by `mmpose.apis.inference_topdown`, one group photo and its B boxes a call, at the same
 input size. The weights are random; no step's work depends on them.
@@ -36,11 +36,12 @@ from torch import nn
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
 OURS = {
-    'paper': 'td-hm_mhhn_8xb4-200e_300w-256x256.py',
-    'tiny': 'td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py',
+    'paper': 'td-hm_{}_8xb4-200e_300w-256x256.py',
+    'tiny': 'td-hm_{}-tiny_2xb8-30e_300w-128x128.py',
 }
+MODELS = {'mhhn': 'MHHN', 'hgs-hsr': 'HGs+HSR', 'hgs': 'HGs'}
 PEER = 'td-hm_hrnetv2-w18-dark_8xb4-200e_300w-256x256.py'
-MHHN, HRNET = 'MHHN', 'HRNetV2-W18 + DARK'
+HRNET = 'HRNetV2-W18 + DARK'
 CELL, COLUMNS = 330, 8  # px, the largest generated picture; faces in a row of the group photo
 
 Setting = tuple[str, bool]  # a model's name, and whether the flip test is on
@@ -62,11 +63,12 @@ def make_photo(num_faces: int) -> tuple[np.ndarray, np.ndarray]:
     return photo, np.array(boxes, np.float32)
 
 
-def build(size: str, device: str) -> dict[str, nn.Module]:
+def build(model: str, size: str, device: str) -> dict[str, nn.Module]:
     """Our model and the peer at our input size, with random weights, in evaluation mode."""
     torch.manual_seed(0)
-    configs = {MHHN: Config.fromfile(CONFIGS / OURS[size]), HRNET: Config.fromfile(CONFIGS / PEER)}
-    ours = configs[MHHN].model.head.decoder
+    files = {MODELS[model]: OURS[size].format(model), HRNET: PEER}
+    configs = {name: Config.fromfile(CONFIGS / file) for name, file in files.items()}
+    ours = configs[MODELS[model]].model.head.decoder
     configs[HRNET].model.head.decoder.update(
         input_size=ours.input_size, heatmap_size=ours.heatmap_size
     )
@@ -195,6 +197,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_machine_arguments(parser, repeats=5)
+    parser.add_argument('--model', choices=MODELS, default='mhhn', help='of ours')
     parser.add_argument('--size', choices=OURS, default='paper')
     parser.add_argument('--amp', action='store_true', help='CPU: bfloat16, GPU: float16')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
@@ -205,10 +208,12 @@ def main() -> None:
     """Parse, build, measure, print Markdown."""
     args = parse_args()
     prepare(args)
-    models = build(args.size, args.device)
-    width, height = models[MHHN].head.decoder.input_size
+    models = build(args.model, args.size, args.device)
+    width, height = models[HRNET].head.decoder.input_size
     precision = 'autocast' if args.amp else 'float32'
-    print(f'{OURS[args.size]}, input {width}x{height}, {precision}, random weights')
+    print(
+        f'{OURS[args.size].format(args.model)}, input {width}x{height}, {precision}, random weights'
+    )
     for batch in args.batch:
         functions = calls(models, *make_photo(batch), args.device, args.amp)
         fit = print_speed(functions, batch, args.repeats, args.device)
