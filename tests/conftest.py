@@ -39,6 +39,16 @@ def _one_thread_with_denormals():
     torch.set_flush_denormal(False)
 
 
+@pytest.fixture(autouse=True, scope='session')
+def _metafiles_are_read_once():
+    """MMEngine parses MMPose's 148 metafiles for each config, since ours inherit from MMPose's."""
+    from mmengine.config import utils
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, 'load', cache(utils.load))
+        yield
+
+
 @pytest.fixture
 def uncovered_processes(monkeypatch):
     """What a test starts is not measured: a process's imports take half as long again if it is."""
