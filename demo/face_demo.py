@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
         args.device,
         args.show_heatmaps,
         args.cfg_options,
-        args.amp,
+        amp=args.amp,
     )
     is_video = source.fps is not None
     finder = FaceFinder(args, given, aligner.num_landmarks, is_video)

@@ -29,6 +29,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--checkpoint', required=True, help='its weights')
     parser.add_argument('--detector', choices=DETECTORS, default=DETECTORS[0])
     parser.add_argument('--device', help="such as cpu or cuda:0; the GPU if there's one")
+    parser.add_argument('--amp', action='store_true', help='compute in 16 bits; CPU: bfloat16')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 lets other machines in')
     parser.add_argument('--port', type=int, default=7860)
     return parser.parse_args(argv)
@@ -127,7 +128,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse, build, serve."""
     args = parse_args(argv)
     try:
-        aligner = FaceAligner(args.config, args.checkpoint, args.device, heatmaps=True)
+        aligner = FaceAligner(
+            args.config, args.checkpoint, args.device, heatmaps=True, amp=args.amp
+        )
         blocks = build_page(Page(aligner, args.detector, args.device))
     except DemoError as error:
         raise SystemExit(f'web_demo: {error}') from error

@@ -13,6 +13,8 @@ resuming a run:
 * torch >= 2.6 loads checkpoints with `weights_only=True`. What MMEngine 0.10 pickles is
   allow-listed by weights_only.py; the protection stays on. Before 2.6 it is off, and refused.
 * numpy 2.5 makes no number of an array that holds one, which MMPose does when it draws a landmark.
+* numpy has no bfloat16, in which autocast leaves what MMPose's heads decode, and measure `acc_pose`
+  of, by numpy.
 
 `prepare` reports an unusable combination as one `ImportError` that ends with the command that
 mends it.
@@ -63,6 +65,7 @@ def prepare() -> None:
     allow_checkpoint_classes()
     _register_configs()
     _draw_landmarks_on_numpy_2_5()
+    _take_bfloat16_to_numpy()
 
 
 def _check_pkg_resources() -> None:
@@ -176,6 +179,27 @@ def _draw_landmarks_on_numpy_2_5() -> None:
         draw_circles(self, center, radius, *args, **kwargs)
 
     OpencvBackendVisualizer.draw_circles = draw
+
+
+def _take_bfloat16_to_numpy() -> None:
+    """Let MMPose's `to_numpy` give float32 for it, wherever MMPose has imported that function."""
+    import torch
+    from mmpose.utils import tensor_utils
+
+    to_numpy = tensor_utils.to_numpy
+
+    def in_float32(x):
+        if isinstance(x, torch.Tensor):
+            return x.float() if x.dtype == torch.bfloat16 else x
+        return type(x)(map(in_float32, x)) if isinstance(x, (list, tuple)) else x
+
+    @functools.wraps(to_numpy)
+    def take(x, *args, **kwargs):
+        return to_numpy(in_float32(x), *args, **kwargs)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith('mmpose.') and getattr(module, 'to_numpy', None) is to_numpy:
+            module.to_numpy = take
 
 
 def _register_configs() -> None:

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
 import mhhn_mmpose  # noqa: F401
 
@@ -97,3 +99,15 @@ def test_stand_in_says_what_it_needs():
         MultiScaleDeformableAttention(256)
     with pytest.raises(ImportError):  # MMPose relies on this to know what it lacks
         from mmcv.ops import DeformConv2d  # noqa: F401
+
+
+def test_mmpose_takes_bfloat16_to_numpy():
+    from mmpose.models.heads.heatmap_heads import heatmap_head
+
+    x = torch.tensor([[1.5, 2.5]], dtype=torch.bfloat16)
+    (array,) = heatmap_head.to_numpy((x,))
+    assert array.dtype == np.float32 and array.tolist() == [[1.5, 2.5]]
+    ((first, second),) = heatmap_head.to_numpy((x, x.double()), unzip=True)
+    assert first.dtype == np.float32 and second.dtype == np.float64
+    assert heatmap_head.to_numpy(x.half()).dtype == np.float16
+    assert heatmap_head.to_numpy(np.ones(2)).tolist() == [1, 1]

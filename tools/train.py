@@ -4,7 +4,7 @@ import argparse
 import os
 
 from mmengine.config import Config, DictAction
-from mmengine.device import is_cuda_available
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from mhhn_mmpose.compat import prepare_cpu_launcher
@@ -49,11 +49,9 @@ def build_config(args: argparse.Namespace) -> Config:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
-        if is_cuda_available():
-            cfg.optim_wrapper.type = 'AmpOptimWrapper'
-            cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-        else:
-            cfg.optim_wrapper.type = 'CpuAmpOptimWrapper'
+        on_cpu = get_device() == 'cpu'
+        cfg.optim_wrapper.type = 'CpuAmpOptimWrapper' if on_cpu else 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.resume:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

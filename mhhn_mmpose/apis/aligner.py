@@ -74,10 +74,7 @@ class FaceAligner:
         cfg.merge_from_dict(cfg_options or {})
         self.model = _load(cfg, str(checkpoint), device or default_device())
         self.model.test_cfg['output_heatmaps'] = heatmaps
-        self.device = next(self.model.parameters()).device.type
-        self.amp = amp
-        if amp:
-            decode_in_float32(self.model.head)
+        self.autocast = torch.autocast(next(self.model.parameters()).device.type, enabled=amp)
         self.pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
 
     @property
@@ -108,7 +105,7 @@ class FaceAligner:
         for start in range(0, len(faces), batch_size):
             part = faces[start : start + batch_size]
             inputs = [self.pipeline(self._to_sample(*face)) for face in part]
-            with torch.no_grad(), torch.autocast(self.device, enabled=self.amp):
+            with torch.no_grad(), self.autocast:
                 samples = self.model.test_step(pseudo_collate(inputs))
             pairs = zip(samples, part, strict=True)
             found += [_to_landmarks(sample, box) for sample, (_, box) in pairs]
@@ -126,16 +123,6 @@ class FaceAligner:
 def default_device() -> str:
     """Return the GPU if there is one, else the CPU."""
     return 'cuda:0' if torch.cuda.is_available() else 'cpu'
-
-
-def decode_in_float32(head: torch.nn.Module) -> None:
-    """Let a head of MMPose decode what autocast gives it, which its codecs do by numpy.
-
-    That has no bfloat16. Nothing changes for a codec that takes tensors, as `SDTHeatmap` does.
-    """
-    if not head.decoder.support_batch_decoding:
-        decode = head.decode
-        head.decode = lambda heatmaps: decode(heatmaps.float())
 
 
 def _load(cfg: Config, checkpoint: str, device: str) -> torch.nn.Module:

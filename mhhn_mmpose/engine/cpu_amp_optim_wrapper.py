@@ -12,14 +12,32 @@ from mmengine.registry import OPTIM_WRAPPERS
 
 @OPTIM_WRAPPERS.register_module()
 class CpuAmpOptimWrapper(OptimWrapper):
-    """`OptimWrapper` whose forward passes and losses run in bfloat16 where autocast would have it.
+    """`OptimWrapper` whose forward passes run under torch's autocast to bfloat16.
 
-    For CPUs that compute in bfloat16 (AMX, AVX512_BF16); others get slower by it. Its numbers have
-    float32's range, so nothing scales the loss. Weights and optimizer stay in float32.
+    For CPUs that compute in bfloat16 (AMX, AVX512_BF16); others get slower by it. Weights and
+    optimizer stay in float32.
 
     Args:
+        optimizer: As in `OptimWrapper`.
+        dtype: 'bfloat16', as an option of `AmpOptimWrapper`.
+        loss_scale: An option of `AmpOptimWrapper`, without effect: bfloat16 has float32's range, so
+            that no gradient has to be scaled.
         kwargs: As in `OptimWrapper`.
+
+    Raises:
+        ValueError: For another `dtype`.
     """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        dtype: str | torch.dtype | None = None,
+        loss_scale: str | float | dict | None = None,
+        **kwargs: object,
+    ) -> None:
+        if dtype not in (None, 'bfloat16', torch.bfloat16):
+            raise ValueError(f'a CPU trains in bfloat16, got dtype={dtype!r}; leave it out')
+        super().__init__(optimizer, **kwargs)
 
     @contextmanager
     def optim_context(self, model: torch.nn.Module) -> Iterator[None]:

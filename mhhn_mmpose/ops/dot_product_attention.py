@@ -1,7 +1,7 @@
 """Dot-product attention whose keys and values have different sizes, without its whole matrix.
 
 Two ways to the same result: torch's kernel, and chunks of rows, as in Rabe and Staats,
-"Self-attention Does Not Need O(n^2) Memory", 2021, but for chunks of keys: a row is small.
+"Self-attention Does Not Need O(n^2) Memory", 2021, but without their chunks of keys.
 
 Axis letters: B batch, N positions, M of them seen, d channels, c compared, R rows of a chunk.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 # Fewer rows make slow products; more elements leave the cache.
-_MIN_ROWS, _MAX_ELEMENTS = 128, 2**21
+_MIN_ROWS, _MAX_ELEMENTS = 128, 2**20
 _LOWEST_LOGIT = -60.0  # below the largest: exp(-60) = 1e-26
 
 
@@ -55,8 +55,15 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> 
 
 
 def chunked_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-    """The same, gradients too, with (B, R, M) of the matrix at a time: large products, no zeros."""
-    return _ChunkedAttention.apply(scale * query, key, value)
+    """The same, gradients too, with some rows of the matrix at a time: large products, no zeros."""
+    if scale != 1:
+        query = scale * query
+    # Several small matrices at once, or some rows of a large one.
+    images = max(1, _MAX_ELEMENTS // max(1, query.shape[1] * key.shape[1]))
+    if images >= len(query):
+        return _ChunkedAttention.apply(query, key, value)
+    parts = zip(*(x.split(images) for x in (query, key, value)), strict=True)
+    return torch.cat([_ChunkedAttention.apply(*part) for part in parts])
 
 
 class _ChunkedAttention(torch.autograd.Function):
@@ -65,28 +72,37 @@ class _ChunkedAttention(torch.autograd.Function):
     It is made of differentiable operators, so that second derivatives exist; they build the matrix.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: FunctionCtx, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        rows = max(_MIN_ROWS, _MAX_ELEMENTS // max(1, key.shape[0] * key.shape[1]))
-        out = torch.cat([_weights(q, key) @ value for q in query.split(rows, 1)], 1)
-        ctx.rows = rows
-        ctx.save_for_backward(query, key, value, out)
-        return out
+    def forward(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        rows = _rows_at_once(key)
+        return torch.cat([_weights(q, key) @ value for q in query.split(rows, 1)], 1)
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
 
     @staticmethod
     def backward(ctx: FunctionCtx, grad_out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         query, key, value, out = ctx.saved_tensors
-        grad_query, grad_key, grad_value = [], torch.zeros_like(key), torch.zeros_like(value)
-        # What the softmax takes away from a row of gradients, sum_m W dW, is O dO.
-        taken = (grad_out * out).sum(-1, keepdim=True)
-        chunks = (x.split(ctx.rows, 1) for x in (query, grad_out, taken))
-        for q, grad_o, mean in zip(*chunks, strict=True):
-            weights = _weights(q, key)
-            grad_value.baddbmm_(weights.mT, grad_o)
-            grad_z = torch.bmm(grad_o, value.mT).sub_(mean).mul_(weights)
-            grad_query.append(grad_z @ key)
-            grad_key.baddbmm_(grad_z.mT, q)
-        return torch.cat(grad_query, 1), grad_key, grad_value
+        with torch.autocast(query.device.type, enabled=False):  # whatever it is under
+            # What the softmax takes away from a row of gradients, sum_m W dW, is O dO.
+            taken = (grad_out * out).sum(-1, keepdim=True)
+            grad_query, grad_key, grad_value = [], torch.zeros_like(key), torch.zeros_like(value)
+            chunks = (x.split(_rows_at_once(key), 1) for x in (query, grad_out, taken))
+            for q, grad_o, mean in zip(*chunks, strict=True):
+                weights = _weights(q, key)
+                grad_value = grad_value + weights.mT @ grad_o
+                grad_z = (grad_o @ value.mT).sub_(mean).mul_(weights)
+                grad_query.append(grad_z @ key)
+                grad_key = grad_key + grad_z.mT @ q
+            return torch.cat(grad_query, 1), grad_key, grad_value
+
+
+def _rows_at_once(key: Tensor) -> int:
+    """R, such that (B, R, M) is no more than `_MAX_ELEMENTS`, if that is not too few."""
+    return max(_MIN_ROWS, _MAX_ELEMENTS // max(1, key.shape[0] * key.shape[1]))
 
 
 def _weights(query: Tensor, key: Tensor) -> Tensor:
@@ -95,4 +111,4 @@ def _weights(query: Tensor, key: Tensor) -> Tensor:
     logits -= logits.detach().amax(-1, keepdim=True)
     # The smallest weights do not count, but would be denormal: a CPU computes with such numbers
     # many times as slowly, and logits of a scale of 1 make many of them.
-    return torch.softmax(logits.clamp_(min=_LOWEST_LOGIT), -1)
+    return torch.softmax(logits.clamp_min_(_LOWEST_LOGIT), -1)

@@ -1,8 +1,12 @@
 """`CpuAmpOptimWrapper`: bfloat16 forward, float32 weights; `tools/train.py --amp` takes it."""
 
+import runpy
+import sys
+
 import pytest
 import torch
-from conftest import run_tool
+from conftest import ROOT, run_tool
+from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
 from small_training import small_config
@@ -51,10 +55,40 @@ def test_gradients_are_added_up_as_in_mmengine():
     torch.testing.assert_close(found.layer.weight, expected.layer.weight, rtol=0.02, atol=2e-3)
 
 
+def test_options_of_the_gpus_wrapper_may_stay():
+    train('CpuAmpOptimWrapper', dtype='bfloat16', loss_scale='dynamic')
+    with pytest.raises(ValueError, match="trains in bfloat16, got dtype='float16'"):
+        train('CpuAmpOptimWrapper', dtype='float16')
+
+
+HRNET = ROOT / 'configs/300w/td-hm_hrnetv2-w18-msra_8xb4-200e_300w-256x256.py'
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='takes AmpOptimWrapper where there is a GPU')
-def test_the_tool_trains_by_it_on_a_cpu(generated_300w, tmp_path, monkeypatch, capfd):
-    small_config(generated_300w, tmp_path / 'run', epochs=1).dump(tmp_path / 'config.py')
+@pytest.mark.parametrize('model', ['mhhn', 'hrnet'])
+def test_the_tool_trains_by_it_on_a_cpu(model, generated_300w, tmp_path, monkeypatch, capfd):
+    cfg = small_config(generated_300w, tmp_path / 'run', epochs=1)
+    if model == 'mhhn':
+        cfg.model.backbone.attention = 'all'
+    else:  # MMPose's own head
+        head = Config.fromfile(HRNET).model.head
+        sizes = {name: cfg.codec[name] for name in ('input_size', 'heatmap_size', 'sigma')}
+        head.update(in_channels=16, decoder=dict(type='MSRAHeatmap', **sizes))
+        cfg.model.head = head
+    cfg.dump(tmp_path / 'config.py')
     assert run_tool(monkeypatch, 'train.py', tmp_path / 'config.py', '--amp') == 0
     assert (tmp_path / 'run' / 'epoch_1.pth').exists()
     out, err = capfd.readouterr()
     assert "type='CpuAmpOptimWrapper'" in out + err  # in the config that the log shows
+
+
+@pytest.mark.parametrize(
+    ('device', 'wrapper'),
+    [('cpu', 'CpuAmpOptimWrapper'), ('cuda', 'AmpOptimWrapper'), ('npu', 'AmpOptimWrapper')],
+)
+def test_the_tool_asks_for_the_device(device, wrapper, monkeypatch):
+    monkeypatch.setattr('mmengine.device.get_device', lambda: device)
+    tool = runpy.run_path(str(ROOT / 'tools/train.py'))
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(HRNET), '--amp'])
+    optim_wrapper = tool['build_config'](tool['parse_args']()).optim_wrapper
+    assert (optim_wrapper.type, optim_wrapper.loss_scale) == (wrapper, 'dynamic')

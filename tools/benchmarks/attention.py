@@ -47,7 +47,7 @@ def make_inputs(args: argparse.Namespace, n: int, d: int) -> list[Tensor]:
     """P and O, (B, N, d), with gradients."""
     torch.manual_seed(0)
     shape, dtype = (args.batch, n, d), DTYPES[args.dtype]
-    # 1 / d of variance: logits of order 1, as a trained network keeps them.
+    # 1 / d of variance: logits of order 1. Others cost the same, since none gets denormal.
     inputs = (torch.randn(shape, device=args.device) * d**-0.5 for _ in range(2))
     return [x.to(dtype).requires_grad_() for x in inputs]
 

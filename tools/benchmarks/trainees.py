@@ -100,15 +100,6 @@ def make_batch(cfg: Config, batch: int) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-def let_heads_take_bfloat16() -> None:
-    """Mend MMPose's `acc_pose`, which stops at bfloat16: numpy has no such type."""
-    # Not importable on every stack before `mhhn_mmpose` is.
-    from mmpose.models.heads.heatmap_heads import cpm_head, heatmap_head
-
-    for module in (cpm_head, heatmap_head):
-        module.to_numpy = lambda x, to_numpy=module.to_numpy: to_numpy(x.float())
-
-
 @dataclass
 class Trainee:
     """A model in training; after it ran out of memory its steps do nothing.

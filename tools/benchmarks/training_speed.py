@@ -18,7 +18,6 @@ from trainees import (
     VARIANTS,
     Trainee,
     build_trainee,
-    let_heads_take_bfloat16,
     why_not,
 )
 
@@ -115,7 +114,6 @@ def main() -> None:
     """Parse, measure, print Markdown."""
     args = parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')  # of each parameter's options
-    let_heads_take_bfloat16()
     prepare(args)
     print_steps(args)
 
