@@ -149,7 +149,7 @@ def main() -> None:
         print(f"torch's kernel for d = {d}: {torch_kernel(args, d)}")
     print()
     columns = [f'{method}, {unit}' for unit in ('ms', 'of the rate', 'MB') for method in METHODS]
-    rows = [measure_row(args, *size, memory[size], rate) for size in sizes]
+    rows = (measure_row(args, *size, memory[size], rate) for size in sizes)
     print_table(['d', 'N', *columns, 'N x N, MB'], rows)
 
 

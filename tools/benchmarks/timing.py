@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from random import Random
 from unittest import mock
 
@@ -88,7 +89,7 @@ def shares(seconds: Sequence[float], unit: float) -> list[str]:
     return [f'{total * unit:.1f}', *(f'{100 * part / total:.1f}%' for part in seconds)]
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print Markdown."""
-    for line in (header, ['---'] * len(header), *rows):
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print Markdown, each row as soon as it is there."""
+    for line in chain((header, ['---'] * len(header)), rows):
         print('|', ' | '.join(line), '|', flush=True)

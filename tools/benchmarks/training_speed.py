@@ -100,7 +100,7 @@ def print_steps(args: argparse.Namespace) -> None:
     """Compare the models in each variant, and show a step's parts if wanted."""
     print(f'\nTraining step, {args.size} size, batch {args.batch}, median of {args.repeats}:\n')
     ratios = [f'/ {NAMES[peer]}' for peer in PEERS if peer in args.models]
-    rows = [row for variant in args.variants for row in measure_variant(variant, args)]
+    rows = (row for variant in args.variants for row in measure_variant(variant, args))
     header = ['variant', 'model', 'images/s', 'ms a step', *ratios, 'peak MB']
     print_table(header, rows)
     if args.profile:
