@@ -55,7 +55,10 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> 
 
 
 def chunked_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-    """The same, gradients too, with some rows of the matrix at a time: large products, no zeros."""
+    """The same, gradients too, with some rows of the matrix at a time: large products, no zeros.
+
+    It has no rule for `torch.func.vmap`; `fused_attention` does.
+    """
     if scale != 1:
         query = scale * query
     # Several small matrices at once, or some rows of a large one.
@@ -70,14 +73,16 @@ class _ChunkedAttention(torch.autograd.Function):
     """The backward pass computes the matrix again, as torch's blockwise kernels do.
 
     It is made of differentiable operators, so that second derivatives exist; they build the matrix.
+    Results have their place beforehand: kept piece by piece, each would stay behind where a matrix
+    was freed, so that the next finds no room there, and memory grows by a matrix a chunk.
     """
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        rows = _rows_at_once(key)
-        return torch.cat([_weights(q, key) @ value for q in query.split(rows, 1)], 1)
+        out = query.new_empty(*query.shape[:2], value.shape[-1])
+        for rows in _chunks(query, key):
+            out[:, rows] = _weights(query[:, rows], key) @ value
+        return out
 
     @staticmethod
     def setup_context(ctx: FunctionCtx, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -86,23 +91,24 @@ class _ChunkedAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, grad_out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         query, key, value, out = ctx.saved_tensors
+        grad_query, grad_key, grad_value = (torch.zeros_like(x) for x in (query, key, value))
         with torch.autocast(query.device.type, enabled=False):  # whatever it is under
             # What the softmax takes away from a row of gradients, sum_m W dW, is O dO.
             taken = (grad_out * out).sum(-1, keepdim=True)
-            grad_query, grad_key, grad_value = [], torch.zeros_like(key), torch.zeros_like(value)
-            chunks = (x.split(_rows_at_once(key), 1) for x in (query, grad_out, taken))
-            for q, grad_o, mean in zip(*chunks, strict=True):
+            for rows in _chunks(query, key):
+                q, grad_o = query[:, rows], grad_out[:, rows]
                 weights = _weights(q, key)
-                grad_value = grad_value + weights.mT @ grad_o
-                grad_z = (grad_o @ value.mT).sub_(mean).mul_(weights)
-                grad_query.append(grad_z @ key)
-                grad_key = grad_key + grad_z.mT @ q
-            return torch.cat(grad_query, 1), grad_key, grad_value
+                grad_value.baddbmm_(weights.mT, grad_o)
+                grad_z = (grad_o @ value.mT).sub_(taken[:, rows]).mul_(weights)
+                grad_query[:, rows] = grad_z @ key
+                grad_key.baddbmm_(grad_z.mT, q)
+        return grad_query, grad_key, grad_value
 
 
-def _rows_at_once(key: Tensor) -> int:
-    """R, such that (B, R, M) is no more than `_MAX_ELEMENTS`, if that is not too few."""
-    return max(_MIN_ROWS, _MAX_ELEMENTS // max(1, key.shape[0] * key.shape[1]))
+def _chunks(query: Tensor, key: Tensor) -> list[slice]:
+    """Of so many rows that (B, R, M) is no more than `_MAX_ELEMENTS`, if these are not too few."""
+    count = max(_MIN_ROWS, _MAX_ELEMENTS // max(1, key.shape[0] * key.shape[1]))
+    return [slice(start, start + count) for start in range(0, query.shape[1], count)]
 
 
 def _weights(query: Tensor, key: Tensor) -> Tensor:

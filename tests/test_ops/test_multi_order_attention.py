@@ -97,17 +97,9 @@ def test_sizes_may_differ_and_not_all_gradients_be_wanted(wanted):
     assert_same_with_gradients((partial(fused_attention, scale=0.3), attend), tensors)
 
 
-@pytest.mark.usefixtures('small_chunks')
-def test_torch_func_goes_through():
-    p, o = inputs(3, 150, 4)
-    whole = multi_order_attention(p, o, 0.3)
-    one = torch.func.vmap(lambda p, o: multi_order_attention(p[None], o[None], 0.3)[0])
-    torch.testing.assert_close(one(p, o), whole)
-
-    def loss(p, o):
-        return multi_order_attention(p[None], o[None], 0.3).square().sum()
-
-    found = torch.func.vmap(torch.func.grad(loss))(p, o)
+def test_torch_func_takes_its_gradient():
+    p, o = inputs(2, 150, 4)
+    found = torch.func.grad(lambda p: multi_order_attention(p, o, 0.3).square().sum())(p)
     p.requires_grad_()
     (expected,) = torch.autograd.grad(multi_order_attention(p, o, 0.3).square().sum(), p)
     torch.testing.assert_close(found, expected)
