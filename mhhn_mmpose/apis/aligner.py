@@ -74,7 +74,7 @@ class FaceAligner:
         cfg.merge_from_dict(cfg_options or {})
         self.model = _load(cfg, str(checkpoint), device or default_device())
         self.model.test_cfg['output_heatmaps'] = heatmaps
-        self.autocast = torch.autocast(next(self.model.parameters()).device.type, enabled=amp)
+        self.amp = amp
         self.pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
 
     @property
@@ -101,11 +101,11 @@ class FaceAligner:
             faces: Of each its picture, BGR (h, w, 3) uint8, and its square box (5,).
             batch_size: Faces that go through the model at once.
         """
-        found = []
+        found, device = [], next(self.model.parameters()).device.type
         for start in range(0, len(faces), batch_size):
             part = faces[start : start + batch_size]
             inputs = [self.pipeline(self._to_sample(*face)) for face in part]
-            with torch.no_grad(), self.autocast:
+            with torch.no_grad(), torch.autocast(device, enabled=self.amp):
                 samples = self.model.test_step(pseudo_collate(inputs))
             pairs = zip(samples, part, strict=True)
             found += [_to_landmarks(sample, box) for sample, (_, box) in pairs]
