@@ -75,7 +75,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     python_requires='>=3.10,<3.13',
-    packages=find_packages(include=['mhhn_mmpose', 'mhhn_mmpose.*']),
+    packages=find_packages(include=['mhhn_*']),
     cmdclass={'build_py': BuildWithMim},
     # MMPose cannot be among these: its dependency chumpy does not build with a current pip. See
     # requirements/openmmlab.txt.

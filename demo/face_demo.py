@@ -10,11 +10,11 @@ import numpy as np
 from mmengine.config import DictAction
 from tqdm import tqdm
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
 from mhhn_mmpose.apis.boxes import GivenBoxes, squares
 from mhhn_mmpose.apis.detector import DETECTORS, build_detector
 from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
-from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.sources import Picture, open_source
 from mhhn_mmpose.apis.tracking import FaceTracker
 from mhhn_mmpose.apis.writing import ResultWriter
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> None:
     """Take the input's pictures one batch after another; what is done when interrupted stays."""
     source = open_source(args.input, args.max_frames)
     if Path(args.input).is_dir() and args.out.resolve() == Path(args.input).resolve():
-        raise DemoError(f'--out {args.out}: that is the folder of the photos; choose another')
+        raise InputError(f'--out {args.out}: that is the folder of the photos; choose another')
     given = GivenBoxes(args.boxes) if args.boxes else None
     aligner = FaceAligner(
         args.config,
@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         run(args)
-    except DemoError as error:
+    except InputError as error:
         raise SystemExit(f'face_demo: {error}') from error
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.aligner import FaceAligner
 from mhhn_mmpose.apis.boxes import squares
 from mhhn_mmpose.apis.detector import DETECTORS, build_detector
-from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.sources import Photos, open_source
 from mhhn_mmpose.apis.tracking import FaceTracker
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     """Measure all decoders and boxes, and print a table."""
     source = open_source(args.input)
     if not isinstance(source, Photos):
-        raise DemoError(f'{args.input}: a photo or a folder of photos is needed')
+        raise InputError(f'{args.input}: a photo or a folder of photos is needed')
     source.files = source.files[: args.photos]
     aligners = {
         name: FaceAligner(
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
             side = float(np.ptp(kinds['fixed'][0, ::2]))
             values.append(jitter(np.stack([face.points for face in faces]), side))
     if not results['SDT', 'fixed']:
-        raise DemoError(f'{args.input}: no face is found; try another --detector')
+        raise InputError(f'{args.input}: no face is found; try another --detector')
     print(f'{len(results["SDT", "fixed"])} videos of {args.frames} frames, noise {args.noise}')
     print('| boxes | decoder | from the mean, % | from frame to frame, % |\n|---|---|---|---|')
     for kind in BOXES:
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         run(args)
-    except DemoError as error:
+    except InputError as error:
         raise SystemExit(f'jitter: {error}') from error
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
 from mhhn_mmpose.apis.boxes import squares
 from mhhn_mmpose.apis.detector import DETECTORS, build_detector
 from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
-from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.fitting import plot_fit
 from mhhn_mmpose.apis.sources import open_source
 from mhhn_mmpose.apis.writing import count
@@ -58,7 +58,7 @@ class Page:
             return None, None, INVITATION, None
         try:
             picture = next(iter(open_source(photo))).pixels
-        except DemoError:
+        except InputError:
             return None, None, 'No photo that can be read; try a JPEG or PNG file.', None
         shrink = LONGEST / max(picture.shape[:2])
         if shrink < 1:
@@ -90,12 +90,12 @@ def build_page(page: Page):
     """Lay out the page.
 
     Raises:
-        DemoError: If Gradio is not installed.
+        InputError: If Gradio is not installed.
     """
     try:
         import gradio
     except ImportError as error:
-        raise DemoError('Gradio is not installed; run: pip install gradio') from error
+        raise InputError('Gradio is not installed; run: pip install gradio') from error
     with gradio.Blocks(title='MHHN face alignment', analytics_enabled=False) as blocks:
         gradio.Markdown(
             '# Face alignment\nDrop a photo; dots are violet (unsure) to yellow (sure).'
@@ -132,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.config, args.checkpoint, args.device, heatmaps=True, amp=args.amp
         )
         blocks = build_page(Page(aligner, args.detector, args.device))
-    except DemoError as error:
+    except InputError as error:
         raise SystemExit(f'web_demo: {error}') from error
     try:
         blocks.launch(server_name=args.host, server_port=args.port)

@@ -1,35 +1,5 @@
-"""What a user's data can have wrong, as an error that every command ends with in plain words."""
+"""The error for input that cannot be used; it lives in `mhhn_landmarks`, which needs no torch."""
 
-import gc
-from collections.abc import Callable
+from mhhn_landmarks.errors import InputError
 
-
-class BadDataError(ValueError):
-    """A photo or an annotation cannot be used; the message says which file, and why.
-
-    Of a `DataLoader`'s worker torch raises the error anew, with the worker's traceback for a
-    message; what was said is taken out of it.
-    """
-
-    def __init__(self, message: str):
-        if 'Original Traceback' in message:
-            message = message.rpartition(f'{type(self).__name__}: ')[2].strip()
-        super().__init__(message)
-
-
-def end_on_bad_data(program: str, main: Callable[[], int | None]) -> int | None:
-    """Run a program; where data are bad it ends with status 1 and the message for its last words.
-
-    Args:
-        program: Its name.
-        main: The program.
-
-    Returns:
-        What ``main`` returns, for an exit status.
-    """
-    try:
-        return main()
-    except BadDataError as error:
-        message = f'{program}: {error}'
-    gc.collect()  # ends the DataLoaders' workers, which may still be about to warn of something
-    raise SystemExit(message)
+__all__ = ['InputError']

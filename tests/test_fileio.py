@@ -1,6 +1,6 @@
 import pytest
 
-from mhhn_mmpose.fileio import write_json_files
+from mhhn_landmarks.fileio import write_json_files
 
 
 def test_json_files_are_written_all_or_none(tmp_path):

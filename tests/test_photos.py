@@ -20,9 +20,9 @@ from odd_photos import (
 )
 from PIL import Image
 
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.photos import LARGEST_SIDE, decode_photo, doubt_about, jpeg_warning, read_photo
 from mhhn_mmpose.datasets.converters import photo_size
-from mhhn_mmpose.errors import BadDataError
-from mhhn_mmpose.photos import LARGEST_SIDE, decode_photo, doubt_about, jpeg_warning, read_photo
 
 HEIGHT, WIDTH = PICTURE.shape[:2]
 
@@ -62,7 +62,7 @@ def test_small_and_wide_photos_are_photos(tmp_path, side):
 def test_a_photo_too_wide_to_cut_a_face_out_is_refused(tmp_path, options):
     Image.new('RGB', (LARGEST_SIDE + 1, 2)).save(tmp_path / 'a', **options)
     for load in (read_photo, photo_size):
-        with pytest.raises(BadDataError, match=r'a: 32767x2 px, a side over 32766; scale it$'):
+        with pytest.raises(InputError, match=r'a: 32767x2 px, a side over 32766; scale it$'):
             load(tmp_path / 'a')
 
 
@@ -85,7 +85,7 @@ def test_truncated_jpegs_are_refused_whatever_the_opencv(left, progressive):
     assert distance(decode_photo(content + b'more' * 99, 'a.jpg'), PICTURE) < JPEG_ERROR
     part = content[: left if left < 0 else int(left * len(content))]
     words = r'^a.jpg: unreadable photo \(the file is truncated\); unpack it again$'
-    with pytest.raises(BadDataError, match=words):
+    with pytest.raises(InputError, match=words):
         decode_photo(part, 'a.jpg')
 
 
@@ -94,7 +94,7 @@ def test_truncated_pngs_are_refused(tmp_path, left):
     write_mode('RGB', PNG)(tmp_path / 'a.png')
     cut(tmp_path / 'a.png', left)
     for load in (read_photo, photo_size):
-        with pytest.raises(BadDataError, match='a.png: unreadable photo'):
+        with pytest.raises(InputError, match='a.png: unreadable photo'):
             load(tmp_path / 'a.png')
 
 
@@ -102,21 +102,21 @@ def test_truncated_pngs_are_refused(tmp_path, left):
 def test_what_is_no_photo_is_refused(tmp_path, content):
     (tmp_path / 'a.jpg').write_bytes(content)
     for load in (read_photo, photo_size):
-        with pytest.raises(BadDataError, match='a.jpg: unreadable photo') as error:
+        with pytest.raises(InputError, match='a.jpg: unreadable photo') as error:
             load(tmp_path / 'a.jpg')
         assert '\n' not in str(error.value)
 
 
 def test_an_empty_file_is_called_empty(tmp_path):
     (tmp_path / 'a.jpg').write_bytes(b'')
-    with pytest.raises(BadDataError, match='the file is empty'):
+    with pytest.raises(InputError, match='the file is empty'):
         read_photo(tmp_path / 'a.jpg')
 
 
 def test_no_file_and_a_folder(tmp_path):
-    with pytest.raises(BadDataError, match=r'none.jpg: no readable photo \(No such file'):
+    with pytest.raises(InputError, match=r'none.jpg: no readable photo \(No such file'):
         read_photo(tmp_path / 'none.jpg')
-    with pytest.raises(BadDataError, match=r': no readable photo \(Is a directory'):
+    with pytest.raises(InputError, match=r': no readable photo \(Is a directory'):
         read_photo(tmp_path)
 
 
@@ -125,14 +125,14 @@ def test_a_turned_webp_is_refused_since_versions_of_opencv_differ(tmp_path):
     write_turned(tmp_path / 'upright.webp', 1, webp)
     assert distance(read_photo(tmp_path / 'upright.webp'), PICTURE) < 3
     write_turned(tmp_path / 'turned.webp', 6, webp)
-    with pytest.raises(BadDataError, match='EXIF orientation 6 in a WebP; save it upright'):
+    with pytest.raises(InputError, match='EXIF orientation 6 in a WebP; save it upright'):
         read_photo(tmp_path / 'turned.webp')
 
 
 def test_more_pixels_than_pillow_takes_are_called_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', WIDTH * HEIGHT // 3)
     write_mode('RGB', JPEG)(tmp_path / 'a.jpg')
-    with pytest.raises(BadDataError, match=r'a.jpg: the photo is too large .*; scale it$'):
+    with pytest.raises(InputError, match=r'a.jpg: the photo is too large .*; scale it$'):
         photo_size(tmp_path / 'a.jpg')
 
 

@@ -13,8 +13,8 @@ from conftest import ROOT, run_tool
 from mmengine.config import Config
 
 import mhhn_mmpose  # noqa: F401  before mmpose.apis, which needs it on mmcv-lite
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.aligner import FaceAligner
-from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.datasets.converters import convert_cofw, convert_wflw
 from mhhn_mmpose.datasets.generated_faces import write_cofw_archive, write_wflw_archive
 from mhhn_mmpose.deployment.loading import DeploymentError, load_estimator
@@ -82,7 +82,11 @@ def load_weights(path):
     [
         (load_model, pickle.UnpicklingError, 'Weights only load failed'),
         (load_weights, pickle.UnpicklingError, 'Weights only load failed'),
-        (lambda path: FaceAligner(CONFIG, path, 'cpu'), DemoError, 'refused, it holds posix.mkdir'),
+        (
+            lambda path: FaceAligner(CONFIG, path, 'cpu'),
+            InputError,
+            'refused, it holds posix.mkdir',
+        ),
         (
             lambda path: load_estimator(Config.fromfile(CONFIG), str(path)),
             DeploymentError,

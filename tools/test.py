@@ -11,10 +11,10 @@ import mmengine
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from mhhn_landmarks.errors import exit_on_input_error
+from mhhn_landmarks.fileio import write_json_files
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals
-from mhhn_mmpose.errors import end_on_bad_data
-from mhhn_mmpose.fileio import write_json_files
 
 
 def parse_args() -> argparse.Namespace:
@@ -76,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    end_on_bad_data('test', main)
+    exit_on_input_error('test', main)

@@ -7,11 +7,11 @@ from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
+from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
 from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals, full_disk_in_one_line
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
-from mhhn_mmpose.errors import end_on_bad_data
 
 
 def parse_args() -> argparse.Namespace:
@@ -82,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    end_on_bad_data('train', main)
+    exit_on_input_error('train', main)

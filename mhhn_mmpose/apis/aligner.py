@@ -17,8 +17,9 @@ from mmengine.runner import load_checkpoint
 from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
+from mhhn_landmarks.errors import InputError
+
 from ..weights_only import refusal
-from .errors import DemoError
 
 
 class FaceLandmarks(NamedTuple):
@@ -55,7 +56,7 @@ class FaceAligner:
             CPU, faster on those with AMX or AVX512_BF16, float16 on a GPU.
 
     Raises:
-        DemoError: If the model cannot be built or loaded.
+        InputError: If the model cannot be built or loaded.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class FaceAligner:
     ):
         for path, kind in ((config, 'config'), (checkpoint, 'checkpoint')):
             if not Path(path).is_file():
-                raise DemoError(f'{path}: no such {kind} file')
+                raise InputError(f'{path}: no such {kind} file')
         cfg = Config.fromfile(str(config))
         cfg.merge_from_dict(cfg_options or {})
         self.model = _load(cfg, str(checkpoint), device or default_device())
@@ -128,19 +129,19 @@ def default_device() -> str:
 def _load(cfg: Config, checkpoint: str, device: str) -> torch.nn.Module:
     """Build the model and load weights, all of them."""
     if cfg.get('model', {}).get('type') != 'TopdownPoseEstimator':
-        raise DemoError(f'{cfg.filename}: the demo takes configs of a TopdownPoseEstimator')
+        raise InputError(f'{cfg.filename}: the demo takes configs of a TopdownPoseEstimator')
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise DemoError(f'--device {device}: {_first_line(error)}; try --device cpu') from error
+        raise InputError(f'--device {device}: {_first_line(error)}; try --device cpu') from error
     model = init_model(cfg, device=device)
     try:
         # Strictly: MMPose's own loading only warns, and landmarks would be noise.
         content = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
     except Exception as error:  # torch and pickle raise many kinds for a bad file
         if refusal(error):
-            raise DemoError(f'{checkpoint}: refused, {refusal(error)}') from error
-        raise DemoError(
+            raise InputError(f'{checkpoint}: refused, {refusal(error)}') from error
+        raise InputError(
             f'{checkpoint}: no weights of {cfg.filename} ({_first_line(error)});'
             ' give the config that the checkpoint was trained with'
         ) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import DemoError
+from mhhn_landmarks.errors import InputError
 
 HINT = 'a box is x,y,w,h in pixels, round the landmarks: from brows to chin, from ear to ear'
 
@@ -55,7 +55,7 @@ class GivenBoxes:
             (of a video by the number of the frame, from 0).
 
     Raises:
-        DemoError: If that is not what is given.
+        InputError: If that is not what is given.
     """
 
     def __init__(self, text: str):
@@ -66,7 +66,7 @@ class GivenBoxes:
         try:
             content = json.loads(Path(text).read_text(encoding='utf-8'))
         except (OSError, ValueError) as error:
-            raise DemoError(f'{text}: no readable JSON ({error}); see docs/demo.md') from error
+            raise InputError(f'{text}: no readable JSON ({error}); see docs/demo.md') from error
         if isinstance(content, dict):
             self.boxes = {key: _to_boxes(rows, f'{text}, {key}') for key, rows in content.items()}
         else:
@@ -76,7 +76,7 @@ class GivenBoxes:
         """Return the boxes (N, 5) of a picture of that size (h, w), none if it is not listed.
 
         Raises:
-            DemoError: If a box is wholly outside the picture.
+            InputError: If a box is wholly outside the picture.
         """
         self._taken.add(name)
         boxes = self.boxes
@@ -87,7 +87,7 @@ class GivenBoxes:
         if outside.any():
             left, top, right, bottom = boxes[outside][0, :4]
             box = ','.join(f'{v:g}' for v in (left, top, right - left, bottom - top))
-            raise DemoError(f'{name}: box {box} is outside its {width} x {height} pixels; {HINT}')
+            raise InputError(f'{name}: box {box} is outside its {width} x {height} pixels; {HINT}')
         return boxes
 
     def unused(self) -> list[str]:
@@ -100,14 +100,14 @@ class GivenBoxes:
 def _to_boxes(rows: object, where: str) -> np.ndarray:
     """Check ``[[x, y, w, h], ...]`` and return it as (N, 5), every score 1."""
     if not isinstance(rows, list):
-        raise DemoError(f'{where}: a list of boxes expected; {HINT}')
+        raise InputError(f'{where}: a list of boxes expected; {HINT}')
     boxes = []
     for row in rows:
         try:
             x, y, width, height = (float(number) for number in row)
         except (TypeError, ValueError):
-            raise DemoError(f'{where}: {row!r} is no box; {HINT}') from None
+            raise InputError(f'{where}: {row!r} is no box; {HINT}') from None
         if not (math.isfinite(x + y + width + height) and min(width, height) > 0):
-            raise DemoError(f'{where}: {row!r} has no area; {HINT}')
+            raise InputError(f'{where}: {row!r} has no area; {HINT}')
         boxes.append([x, y, x + width, y + height, 1.0])
     return np.array(boxes, dtype=np.float64).reshape(-1, 5)

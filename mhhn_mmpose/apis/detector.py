@@ -12,8 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mhhn_landmarks.errors import InputError
+
 from .boxes import from_centers, overlaps
-from .errors import DemoError
 
 LONGEST = 640  # pixels of a picture's longer side that MTCNN sees
 SMALLEST = 20  # pixels of a face's side, MTCNN's default
@@ -57,7 +58,7 @@ def build_detector(name: str, num_landmarks: int, device: str | None = None) -> 
         device: Where MTCNN runs; None for the CPU.
 
     Raises:
-        DemoError: If the detector is not installed.
+        InputError: If the detector is not installed.
     """
     detect = _mtcnn(device or 'cpu') if name == 'mtcnn' else _haar()
     calibration = CALIBRATIONS[name][num_landmarks not in WITHOUT_JAW]
@@ -96,7 +97,7 @@ def _mtcnn(device: str) -> Detect:
     try:
         from facenet_pytorch import MTCNN
     except ImportError as error:
-        raise DemoError(f'the face detector does not load ({error}); {INSTALL}') from error
+        raise InputError(f'the face detector does not load ({error}); {INSTALL}') from error
     network = MTCNN(keep_all=True, min_face_size=SMALLEST, device=device)
 
     def detect(picture: np.ndarray) -> np.ndarray:
@@ -121,7 +122,7 @@ def _haar() -> Detect:
     folder = Path(cv2.__file__).parent / 'data'
     file = folder / 'haarcascade_frontalface_alt2.xml'
     if not file.is_file() or not hasattr(cv2, 'CascadeClassifier'):
-        raise DemoError(f'OpenCV {cv2.__version__} has no cascade any more; {INSTALL}')
+        raise InputError(f'OpenCV {cv2.__version__} has no cascade any more; {INSTALL}')
     cascade = cv2.CascadeClassifier(str(file))
 
     def detect(picture: np.ndarray) -> np.ndarray:

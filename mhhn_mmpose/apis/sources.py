@@ -9,9 +9,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..errors import BadDataError
-from ..photos import read_photo
-from .errors import DemoError
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.photos import read_photo
 
 PHOTOS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 DEFAULT_FPS = 25.0  # where a camera does not tell
@@ -22,7 +21,7 @@ class Picture(NamedTuple):
 
     Attributes:
         name: The photo's file name, or the frame's number, from 0.
-        pixels: BGR, (h, w, 3) uint8; a photo's are upright, see `mhhn_mmpose.photos`.
+        pixels: BGR, (h, w, 3) uint8; a photo's are upright, see `mhhn_landmarks.photos`.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Photos:
         path: A photo or a folder.
 
     Raises:
-        DemoError: If there is no photo; while iterating, if one cannot be used.
+        InputError: If there is no photo; while iterating, if one cannot be used.
     """
 
     fps: float | None = None
@@ -46,15 +45,15 @@ class Photos:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         self.files = [file for file in files if file.suffix.lower() in PHOTOS]
         if not self.files:
-            raise DemoError(f'{path}: no photo in it ({", ".join(PHOTOS)})')
+            raise InputError(f'{path}: no photo in it ({", ".join(PHOTOS)})')
         self.count: int | None = len(self.files)
 
     def __iter__(self) -> Iterator[Picture]:
         for file in self.files:
             try:
                 yield Picture(file.name, read_photo(file))
-            except BadDataError as error:
-                raise DemoError(f'{error}, or take it out of the folder') from error
+            except InputError as error:
+                raise InputError(f'{error}, or take it out of the folder') from error
 
 
 class Video:
@@ -65,7 +64,7 @@ class Video:
         max_frames: How many frames to take at most.
 
     Raises:
-        DemoError: If it cannot be opened or has no frame.
+        InputError: If it cannot be opened or has no frame.
     """
 
     def __init__(self, source: Path | int, max_frames: int | None = None):
@@ -73,7 +72,7 @@ class Video:
         self.capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
         if not self.capture.isOpened():
             kind = 'webcam' if isinstance(source, int) else 'video'
-            raise DemoError(f'{source}: this {kind} cannot be opened; try another')
+            raise InputError(f'{source}: this {kind} cannot be opened; try another')
         self.fps: float | None = self.capture.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
         frames = int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT))
         limits = [n for n in (frames, max_frames) if n and n > 0]
@@ -92,14 +91,14 @@ class Video:
         finally:
             self.capture.release()
         if not number:
-            raise DemoError(f'{self.source}: no frame in it')
+            raise InputError(f'{self.source}: no frame in it')
 
 
 def open_source(text: str, max_frames: int | None = None) -> Photos | Video:
     """Open a photo, a folder, a video, or the webcam of that number.
 
     Raises:
-        DemoError: If it cannot be.
+        InputError: If it cannot be.
     """
     path = Path(text)
     if text.isdigit() and not path.exists():
@@ -108,4 +107,4 @@ def open_source(text: str, max_frames: int | None = None) -> Photos | Video:
         return Photos(path)
     if path.is_file():
         return Video(path, max_frames)
-    raise DemoError(f'{text}: no such photo, folder or video')
+    raise InputError(f'{text}: no such photo, folder or video')

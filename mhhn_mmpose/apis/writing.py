@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..fileio import write_json_files
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.fileio import write_json_files
+
 from .aligner import FaceLandmarks
-from .errors import DemoError
 from .sources import Picture
 
 COLUMNS = ('picture', 'face', 'landmark', 'x', 'y', 'score')
@@ -27,14 +28,14 @@ class ResultWriter:
         about: What to say at the JSON's head, such as the model.
 
     Raises:
-        DemoError: If a picture or the video cannot be written.
+        InputError: If a picture or the video cannot be written.
     """
 
     def __init__(self, out: Path, name: str, fps: float | None, about: dict):
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DemoError(f'--out {out}: no folder can be made there ({error})') from error
+            raise InputError(f'--out {out}: no folder can be made there ({error})') from error
         self.out, self.name, self.fps = out, name, fps
         self.content = {**about, 'pictures': []}
         self.video: cv2.VideoWriter | None = None
@@ -58,7 +59,7 @@ class ResultWriter:
             return
         path = self.out / f'{Path(picture.name).stem}_landmarks{Path(picture.name).suffix}'
         if not cv2.imwrite(str(path), drawn):
-            raise DemoError(f'{path}: cannot be written; choose another --out')
+            raise InputError(f'{path}: cannot be written; choose another --out')
 
     def _add_frame(self, frame: np.ndarray) -> None:
         # The codec drops an odd last row or column.
@@ -69,7 +70,7 @@ class ResultWriter:
             path, size = self.out / f'{self.name}_landmarks.mp4', frame.shape[1::-1]
             self.video = cv2.VideoWriter(str(path), code, self.fps, size)
             if not self.video.isOpened():
-                raise DemoError(f'{path}: this OpenCV writes no mp4; install another build of it')
+                raise InputError(f'{path}: this OpenCV writes no mp4; install another build of it')
         self.video.write(frame)
 
     def summary(self) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadDataError
+from mhhn_landmarks.errors import InputError
 
 MOST_LISTED = 10  # faults that an error lists
 
@@ -17,21 +17,21 @@ def read_annotation_file(path: str | Path) -> dict[str, Any]:
         Its content: at least the lists ``images`` and ``annotations``, the latter not empty.
 
     Raises:
-        BadDataError: If that is not what the file holds.
+        InputError: If that is not what the file holds.
     """
     try:
         content = json.loads(Path(path).read_text(encoding='utf-8'))
     except OSError as error:
-        raise BadDataError(f'{path}: no annotation file ({error.strerror}); convert it') from error
+        raise InputError(f'{path}: no annotation file ({error.strerror}); convert it') from error
     except ValueError as error:  # UnicodeDecodeError among them
-        raise BadDataError(f'{path}: no JSON ({error}); convert again') from error
+        raise InputError(f'{path}: no JSON ({error}); convert again') from error
     lists = [content.get(k) for k in ('images', 'annotations')] if isinstance(content, dict) else []
     if not lists or not all(
         isinstance(rows, list) and all(isinstance(row, dict) for row in rows) for rows in lists
     ):
-        raise BadDataError(f"{path}: no lists 'images' and 'annotations' of objects; convert again")
+        raise InputError(f"{path}: no lists 'images' and 'annotations' of objects; convert again")
     if not content['annotations']:
-        raise BadDataError(f'{path}: no face in it; an empty split cannot be used')
+        raise InputError(f'{path}: no face in it; an empty split cannot be used')
     return content
 
 
@@ -76,12 +76,12 @@ def refuse(path: str | Path, faults: list[str]) -> None:
     """Raise if there are faults.
 
     Raises:
-        BadDataError: One line of count and remedy, then the first `MOST_LISTED` faults.
+        InputError: One line of count and remedy, then the first `MOST_LISTED` faults.
     """
     if faults:
         listed = ''.join(f'\n  {fault}' for fault in faults[:MOST_LISTED])
         more = len(faults) - MOST_LISTED
-        raise BadDataError(
+        raise InputError(
             f'{path}: {len(faults)} faults; mend them, or convert again with --skip-bad{listed}'
             + (f'\n  and {more} more: tools/misc/check_dataset.py lists them' if more > 0 else '')
         )

@@ -10,7 +10,8 @@ import numpy as np
 from mmpose.datasets.datasets import AFLWDataset, COFWDataset, Face300WDataset, WFLWDataset
 from mmpose.registry import DATASETS
 
-from ..errors import BadDataError
+from mhhn_landmarks.errors import InputError
+
 from .annotation_file import read_annotation_file, record_faults, refuse
 from .checks import check_framing, check_points
 
@@ -25,7 +26,7 @@ class CheckedFaces:
     that is not the annotated one.
 
     Raises:
-        BadDataError: Naming the annotation file, and of its first faults annotation and photo.
+        InputError: Naming the annotation file, and of its first faults annotation and photo.
     """
 
     def load_data_list(self) -> list[dict]:
@@ -40,7 +41,7 @@ class CheckedFaces:
         """Return the usable faces, and what is wrong with the others.
 
         Raises:
-            BadDataError: If the file as a whole cannot be used.
+            InputError: If the file as a whole cannot be used.
         """
         content = read_annotation_file(self.ann_file)
         if faults := record_faults(content):
@@ -68,7 +69,7 @@ class CheckedFaces:
 
     def _rand_another(self) -> int:
         """Refuse to train another face in the place of one, as MMEngine does."""
-        raise BadDataError(
+        raise InputError(
             f'{self.ann_file}: the pipeline returned nothing for a face; use LoadFaceImage'
         )
 

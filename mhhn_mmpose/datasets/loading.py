@@ -6,13 +6,13 @@ import mmengine.fileio
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
-from ..errors import BadDataError
-from ..photos import decode_photo
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.photos import decode_photo
 
 
 @TRANSFORMS.register_module()
 class LoadFaceImage(LoadImage):
-    """MMPose's `LoadImage` for face photos; see `mhhn_mmpose.photos` for what is loaded.
+    """MMPose's `LoadImage` for face photos; see `mhhn_landmarks.photos` for what is loaded.
 
     A photo is refused if it is truncated, or has another size than the annotation file says: then
     landmarks are those of another picture, or of this one before its EXIF turn. So is a file with
@@ -30,7 +30,7 @@ class LoadFaceImage(LoadImage):
         """Put ``img``, BGR (H, W, 3), and its shape into ``results``, unless ``img`` is there.
 
         Raises:
-            BadDataError: If the photo cannot be used.
+            InputError: If the photo cannot be used.
         """
         if 'img' not in results:
             path = results['img_path']
@@ -38,19 +38,19 @@ class LoadFaceImage(LoadImage):
                 content = mmengine.fileio.get(path, backend_args=self.backend_args)
             except OSError as error:
                 reason = error.strerror or error
-                raise BadDataError(f'{path}: no readable photo ({reason}); unpack it') from error
+                raise InputError(f'{path}: no readable photo ({reason}); unpack it') from error
             results['img'] = decode_photo(content, path)
             height, width = results['img'].shape[:2]
             annotated = tuple(results.get('photo_size', (width, height)))
             if annotated != (width, height):
-                raise BadDataError(
+                raise InputError(
                     f'{path}: the photo is {width}x{height} px, its annotation file says'
                     f' {annotated[0]}x{annotated[1]}: landmarks are of another photo, or of this'
                     ' one without its EXIF turn; convert again'
                 )
             crc32 = results.get('photo_crc32')
             if crc32 is not None and zlib.crc32(content) != crc32:
-                raise BadDataError(
+                raise InputError(
                     f'{path}: the file is another than when it was converted (by its CRC-32),'
                     ' damaged or changed; unpack it again, or convert again'
                 )

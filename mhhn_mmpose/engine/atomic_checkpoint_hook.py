@@ -13,7 +13,7 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmpose.registry import HOOKS
 
-from ..fileio import stale_files, write_bytes
+from mhhn_landmarks.fileio import stale_files, write_bytes
 
 
 class AtomicBackend(LocalBackend):

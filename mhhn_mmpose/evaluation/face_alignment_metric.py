@@ -10,8 +10,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
-from ..errors import BadDataError
-from ..fileio import write_json_files
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.fileio import write_json_files
+
 from .functional import landmark_errors, mean_where_finite, summarize
 from .normalizers import Normalizer, check_rules, resolve
 from .samples import LANDMARK_GROUPS, WHOLE_SET, reduce_sample, sort_and_dedupe
@@ -99,7 +100,7 @@ class FaceAlignmentMetric(BaseMetric):
                 self.results.append(reduce_sample(sample, self._annotation(sample), rules))
             except ValueError as error:
                 name = f'image {sample.get("img_path", "?")} (id {sample["id"]})'
-                raise BadDataError(f'{name}: {error}') from error
+                raise InputError(f'{name}: {error}') from error
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Score the whole set; ``results`` may come in any order and repeat samples."""
@@ -167,7 +168,7 @@ class FaceAlignmentMetric(BaseMetric):
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = f'{self.ann_file}: no COCO-style annotations ({error!r})'
-            raise BadDataError(f"{reason}; give the metric the dataset's ann_file") from error
+            raise InputError(f"{reason}; give the metric the dataset's ann_file") from error
 
     def _drop_invisible(self, results: list[dict]) -> list[dict]:
         """Leave out images without a visible landmark, and say how many."""

@@ -17,8 +17,9 @@ from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
-from .. import photos
-from ..errors import BadDataError
+from mhhn_landmarks import photos
+from mhhn_landmarks.errors import InputError
+
 from ..tables.conditions import ERRORS, read_json
 
 BATCH = 16  # faces
@@ -136,7 +137,7 @@ def read_photo(sample: PoseDataSample) -> np.ndarray:
     """
     try:
         return np.ascontiguousarray(photos.read_photo(sample.img_path)[..., ::-1])
-    except BadDataError as error:
+    except InputError as error:
         raise PredictionError(str(error)) from error
 
 

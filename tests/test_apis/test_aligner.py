@@ -5,9 +5,9 @@ import torch
 from conftest import ROOT
 from mmengine.config import Config
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
 from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks, heatmap_to_photo
-from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.fitting import plot_fit
 from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.datasets.generated_faces import random_face, render
@@ -147,6 +147,6 @@ def test_what_is_no_model_ends_in_one_line(checkpoint, tmp_path):
         (str(tmp_path / 'other.py'), checkpoint, 'cpu', 'takes configs of a TopdownPoseEstimator'),
         (CONFIG, checkpoint, 'cuda:99', '--device cuda:99: .*; try --device cpu'),
     ):
-        with pytest.raises(DemoError, match=words) as error:
+        with pytest.raises(InputError, match=words) as error:
             FaceAligner(config, weights, device)
         assert '\n' not in str(error.value)

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.boxes import GivenBoxes, overlaps, squares
 from mhhn_mmpose.apis.detector import Calibration, calibrate
-from mhhn_mmpose.apis.errors import DemoError
 
 
 def test_a_square_has_the_box_middle_and_its_larger_side():
@@ -45,7 +45,7 @@ def test_boxes_of_the_user(tmp_path):
 def test_a_box_outside_its_picture_ends_in_one_line():
     height, width = 40, 60
     for text in (f'{width},0,5,7', f'0,{height},5,7', '-5,3,5,7', '3,-7,5,7'):
-        with pytest.raises(DemoError, match=f'^a.jpg: box {text} is outside its 60 x 40 pixels'):
+        with pytest.raises(InputError, match=f'^a.jpg: box {text} is outside its 60 x 40 pixels'):
             GivenBoxes(text)('a.jpg', (height, width))
     assert len(GivenBoxes('-4,-6,5,7')('a.jpg', (height, width))) == 1
     assert len(GivenBoxes(f'{width - 1},{height - 1},5,7')('a.jpg', (height, width))) == 1
@@ -65,14 +65,14 @@ def test_a_box_outside_its_picture_ends_in_one_line():
 def test_bad_boxes_end_in_one_line(tmp_path, content, words):
     file = tmp_path / 'boxes.json'
     file.write_text(content)
-    with pytest.raises(DemoError, match=words) as error:
+    with pytest.raises(InputError, match=words) as error:
         GivenBoxes(str(file))
     assert '\n' not in str(error.value)
 
 
 def test_bad_boxes_on_the_command_line():
     for text in ('1,2,3', 'a,b,c,d', '1,2,-3,4'):
-        with pytest.raises(DemoError, match='^--boxes: .*x,y,w,h'):
+        with pytest.raises(InputError, match='^--boxes: .*x,y,w,h'):
             GivenBoxes(text)
-    with pytest.raises(DemoError, match='none.json: no readable JSON'):
+    with pytest.raises(InputError, match='none.json: no readable JSON'):
         GivenBoxes('none.json')

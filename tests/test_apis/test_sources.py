@@ -4,7 +4,7 @@ import pytest
 from odd_photos import JPEG_ERROR, ODD, PICTURE, TURNS, cut, write_turned
 from PIL import Image
 
-from mhhn_mmpose.apis.errors import DemoError
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.sources import open_source
 
 
@@ -51,12 +51,12 @@ def test_what_is_no_input_ends_in_one_line(tmp_path):
         ('notes.txt', 'this video cannot be opened'),
         ('empty', 'no photo in it'),
     ):
-        with pytest.raises(DemoError, match=words):
+        with pytest.raises(InputError, match=words):
             open_source(str(tmp_path / name))
-    with pytest.raises(DemoError, match='97: this webcam cannot be opened'):
+    with pytest.raises(InputError, match='97: this webcam cannot be opened'):
         open_source('97')
     (tmp_path / 'bad.jpg').write_bytes(b'no photo')
-    with pytest.raises(DemoError, match='bad.jpg: unreadable photo'):
+    with pytest.raises(InputError, match='bad.jpg: unreadable photo'):
         list(open_source(str(tmp_path / 'bad.jpg')))
 
 
@@ -93,7 +93,7 @@ def test_a_bad_photo_of_a_folder_is_named_after_those_before_it(tmp_path, case):
     spoil(tmp_path / 'b.jpg')
     pictures = iter(source)
     assert next(pictures).name == 'a.jpg'
-    with pytest.raises(DemoError, match=f'b.jpg: .*{words}.*, or take it out of the folder$'):
+    with pytest.raises(InputError, match=f'b.jpg: .*{words}.*, or take it out of the folder$'):
         next(pictures)
 
 

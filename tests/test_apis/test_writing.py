@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.aligner import FaceLandmarks
-from mhhn_mmpose.apis.errors import DemoError
 from mhhn_mmpose.apis.sources import Picture
 from mhhn_mmpose.apis.writing import ResultWriter
 
@@ -21,7 +21,7 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path):
     frame = np.zeros((47, 63, 3), np.uint8)
     writer = ResultWriter(tmp_path, 'a', None, {})
     (tmp_path / 'x_landmarks.png').mkdir()
-    with pytest.raises(DemoError, match='x_landmarks.png: cannot be written'):
+    with pytest.raises(InputError, match='x_landmarks.png: cannot be written'):
         writer.add(Picture('x.png', frame), [], [], frame)
 
 

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.datasets.annotation_file import MOST_LISTED
-from mhhn_mmpose.errors import BadDataError
 
 TYPES = {
     '300w': ('CheckedFace300WDataset', 'face_landmarks_300w_train.json'),
@@ -116,7 +116,7 @@ FILES = {
 
 def faults_of(file, read):
     """The first line's count, and the faults that follow."""
-    with pytest.raises(BadDataError) as error:
+    with pytest.raises(InputError) as error:
         read()
     first, *faults = str(error.value).split('\n')
     assert first.startswith(f'{file}: {len(faults)} faults; mend them, or convert again')
@@ -176,14 +176,14 @@ def test_a_bad_record_is_named_before_training(write, case):
 def test_a_file_that_is_none_is_refused(write, case):
     change, words = FILES[case]
     file, read = write(change)
-    with pytest.raises(BadDataError, match=words) as error:
+    with pytest.raises(InputError, match=words) as error:
         read()
     assert str(error.value).startswith(f'{file}: ') and '\n' not in str(error.value)
 
 
 def test_no_file(tmp_path):
     init_default_scope('mmpose')
-    with pytest.raises(BadDataError, match=r'none.json: no annotation file \(No such file'):
+    with pytest.raises(InputError, match=r'none.json: no annotation file \(No such file'):
         DATASETS.build(dict(type='CheckedWFLWDataset', ann_file=str(tmp_path / 'none.json')))
 
 
@@ -195,7 +195,7 @@ def test_all_faults_are_counted_and_the_first_are_listed(write):
         put(np.nan, 0, 0)(content)
 
     file, read = write(change)
-    with pytest.raises(BadDataError) as error:
+    with pytest.raises(InputError) as error:
         read()
     lines = str(error.value).split('\n')
     assert lines[0].startswith(f'{file}: {MOST_LISTED + 1} faults')

@@ -22,10 +22,10 @@ from odd_photos import (
 )
 from PIL import Image
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.converters import convert_300w
 from mhhn_mmpose.datasets.generated_faces.writer import write_pts
-from mhhn_mmpose.errors import BadDataError
 
 HEIGHT, WIDTH = PICTURE.shape[:2]
 FILE = 'annotations/face_landmarks_300w_train.json'
@@ -156,7 +156,7 @@ def data(source):
 )
 def test_missing_and_empty_photos_are_found_before_training(data, spoil, words):
     spoil(data / 'images/afw/1.jpg')
-    with pytest.raises(BadDataError, match=words) as error:
+    with pytest.raises(InputError, match=words) as error:
         dataset_of(data)
     assert str(error.value).startswith(f'{data / FILE}: 1 faults; mend them')
 
@@ -188,7 +188,7 @@ def test_other_bad_photos_stop_the_run_and_are_never_exchanged_for_another(data,
     dataset = dataset_of(data)
     spoil(data / 'images/afw/1.jpg')
     assert 'inputs' in dataset[0]
-    with pytest.raises(BadDataError, match=words) as error:
+    with pytest.raises(InputError, match=words) as error:
         dataset[1]
     assert '\n' not in str(error.value)
 
@@ -206,7 +206,7 @@ def test_a_pipeline_that_returns_nothing_is_refused(data):
     """MMEngine would train another face in its place."""
     dataset = dataset_of(data, [dict(type='LoadImage', ignore_empty=True)])
     (data / 'images/afw/1.jpg').unlink()
-    with pytest.raises(BadDataError, match='the pipeline returned nothing for a face'):
+    with pytest.raises(InputError, match='the pipeline returned nothing for a face'):
         dataset[1]
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from toy_training import SCORES, train
 
+from mhhn_landmarks.fileio import stale_files, write_bytes
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
-from mhhn_mmpose.fileio import stale_files, write_bytes
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from mmpose.registry import DATASETS, MODELS
 from odd_photos import PICTURE, cut, damage, write_turned
 from torch.utils.data import DataLoader
 
-from mhhn_mmpose.errors import BadDataError
+from mhhn_landmarks.errors import InputError
 
 CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
 FILE = 'annotations/face_landmarks_300w_{}.json'
@@ -110,7 +110,7 @@ def test_of_a_worker_the_reason_comes_without_its_traceback(data):
     )
     path = photo(data, 'train', 0)
     cut(path)
-    with pytest.raises(BadDataError) as error:
+    with pytest.raises(InputError) as error:
         list(DataLoader(dataset, num_workers=1, batch_size=None))
     assert str(error.value).startswith(f'{path}: unreadable photo (')
     assert '\n' not in str(error.value)
@@ -214,5 +214,5 @@ def test_a_metric_with_a_file_of_its_own_says_so(data):
     metric = FaceAlignmentMetric(ann_file=str(data / 'bad.json'))
     metric.dataset_meta = dict(dataset_name='300w')
     face = dict(keypoints=np.zeros((1, 68, 2)))
-    with pytest.raises(BadDataError, match=r'bad.json: no COCO-style annotations .*ann_file$'):
+    with pytest.raises(InputError, match=r'bad.json: no COCO-style annotations .*ann_file$'):
         metric.process(None, [dict(id=1, gt_instances=face, pred_instances=face)])

@@ -16,8 +16,8 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from mhhn_mmpose.errors import BadDataError
-from mhhn_mmpose.photos import read_photo
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.photos import read_photo
 from mhhn_mmpose.visualization.samples import FaceSample, View, pair_sides, plot_samples
 
 CONVERTERS = Path(__file__).parents[1] / 'dataset_converters'
@@ -235,7 +235,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
         print(draw(args))
-    except (BrowseError, BadDataError, OSError) as error:
+    except (BrowseError, InputError, OSError) as error:
         raise SystemExit(f'browse_dataset: {error}') from error
 
 

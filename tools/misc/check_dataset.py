@@ -16,12 +16,12 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
+from mhhn_landmarks.errors import InputError, exit_on_input_error
+from mhhn_landmarks.photos import doubt_about
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.annotation_file import read_annotation_file, record_faults
 from mhhn_mmpose.datasets.converters.coco_json import with_progress
 from mhhn_mmpose.datasets.face import CheckedFaces, photo_record
-from mhhn_mmpose.errors import BadDataError, end_on_bad_data
-from mhhn_mmpose.photos import doubt_about
 
 COMPARED = {'img_path', 'photo_size', 'photo_crc32'}
 SPLITS = ('train', 'val', 'test')
@@ -48,7 +48,7 @@ def _build(data: dict, where: str) -> BaseCocoStyleDataset:
     """Return a dataset of annotated boxes that refuses, if there is such of its kind."""
     kind = DATASETS.get(data.get('type', ''))
     if kind is None or not issubclass(kind, BaseCocoStyleDataset):
-        raise BadDataError(
+        raise InputError(
             f'{where} dataset {data.get("type")} has no annotation file; choose another --split'
         )
     kind = DATASETS.get(f'Checked{kind.__name__}') or kind
@@ -60,7 +60,7 @@ def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
     """Return what MMPose uses of a dataset that checks nothing, and what no dataset may have.
 
     Raises:
-        BadDataError: If its file as a whole cannot be used.
+        InputError: If its file as a whole cannot be used.
     """
     content = read_annotation_file(dataset.ann_file)
     if faults := record_faults(content):
@@ -69,7 +69,7 @@ def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
         records = dataset.load_data_list()
     except Exception as error:  # whatever a malformed annotation makes MMPose's class raise
         reason = f'misses {error}' if isinstance(error, KeyError) else str(error)
-        raise BadDataError(f'{dataset.ann_file}: MMPose cannot read it ({reason})') from error
+        raise InputError(f'{dataset.ann_file}: MMPose cannot read it ({reason})') from error
     photos = {image['id']: photo_record(image) for image in content['images']}
     good = []
     for record in records:
@@ -94,7 +94,7 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
         path = face['img_path']
         try:
             load({key: face[key] for key in face.keys() & COMPARED})
-        except BadDataError as error:
+        except InputError as error:
             bad.add(path)
             faults.append(str(error))
         else:
@@ -125,4 +125,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    raise SystemExit(end_on_bad_data('check_dataset', main))
+    raise SystemExit(exit_on_input_error('check_dataset', main))

@@ -13,7 +13,7 @@ import re
 import zlib
 from pathlib import Path
 
-from mhhn_mmpose.fileio import write_json_files
+from mhhn_landmarks.fileio import write_json_files
 
 
 def is_held_out(file_name: str, parts: int) -> bool:

@@ -22,10 +22,10 @@ from pathlib import Path
 
 import torch
 
+from mhhn_landmarks.fileio import stale_files
 from mhhn_mmpose.datasets.converters import convert_300w
 from mhhn_mmpose.datasets.generated_faces import write_300w_archive
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
-from mhhn_mmpose.fileio import stale_files
 from mhhn_mmpose.quickstart.steps import command_environment
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from ...errors import BadDataError
-from ...photos import EXIF_ORIENTATION, LARGEST_SIDE, read_photo
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.photos import EXIF_ORIENTATION, LARGEST_SIDE, read_photo
+
 from ..checks import landmark_box
 
 PIXEL_STD = 200.0  # MMPose's face datasets multiply `scale` by it
@@ -23,7 +24,7 @@ BOX_MARGIN = 0.1  # of the landmark box's width and height, added on each side o
 T = TypeVar('T')
 
 
-class BadSampleError(BadDataError):
+class BadSampleError(InputError):
     """One face cannot be converted; the message is one line: file, line or index, what to do."""
 
     def __init__(self, where: str | Path, reason: str, line: int | None = None):
@@ -123,7 +124,7 @@ def photo_size(path: Path) -> tuple[int, int]:
     an eighth of their size, which finds the same faults: 17 ms for 6 megapixels instead of 99.
 
     Raises:
-        BadDataError: If the file is no JPEG or PNG, is truncated, damaged or too large.
+        InputError: If the file is no JPEG or PNG, is truncated, damaged or too large.
     """
     try:
         with Image.open(path, formats=('JPEG', 'PNG')) as photo:

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ...errors import BadDataError
-from ...fileio import write_json_files
-from ...photos import doubt_about
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.fileio import write_json_files
+from mhhn_landmarks.photos import doubt_about
+
 from ..checks import check_framing, check_points
 from .coco_json import (
     BadSampleError,
@@ -90,7 +91,7 @@ def build_splits(
                 if doubt := doubt_about(path):
                     problems.warnings.append(f'{doubt}; kept')
             splits[face.split].add(face, records[face.file_name], problems)
-        except BadDataError as error:
+        except InputError as error:
             problems.errors.append(str(error))
     return {
         split: coco_dict(list(found.images.values()), found.annotations, descriptions[split])

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .errors import BadDataError
+from .errors import InputError
 
 LARGEST_SIDE = 32766  # px; cv2.warpAffine, which cuts faces out, takes no larger photo
 EXIF_ORIENTATION = 0x0112
@@ -28,12 +28,12 @@ def read_photo(path: str | Path) -> np.ndarray:
     """Read a photo from the disk.
 
     Raises:
-        BadDataError: If there is none, or it cannot be used.
+        InputError: If there is none, or it cannot be used.
     """
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise BadDataError(f'{path}: no readable photo ({error.strerror}); unpack it') from error
+        raise InputError(f'{path}: no readable photo ({error.strerror}); unpack it') from error
     return decode_photo(content, path)
 
 
@@ -45,21 +45,21 @@ def decode_photo(content: bytes, name: str | Path) -> np.ndarray:
         name: For messages.
 
     Raises:
-        BadDataError: If it is no photo, not whole, or too large.
+        InputError: If it is no photo, not whole, or too large.
     """
     if reason := _fault(content):
-        raise BadDataError(f'{name}: unreadable photo ({reason}); unpack it again')
+        raise InputError(f'{name}: unreadable photo ({reason}); unpack it again')
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:  # more pixels than OpenCV allows
-        raise BadDataError(f'{name}: OpenCV refuses this photo ({error.err})') from error
+        raise InputError(f'{name}: OpenCV refuses this photo ({error.err})') from error
     if pixels is None:
-        raise BadDataError(
+        raise InputError(
             f'{name}: unreadable photo (truncated, damaged or none for OpenCV); unpack it again'
         )
     height, width = pixels.shape[:2]
     if max(width, height) > LARGEST_SIDE:
-        raise BadDataError(f'{name}: {width}x{height} px, a side over {LARGEST_SIDE}; scale it')
+        raise InputError(f'{name}: {width}x{height} px, a side over {LARGEST_SIDE}; scale it')
     return pixels
 
 
