@@ -1,0 +1,112 @@
+"""Hard versions of a test set: what each kind does to a photo, and that landmarks move along."""
+
+import json
+import runpy
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmpose.registry import DATASETS
+
+from mhhn_landmarks.photos import read_photo
+
+ROOT = Path(__file__).parents[2]
+hard_faces = runpy.run_path(str(ROOT / 'tools/dataset_converters/hard_faces.py'))
+KINDS = hard_faces['KINDS']
+POINTS = np.array([(50.0, 60.0), (150.0, 55.0), (100.0, 105.0), (60.0, 150.0), (141.5, 152.25)])
+BOX = (40.0, 45.0, 120.0, 120.0)
+
+
+def photo_with_spots(height=210, width=230):
+    """Grey, with a white disc of radius 9 about each landmark."""
+    image = np.full((height, width, 3), 60, np.uint8)
+    for x, y in POINTS:
+        cv2.circle(image, (round(x * 16), round(y * 16)), 9 * 16, (255,) * 3, -1, cv2.LINE_AA, 4)
+    return image
+
+
+def centroids(image, points, radius):
+    """Centre of brightness near each point."""
+    rows, columns = np.indices(image.shape[:2])
+    grey = image.mean(axis=2)
+    found = []
+    for x, y in points:
+        near = np.hypot(columns - x, rows - y) < radius
+        weight = np.where(near, np.maximum(grey - np.median(grey) - 10, 0), 0)
+        weight /= weight.sum()
+        found.append([(weight * columns).sum(), (weight * rows).sum()])
+    return np.array(found)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_fifth_to_a_third_is_covered(seed):
+    image = photo_with_spots()
+    result, points = KINDS['occluded'](image, POINTS, BOX, np.random.default_rng(seed))
+    np.testing.assert_array_equal(points, POINTS)
+    face = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillConvexPoly(face, np.rint(cv2.convexHull(POINTS.astype(np.float32))).astype(int), 1)
+    covered = (result != image).any(axis=2)[face > 0].mean()
+    assert 0.19 < covered < 0.34
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_landmarks_turn_with_the_photo(seed):
+    image = photo_with_spots()
+    result, points = KINDS['rotated'](image, POINTS, BOX, np.random.default_rng(seed))
+    before, after = POINTS[1] - POINTS[0], points[1] - points[0]
+    assert np.linalg.norm(after) == pytest.approx(np.linalg.norm(before))
+    turned = np.angle(complex(*after) / complex(*before), deg=True)
+    assert 30 <= abs(turned) <= 60
+    np.testing.assert_allclose(centroids(result, points, 14), points, atol=0.15)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_poor_faces_are_small_and_dim(seed):
+    image = photo_with_spots()
+    result, points = KINDS['poor'](image, POINTS, BOX, np.random.default_rng(seed))
+    factor = np.ptp(points[:, 0]) / np.ptp(POINTS[:, 0])
+    assert 32 * 0.98 <= 120 * factor <= 48 * 1.02
+    assert 0.3 < result.mean() / image.mean() < 0.65
+    np.testing.assert_allclose(centroids(result, points, 6), points, atol=0.3)
+
+
+def test_written_sets_are_the_same_for_a_seed_and_load(generated_300w, tmp_path):
+    ann_file = generated_300w / 'annotations/face_landmarks_300w_valid.json'
+    for folder, seed in (('a', 3), ('b', 3), ('c', 4)):
+        arguments = [ann_file, generated_300w / 'images', tmp_path / folder, '--seed', seed]
+        hard_faces['main'](list(map(str, arguments)))
+    for kind in KINDS:
+        name = f'annotations/face_landmarks_300w_valid_{kind}.json'
+        one, same, other = ((tmp_path / folder / name).read_bytes() for folder in 'abc')
+        assert one == same != other
+        data = dict(ann_file=name, data_root=str(tmp_path / 'a'), data_prefix=dict(img='images/'))
+        pipeline = [dict(type='mmpose.LoadFaceImage')]
+        faces = DATASETS.build(dict(type='CheckedFace300WDataset', pipeline=pipeline, **data))
+        assert len(faces) == 9 and [face['img'].shape for face in faces]
+        content = json.loads(one)
+        assert all(face['subsets'] for face in content['annotations'])
+        if kind == 'occluded':
+            source = json.loads(ann_file.read_text())
+            names = {image['id']: image['file_name'] for image in source['images']}
+            for face in content['annotations']:
+                photo = read_photo(generated_300w / 'images' / names[face['id']])
+                hard = read_photo(tmp_path / 'a/images' / f'occluded/{face["id"]:06d}.png')
+                columns, rows = np.rint(np.reshape(face['keypoints'], (-1, 3))[:, :2].T).astype(int)
+                changed = (photo != hard).any(axis=2)[rows, columns]
+                np.testing.assert_array_equal(face['occluded'], changed)
+                assert 0 < sum(face['occluded']) < 68
+
+
+def test_points_without_annotation_take_no_part(generated_300w):
+    ann_file = generated_300w / 'annotations/face_landmarks_300w_valid.json'
+    content = json.loads(ann_file.read_text())
+    face, name = content['annotations'][0], content['images'][0]['file_name']
+    photo = read_photo(generated_300w / 'images' / name)
+    for index in range(0, 30, 3):
+        face['keypoints'][index : index + 3] = [0, 0, 0]
+    _, hard = hard_faces['harden'](face, photo, 'rotated', 0)
+    values = np.reshape(hard['keypoints'], (-1, 3))
+    assert not values[:10].any() and values[10:, :2].min() > 0
+    left, top = values[10:, :2].min(axis=0)
+    assert hard['bbox'][0] > left - 40 and hard['bbox'][1] > top - 40
