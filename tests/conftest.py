@@ -11,6 +11,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / 'tools'))  # generated_faces, dataset_converters
 
 # The same examples in every run; no deadline, since two cores are shared.
 hypothesis.settings.register_profile(
@@ -59,8 +60,8 @@ def uncovered_processes(monkeypatch):
 @pytest.fixture(scope='session')
 def generated_300w(tmp_path_factory) -> Path:
     """Folder with `annotations/` and `images/` of 12 training, 6 Common and 3 Challenge faces."""
-    from mhhn_mmpose.datasets.converters import convert_300w
-    from mhhn_mmpose.datasets.generated_faces import write_300w_archive
+    from dataset_converters import convert_300w
+    from generated_faces import write_300w_archive
 
     folder = tmp_path_factory.mktemp('generated')
     write_300w_archive(folder / 'archive', num_train=12, num_common=6, num_challenge=3)
@@ -86,7 +87,8 @@ NUM_TRAIN, NUM_TEST = 4, 3
 
 def convert_generated(dataset: str, folder: Path) -> Path:
     """Write a dataset's miniature original below a folder and convert it."""
-    from mhhn_mmpose.datasets import converters, generated_faces
+    import dataset_converters
+    import generated_faces
 
     counts = dict(num_train=NUM_TRAIN, num_test=NUM_TEST)
     if dataset == '300w':
@@ -94,7 +96,7 @@ def convert_generated(dataset: str, folder: Path) -> Path:
     options = dict(num_train=NUM_TRAIN) if dataset == 'aflw' else {}
     write = getattr(generated_faces, f'write_{dataset}_archive')
     write(folder / f'{dataset}_archive', **counts)
-    to_json = getattr(converters, f'convert_{dataset}')
+    to_json = getattr(dataset_converters, f'convert_{dataset}')
     written, problems = to_json(folder / f'{dataset}_archive', folder / dataset, **options)
     assert written and not problems.errors
     return folder / dataset

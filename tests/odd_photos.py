@@ -4,9 +4,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from generated_faces import landmarks, random_face, render
 from PIL import Image
-
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 
 FACE = random_face([5, 0], hard=False)
 PICTURE = render(FACE)[..., ::-1]  # RGB (H, W, 3)

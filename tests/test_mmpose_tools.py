@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from generated_faces import landmarks, random_face, render
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.hub import get_config
@@ -22,7 +23,6 @@ from mmpose.registry import METRICS, MODELS
 from mmpose.structures import PoseDataSample
 
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 from mhhn_mmpose.visualization import FaceLocalVisualizer
 
 NAME = 'td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128'

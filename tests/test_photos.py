@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from dataset_converters import photo_size
 from odd_photos import (
     JPEG,
     JPEG_ERROR,
@@ -22,7 +23,6 @@ from PIL import Image
 
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import LARGEST_SIDE, decode_photo, doubt_about, jpeg_warning, read_photo
-from mhhn_mmpose.datasets.converters import photo_size
 
 HEIGHT, WIDTH = PICTURE.shape[:2]
 

@@ -18,7 +18,7 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 
 import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
-from mhhn_mmpose.datasets.face import CheckedFaces
+from mhhn_mmpose.datasets.datasets.face import CheckedFaces
 
 PROJECTS = sorted(path.parent for path in (ROOT / 'projects').glob('*/README.md'))
 LEAVES = sorted((ROOT / 'projects').glob('*/configs/*.py'))
@@ -44,8 +44,8 @@ def people(tmp_path_factory) -> Path:
 @pytest.fixture(scope='session')
 def generated_wflw(tmp_path_factory) -> Path:
     """A generated WFLW, converted."""
-    from mhhn_mmpose.datasets.converters.wflw import convert_wflw
-    from mhhn_mmpose.datasets.generated_faces.wflw_archive import write_wflw_archive
+    from dataset_converters.wflw import convert_wflw
+    from generated_faces.wflw_archive import write_wflw_archive
 
     folder = tmp_path_factory.mktemp('wflw')
     write_wflw_archive(folder / 'archive', num_train=3, num_test=2)

@@ -10,13 +10,13 @@ import sys
 import pytest
 import torch
 from conftest import ROOT, run_tool
+from dataset_converters import convert_cofw, convert_wflw
+from generated_faces import write_cofw_archive, write_wflw_archive
 from mmengine.config import Config
 
 import mhhn_mmpose  # noqa: F401  before mmpose.apis, which needs it on mmcv-lite
 from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.aligner import FaceAligner
-from mhhn_mmpose.datasets.converters import convert_cofw, convert_wflw
-from mhhn_mmpose.datasets.generated_faces import write_cofw_archive, write_wflw_archive
 from mhhn_mmpose.deployment.loading import DeploymentError, load_estimator
 
 CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'

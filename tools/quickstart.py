@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import torch
+from dataset_converters.face_300w import FOLDERS
 from mmengine.config import Config
 
 from mhhn_mmpose import __version__
-from mhhn_mmpose.datasets.converters.face_300w import FOLDERS
 from mhhn_mmpose.quickstart.report import Model, describe_faces, draw_pictures, write_results
 from mhhn_mmpose.quickstart.steps import StepError, Steps, command_environment
 

@@ -1,13 +1,13 @@
-"""What MMPose's datasets lack: checks, converters and generated faces."""
+"""What MMPose's datasets lack: checks of annotations, whole photos, batches of one size."""
 
-from .face import (
+from .datasets import (
     CheckedAFLWDataset,
     CheckedCOFWDataset,
     CheckedFace300WDataset,
     CheckedWFLWDataset,
 )
-from .loading import LoadFaceImage
 from .samplers import FullBatchSampler
+from .transforms import LoadFaceImage
 
 __all__ = [
     'CheckedAFLWDataset',

@@ -16,7 +16,6 @@ from mmpose.apis import init_model
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
 
-from ..datasets.converters.face_300w import FOLDERS
 from ..evaluation.table import FIRST_SUBSETS, LEGEND, comparison_table
 from ..visualization import plot_ced, read_errors
 from ..visualization.faces import FacePanel, plot_faces
@@ -46,6 +45,12 @@ class Model:
     checkpoint: Path
     decoder: str
     tests: Mapping[str, Path]
+
+
+OFFICIAL_COUNTS = {
+    'afw': 337, 'helen/trainset': 2000, 'lfpw/trainset': 811, 'helen/testset': 330,
+    'lfpw/testset': 224, 'ibug': 135, '300W/01_Indoor': 300, '300W/02_Outdoor': 300,
+}  # fmt: skip
 
 
 def write_results(
@@ -138,12 +143,12 @@ def describe_faces(ann_file: Path, generated: bool) -> str:
     """
     files = [image['file_name'] for image in json.loads(ann_file.read_text())['images']]
     parts = []
-    for folder in FOLDERS:
-        count = sum(str(Path(name).parent.as_posix()) == folder.path for name in files)
+    for folder, official_count in OFFICIAL_COUNTS.items():
+        count = sum(str(Path(name).parent.as_posix()) == folder for name in files)
         if count:
-            archive, *rest = folder.path.split('/')
+            archive, *rest = folder.split('/')
             name = ' '.join([archive.upper(), *(part.removesuffix('set') for part in rest)])
-            official = '' if generated or count == folder.count else f' of {folder.count}'
+            official = '' if generated or count == official_count else f' of {official_count}'
             parts.append(f'{name} ({count}{official})')
     return f'{len(files)} faces: {", ".join(parts)}'
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..datasets.converters.wflw import ATTRIBUTES
-
 _STEM = re.compile(
     r'td-hm_(?P<model>[^_]+?)(?P<tiny>-tiny)?_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e'
     r'_(?P<dataset>[^_-]+)-(?P<size>\d+)x\d+(?:_(?P<test>[^_]+))?'
@@ -120,7 +118,9 @@ OFFICIAL_TEST = {
     '300w': dict(full=689, common=554, challenge=135),
     'cofw': dict(full=507),
     'aflw': dict(full=4386, frontal=1314),
-    'wflw': dict(full=2500, **ATTRIBUTES),
+    'wflw': dict(
+        full=2500, pose=326, expression=314, illumination=698, makeup=206, occlusion=736, blur=773
+    ),
     'cofw68': dict(full=507),
 }
 OFFICIAL_TRAIN = {'300w': 3148, 'cofw': 1345, 'aflw': 20000, 'wflw': 7500}

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from generated_faces import random_face, render
 from mmengine.config import Config
 
 from mhhn_landmarks.errors import InputError
@@ -10,7 +11,6 @@ from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
 from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks, heatmap_to_photo
 from mhhn_mmpose.apis.fitting import plot_fit
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.datasets.generated_faces import random_face, render
 
 CONFIG = str(ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
 OTHER = str(ROOT / 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py')

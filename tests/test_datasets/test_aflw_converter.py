@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from conftest import run_tool
+from dataset_converters.aflw import convert_aflw
+from generated_faces import landmarks, random_face, render
+from generated_faces.aflw_archive import write_aflw_archive
 from scipy.io import loadmat, savemat
-
-from mhhn_mmpose.datasets.converters.aflw import convert_aflw
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
-from mhhn_mmpose.datasets.generated_faces.aflw_archive import write_aflw_archive
 
 CLI = 'dataset_converters/aflw2coco.py'
 WIDTH, HEIGHT = 231, 187
@@ -93,10 +92,10 @@ def test_counts_are_compared_with_the_official_ones(tree, monkeypatch):
     for note, (found, name, official) in zip(notes, counts, strict=True):
         assert f': {found} {name} faces, the official set has {official}; scores' in note
     for name, count in dict(NUM_TRAIN=3, NUM_TEST=2, NUM_FRONTAL=2).items():
-        monkeypatch.setattr(f'mhhn_mmpose.datasets.converters.aflw.{name}', count)
+        monkeypatch.setattr(f'dataset_converters.aflw.{name}', count)
     notes = convert_aflw(root, out, num_train=3)[1].warnings
     assert len(notes) == 1 and '1 frontal_in_box faces, so this is not the subset' in notes[0]
-    monkeypatch.setattr('mhhn_mmpose.datasets.converters.aflw.NUM_FRONTAL_CCL', 1)
+    monkeypatch.setattr('dataset_converters.aflw.NUM_FRONTAL_CCL', 1)
     assert not convert_aflw(root, out, num_train=3)[1].warnings
 
 

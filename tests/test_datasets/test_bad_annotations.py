@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 
+from mhhn_landmarks.annotations import MOST_LISTED
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.datasets.annotation_file import MOST_LISTED
 
 TYPES = {
     '300w': ('CheckedFace300WDataset', 'face_landmarks_300w_train.json'),

@@ -6,6 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
+from dataset_converters import convert_300w
+from generated_faces.writer import write_pts
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 from odd_photos import (
@@ -24,8 +26,6 @@ from PIL import Image
 
 from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.datasets import LoadFaceImage
-from mhhn_mmpose.datasets.converters import convert_300w
-from mhhn_mmpose.datasets.generated_faces.writer import write_pts
 
 HEIGHT, WIDTH = PICTURE.shape[:2]
 FILE = 'annotations/face_landmarks_300w_train.json'

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-
-from mhhn_mmpose.datasets.converters.cofw import convert_cofw
-from mhhn_mmpose.datasets.generated_faces import landmarks, occluded, render
-from mhhn_mmpose.datasets.generated_faces.cofw_archive import cofw_faces, write_cofw_archive
+from dataset_converters.cofw import convert_cofw
+from generated_faces import landmarks, occluded, render
+from generated_faces.cofw_archive import cofw_faces, write_cofw_archive
 
 NUM_TEST = 3
 POINTS = 'test_annotations/{}_points.mat'

@@ -8,9 +8,8 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-
-from mhhn_mmpose.datasets.converters.cofw import convert_cofw
-from mhhn_mmpose.datasets.generated_faces.cofw_archive import write_cofw_archive
+from dataset_converters.cofw import convert_cofw
+from generated_faces.cofw_archive import write_cofw_archive
 
 TRAIN = 'COFW_train_color.mat'
 PHOTO = '#refs#/photo2'  # of the second face

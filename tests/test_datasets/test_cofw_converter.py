@@ -10,10 +10,9 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-
-from mhhn_mmpose.datasets.converters.cofw import convert_cofw
-from mhhn_mmpose.datasets.generated_faces import landmarks, occluded, render
-from mhhn_mmpose.datasets.generated_faces.cofw_archive import cofw_faces, write_cofw_archive
+from dataset_converters.cofw import convert_cofw
+from generated_faces import landmarks, occluded, render
+from generated_faces.cofw_archive import cofw_faces, write_cofw_archive
 
 CLI = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'cofw2coco.py'
 NUM_TRAIN, NUM_TEST = 3, 2

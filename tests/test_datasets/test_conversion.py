@@ -7,9 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from mhhn_mmpose.datasets.converters.coco_json import BadSampleError, Problems, landmark_framing
-from mhhn_mmpose.datasets.converters.conversion import Face, build_splits, photo_path, write_splits
+from dataset_converters.coco_json import BadSampleError, Problems, landmark_framing
+from dataset_converters.conversion import Face, build_splits, photo_path, write_splits
 
 WIDTH, HEIGHT = 97, 83
 POINTS = np.array([[20.0, 15.5], [70.25, 30.0], [44.0, 60.0]])

@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from conftest import run_tool
+from dataset_converters import convert_300w, photo_size
 from PIL import Image
-
-from mhhn_mmpose.datasets.converters import convert_300w, photo_size
 
 CLI = 'dataset_converters/300w2coco.py'
 WIDTH, HEIGHT = 97, 83

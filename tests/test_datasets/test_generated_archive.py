@@ -7,8 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from mhhn_mmpose.datasets.generated_faces import (
+from generated_faces import (
     SCHEMES,
     landmarks,
     random_face,

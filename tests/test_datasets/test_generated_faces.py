@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from mhhn_mmpose.datasets.generated_faces import (
+from generated_faces import (
     Expression,
     Face,
     Look,
@@ -20,9 +19,9 @@ from mhhn_mmpose.datasets.generated_faces import (
     random_face,
     render,
 )
-from mhhn_mmpose.datasets.generated_faces.canvas import paint
-from mhhn_mmpose.datasets.generated_faces.features import disc
-from mhhn_mmpose.datasets.generated_faces.geometry import curves
+from generated_faces.canvas import paint
+from generated_faces.features import disc
+from generated_faces.geometry import curves
 
 COUNTS = {'300w': 68, 'wflw': 98, 'cofw': 29, 'aflw': 19}
 # The same place of the face in each scheme.

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from generated_faces import landmarks, random_face
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import TRANSFORMS
 
 import mhhn_mmpose  # noqa: F401  (lets MMPose import on mmcv-lite)
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face
 from mhhn_mmpose.datasets.landmark_mappings import (
     COFW_TO_300W,
     COFW_TO_WFLW,

@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 import pytest
 from conftest import run_tool
-
-from mhhn_mmpose.datasets.converters import wflw
-from mhhn_mmpose.datasets.converters.wflw import convert_wflw
-from mhhn_mmpose.datasets.generated_faces import landmarks, occluded, render, wflw_archive
-from mhhn_mmpose.datasets.generated_faces.wflw_archive import write_wflw_archive
+from dataset_converters import wflw
+from dataset_converters.wflw import convert_wflw
+from generated_faces import landmarks, occluded, render, wflw_archive
+from generated_faces.wflw_archive import write_wflw_archive
 
 CLI = 'dataset_converters/wflw2coco.py'
 LISTS = Path('WFLW_annotations', 'list_98pt_rect_attr_train_test')

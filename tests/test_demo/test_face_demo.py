@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from generated_faces import landmarks, random_face, render
 from mmengine.config import Config
-
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 
 DEMO = runpy.run_path(str(ROOT / 'demo/face_demo.py'))
 WEB = runpy.run_path(str(ROOT / 'demo/web_demo.py'))

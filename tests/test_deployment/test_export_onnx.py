@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from generated_faces import landmarks, random_face, render
 from mmengine.config import Config
 
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 from mhhn_mmpose.deployment import (
     HeatmapsToLandmarks,
     largest_difference,

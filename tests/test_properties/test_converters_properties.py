@@ -8,20 +8,16 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
-
-from mhhn_mmpose.datasets.converters import (
+from dataset_converters import (
     convert_300w,
     convert_aflw,
     convert_cofw,
     convert_wflw,
 )
-from mhhn_mmpose.datasets.converters.coco_json import BadSampleError
-from mhhn_mmpose.datasets.converters.matlab import load_matlab5, open_matlab73
-from mhhn_mmpose.datasets.converters.pts import read_pts
-from mhhn_mmpose.datasets.generated_faces import (
+from dataset_converters.coco_json import BadSampleError
+from dataset_converters.matlab import load_matlab5, open_matlab73
+from dataset_converters.pts import read_pts
+from generated_faces import (
     landmarks,
     occluded,
     random_face,
@@ -30,8 +26,11 @@ from mhhn_mmpose.datasets.generated_faces import (
     write_pts,
     write_wflw_archive,
 )
-from mhhn_mmpose.datasets.generated_faces.cofw_archive import cofw_faces
-from mhhn_mmpose.datasets.generated_faces.wflw_archive import wflw_face
+from generated_faces.cofw_archive import cofw_faces
+from generated_faces.wflw_archive import wflw_face
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 ROUNDING = 0.51e-6  # px, of text with six decimals
 seeds = st.integers(0, 2**31)

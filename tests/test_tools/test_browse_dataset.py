@@ -7,14 +7,13 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
-from mmengine.config import Config
-
-from mhhn_mmpose.datasets.converters.coco_json import (
+from dataset_converters.coco_json import (
     coco_dict,
     face_annotation,
     landmark_framing,
 )
-from mhhn_mmpose.datasets.generated_faces import landmarks, occluded, random_face, render
+from generated_faces import landmarks, occluded, random_face, render
+from mmengine.config import Config
 
 TOOL = runpy.run_path(str(ROOT / 'tools/misc/browse_dataset.py'))
 CONFIG = str(ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py')

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
+import mhhn_mmpose  # noqa: F401
 
 # What follows imports MMPose's models, which need what our package does for mmcv-lite.
 # isort: split
 from mmengine.config import Config
 from mmpose.apis import init_model
 from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from generated_faces import landmarks, random_face, render
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
 OURS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,8 +18,10 @@ from timing import print_table, shares
 from torch.utils.data import ConcatDataset, DataLoader
 from trainees import LEAVES, NAMES, PEERS, load_config
 
-from mhhn_mmpose.datasets.converters import convert_300w
-from mhhn_mmpose.datasets.generated_faces import write_300w_archive
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters import convert_300w
+from generated_faces import write_300w_archive
 
 
 def generated_dataset(cfg: Config, folder: Path, faces: int) -> BaseDataset:

@@ -28,12 +28,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.datasets.converters.face_300w import convert_300w
-from mhhn_mmpose.datasets.generated_faces import write_300w_archive
 
 # What follows imports MMPose's models, which need what our package does for mmcv-lite.
 # isort: split
 from mmpose.registry import DATASETS, MODELS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.face_300w import convert_300w
+from generated_faces import write_300w_archive
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
 LEAF = 'td-hm_hgs-hsr_8xb4-200e_300w-256x256.py'

@@ -1,9 +1,12 @@
 """Convert the original 300W archives to the annotation files MMPose reads."""
 
 import sys
+from pathlib import Path
 
-from mhhn_mmpose.datasets.converters.command_line import run_converter
-from mhhn_mmpose.datasets.converters.face_300w import convert_300w
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.command_line import run_converter
+from dataset_converters.face_300w import convert_300w
 
 DESCRIPTION = """\
 Convert the original 300W archives to the annotation files MMPose reads.

@@ -1,9 +1,12 @@
 """Convert AFLW with its 19-point annotations to the annotation files MMPose reads."""
 
 import sys
+from pathlib import Path
 
-from mhhn_mmpose.datasets.converters.aflw import NUM_TRAIN, convert_aflw
-from mhhn_mmpose.datasets.converters.command_line import run_converter
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.aflw import NUM_TRAIN, convert_aflw
+from dataset_converters.command_line import run_converter
 
 DESCRIPTION = """\
 Convert AFLW with its 19-point annotations to the annotation files MMPose reads.

@@ -1,9 +1,12 @@
 """Convert the original COFW files, and COFW-68, to the annotation files MMPose reads."""
 
 import sys
+from pathlib import Path
 
-from mhhn_mmpose.datasets.converters.cofw import convert_cofw
-from mhhn_mmpose.datasets.converters.command_line import run_converter
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.cofw import convert_cofw
+from dataset_converters.command_line import run_converter
 
 DESCRIPTION = """\
 Convert the original COFW files, and COFW-68, to the annotation files MMPose reads.

@@ -13,6 +13,7 @@ Points are (x, y) in photo pixels, 0-based; a box is (x, y, width, height) in pi
 from __future__ import annotations
 
 import argparse
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,11 +21,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mhhn_landmarks.annotations import read_annotation_file
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes, write_json_files
 from mhhn_landmarks.photos import read_photo
-from mhhn_mmpose.datasets.annotation_file import read_annotation_file
-from mhhn_mmpose.datasets.converters.coco_json import landmark_framing, with_progress
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.coco_json import landmark_framing, with_progress
 
 COVERED = (1 / 5, 1 / 3)  # of the face's area, under objects
 ANGLE = (30.0, 60.0)  # degrees, to either side

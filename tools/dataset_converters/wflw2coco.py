@@ -1,9 +1,12 @@
 """Convert the original WFLW archives to the annotation files MMPose reads."""
 
 import sys
+from pathlib import Path
 
-from mhhn_mmpose.datasets.converters.command_line import run_converter
-from mhhn_mmpose.datasets.converters.wflw import convert_wflw
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.command_line import run_converter
+from dataset_converters.wflw import convert_wflw
 
 DESCRIPTION = """\
 Convert the original WFLW archives to the annotation files MMPose reads.

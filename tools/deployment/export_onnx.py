@@ -6,6 +6,7 @@ It needs onnx, onnxscript and onnxruntime: see docs/deployment.md.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 
-from mhhn_mmpose.datasets.generated_faces import landmarks, random_face, render
 from mhhn_mmpose.deployment import (
     CropsToLandmarks,
     DeploymentError,
@@ -24,6 +24,10 @@ from mhhn_mmpose.deployment import (
     start_session,
     write_onnx,
 )
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from generated_faces import landmarks, random_face, render
 
 TOLERANCE = 1e-2  # crop pixels
 

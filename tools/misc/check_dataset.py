@@ -7,6 +7,7 @@ file, ids, photos, and whether numbers are finite.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,12 +17,15 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
+from mhhn_landmarks.annotations import read_annotation_file, record_faults
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.photos import doubt_about
 from mhhn_mmpose.datasets import LoadFaceImage
-from mhhn_mmpose.datasets.annotation_file import read_annotation_file, record_faults
-from mhhn_mmpose.datasets.converters.coco_json import with_progress
-from mhhn_mmpose.datasets.face import CheckedFaces, photo_record
+from mhhn_mmpose.datasets.datasets.face import CheckedFaces, photo_record
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.coco_json import with_progress
 
 COMPARED = {'img_path', 'photo_size', 'photo_crc32'}
 SPLITS = ('train', 'val', 'test')

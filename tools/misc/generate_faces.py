@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mhhn_mmpose.datasets.generated_faces import (
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from generated_faces import (
     write_300w_archive,
     write_aflw_archive,
     write_cofw_archive,

@@ -23,10 +23,13 @@ from pathlib import Path
 import torch
 
 from mhhn_landmarks.fileio import stale_files
-from mhhn_mmpose.datasets.converters import convert_300w
-from mhhn_mmpose.datasets.generated_faces import write_300w_archive
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
 from mhhn_mmpose.quickstart.steps import command_environment
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters import convert_300w
+from generated_faces import write_300w_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 # 21 faces do not divide by 2 processes of 4, nor 9 test faces by 2.

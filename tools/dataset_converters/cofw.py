@@ -11,7 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..checks import LARGEST_OUTSIDE, SILENT_OUTSIDE
+from mhhn_landmarks.annotations import LARGEST_OUTSIDE, SILENT_OUTSIDE
+
 from .coco_json import BadSampleError, Problems
 from .cofw68 import collect_cofw68
 from .cofw_photos import FIRST_TEST_ID, load_photo, photo_name, write_photo

@@ -13,10 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
+from mhhn_landmarks.annotations import landmark_box
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import EXIF_ORIENTATION, LARGEST_SIDE, read_photo
-
-from ..checks import landmark_box
 
 PIXEL_STD = 200.0  # MMPose's face datasets multiply `scale` by it
 BOX_MARGIN = 0.1  # of the landmark box's width and height, added on each side of `bbox`

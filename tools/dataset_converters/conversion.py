@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from mhhn_landmarks.annotations import check_framing, check_points
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_json_files
 from mhhn_landmarks.photos import doubt_about
 
-from ..checks import check_framing, check_points
 from .coco_json import (
     BadSampleError,
     Problems,

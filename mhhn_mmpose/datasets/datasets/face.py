@@ -10,10 +10,14 @@ import numpy as np
 from mmpose.datasets.datasets import AFLWDataset, COFWDataset, Face300WDataset, WFLWDataset
 from mmpose.registry import DATASETS
 
+from mhhn_landmarks.annotations import (
+    check_framing,
+    check_points,
+    read_annotation_file,
+    record_faults,
+    refuse,
+)
 from mhhn_landmarks.errors import InputError
-
-from .annotation_file import read_annotation_file, record_faults, refuse
-from .checks import check_framing, check_points
 
 FRAMING = ('bbox', 'center', 'scale', 'box_size')
 

@@ -1,0 +1,3 @@
+from .full_batch_sampler import FullBatchSampler
+
+__all__ = ['FullBatchSampler']

@@ -1,0 +1,3 @@
+from .loading import LoadFaceImage
+
+__all__ = ['LoadFaceImage']
