@@ -10,14 +10,14 @@ import numpy as np
 from mmengine.config import DictAction
 from tqdm import tqdm
 
+from mhhn_landmarks.boxes import GivenBoxes, squares
 from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.sources import Picture, open_source
+from mhhn_landmarks.tracking import FaceTracker
+from mhhn_landmarks.writing import ResultWriter
 from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
-from mhhn_mmpose.apis.boxes import GivenBoxes, squares
 from mhhn_mmpose.apis.detector import DETECTORS, build_detector
 from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
-from mhhn_mmpose.apis.sources import Picture, open_source
-from mhhn_mmpose.apis.tracking import FaceTracker
-from mhhn_mmpose.apis.writing import ResultWriter
 
 Located = tuple[Picture, np.ndarray, np.ndarray]  # with its squares (N, 5) and their numbers (N,)
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mhhn_landmarks.boxes import squares
 from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.sources import Photos, open_source
+from mhhn_landmarks.tracking import FaceTracker
 from mhhn_mmpose.apis.aligner import FaceAligner
-from mhhn_mmpose.apis.boxes import squares
 from mhhn_mmpose.apis.detector import DETECTORS, build_detector
-from mhhn_mmpose.apis.sources import Photos, open_source
-from mhhn_mmpose.apis.tracking import FaceTracker
 
 DECODERS = {'argmax': 'ArgmaxHeatmap', 'SDT': 'SDTHeatmap'}
 BOXES = ('fixed', 'detected', 'tracked')

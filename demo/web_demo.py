@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mhhn_landmarks.boxes import squares
 from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.sources import open_source
+from mhhn_landmarks.writing import count
 from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
-from mhhn_mmpose.apis.boxes import squares
 from mhhn_mmpose.apis.detector import DETECTORS, build_detector
 from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
 from mhhn_mmpose.apis.fitting import plot_fit
-from mhhn_mmpose.apis.sources import open_source
-from mhhn_mmpose.apis.writing import count
 from mhhn_mmpose.codecs import SDTHeatmap
 
 INVITATION = 'Drop a photo of a face above.'

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from mhhn_landmarks.boxes import from_centers, overlaps
 from mhhn_landmarks.errors import InputError
-
-from .boxes import from_centers, overlaps
 
 LONGEST = 640  # pixels of a picture's longer side that MTCNN sees
 SMALLEST = 20  # pixels of a face's side, MTCNN's default

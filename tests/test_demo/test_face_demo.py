@@ -121,7 +121,7 @@ def test_a_missing_detector_is_named(data, monkeypatch):
 
 def test_the_detector_finds_a_drawn_face(data, tmp_path):
     pytest.importorskip('facenet_pytorch', reason='pip install --no-deps -r requirements/demo.txt')
-    from mhhn_mmpose.apis.boxes import overlaps
+    from mhhn_landmarks.boxes import overlaps
     from mhhn_mmpose.apis.detector import build_detector
 
     picture, points = render(FACES[0]), landmarks(FACES[0], '300w')

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.sources import Picture
+from mhhn_landmarks.writing import ResultWriter
 from mhhn_mmpose.apis.aligner import FaceLandmarks
-from mhhn_mmpose.apis.sources import Picture
-from mhhn_mmpose.apis.writing import ResultWriter
 
 
 def test_an_odd_last_row_and_column_stay_in_the_video(tmp_path):

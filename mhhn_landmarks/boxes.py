@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mhhn_landmarks.errors import InputError
+from .errors import InputError
 
 HINT = 'a box is x,y,w,h in pixels, round the landmarks: from brows to chin, from ear to ear'
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.photos import read_photo
+from .errors import InputError
+from .photos import read_photo
 
 PHOTOS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 DEFAULT_FPS = 25.0  # where a camera does not tell

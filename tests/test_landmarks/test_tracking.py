@@ -1,6 +1,6 @@
 import numpy as np
 
-from mhhn_mmpose.apis.tracking import LEAST, PATIENCE, FaceTracker
+from mhhn_landmarks.tracking import LEAST, PATIENCE, FaceTracker
 
 
 def square(x, y, side=100.0, score=0.9):

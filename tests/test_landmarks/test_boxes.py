@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from mhhn_landmarks.boxes import GivenBoxes, overlaps, squares
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.boxes import GivenBoxes, overlaps, squares
 from mhhn_mmpose.apis.detector import Calibration, calibrate
 
 

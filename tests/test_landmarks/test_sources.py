@@ -5,7 +5,7 @@ from odd_photos import JPEG_ERROR, ODD, PICTURE, TURNS, cut, write_turned
 from PIL import Image
 
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.sources import open_source
+from mhhn_landmarks.sources import open_source
 
 
 def gray(level):

@@ -5,17 +5,30 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.fileio import write_json_files
-
-from .aligner import FaceLandmarks
+from .errors import InputError
+from .fileio import write_json_files
 from .sources import Picture
 
 COLUMNS = ('picture', 'face', 'landmark', 'x', 'y', 'score')
+
+
+class Face(Protocol):
+    """What an aligner says of one face.
+
+    Attributes:
+        box: The square (left, top, right, bottom, score), photo pixels.
+        points: Landmarks (K, 2), photo pixels.
+        scores: Confidences (K,), 0 to 1.
+    """
+
+    box: np.ndarray
+    points: np.ndarray
+    scores: np.ndarray
 
 
 class ResultWriter:
@@ -43,7 +56,7 @@ class ResultWriter:
     def add(
         self,
         picture: Picture,
-        faces: Sequence[FaceLandmarks],
+        faces: Sequence[Face],
         names: Sequence[int],
         drawn: np.ndarray,
     ) -> None:
@@ -105,7 +118,7 @@ def count(number: int, noun: str) -> str:
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
-def _to_dict(face: FaceLandmarks, name: int) -> dict:
+def _to_dict(face: Face, name: int) -> dict:
     """Numbers to a thousandth of a pixel, which is beyond what any heatmap tells."""
     left, top, right, bottom, score = (float(v) for v in face.box)
     box = [left, top, right - left, bottom - top]
