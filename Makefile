@@ -1,8 +1,8 @@
-# make quickstart, make test: the rest follows. Nothing outside this folder is changed.
+# `make` lists the targets. Nothing outside this folder is changed.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint docs docs-links clean
+.PHONY: help install quickstart test lint docs docs-links dist clean
 
 PYTHON ?= python3
 # A folder laid out like 300W's archives; empty for generated faces.
@@ -27,10 +27,11 @@ endef
 help:
 	@echo 'make quickstart             train and compare HGs and MHHN on generated faces, 8 minutes'
 	@echo 'make quickstart DATA=DIR    the same on real faces: DIR as the archives of 300W unpack'
-	@echo 'make test                   run the tests, 95% of the lines or more'
-	@echo 'make lint                   check style'
+	@echo 'make test                   run the tests; they must reach 95% of the lines'
+	@echo 'make lint                   check style and types'
 	@echo 'make docs                   build the documentation in docs/_build/html'
 	@echo 'make docs-links             check its links to other sites; needs internet'
+	@echo 'make dist                   build sdist and wheel in dist/'
 	@echo 'make clean                  remove .venv; data/ and work_dirs/ stay'
 	@echo 'Each installs into .venv first where that is needed; PYTHON=... chooses the interpreter.'
 
@@ -39,7 +40,7 @@ install: .venv/.installed
 # The lock is complete, so nothing is resolved (--no-deps): pip 23 looks past it for packages that are asked for
 # with an extra (coverage[toml]) and fails as soon as a newer one is published.
 # --no-build-isolation is for Python 3.12, where xtcocotools is built against the numpy in .venv.
-.venv/.installed: setup.py $(wildcard requirements/*.txt)
+.venv/.installed: setup.py pyproject.toml $(filter-out requirements/docs.txt,$(wildcard requirements/*.txt))
 	@test -f $(pinned) || { echo "Python 3.10, 3.11 or 3.12 is needed: make PYTHON=python3.11" >&2; exit 1; }
 	@echo 'Installing into .venv, 1 of 3: PyTorch and other packages (minutes)'
 	@$(PYTHON) -m venv --clear .venv
@@ -61,10 +62,11 @@ test: .venv/.installed
 lint: .venv/.installed
 	@.venv/bin/python -m ruff check .
 	@.venv/bin/python -m ruff format --check .
+	@.venv/bin/python -m mypy
 
 .venv/.docs: .venv/.installed requirements/docs.txt
 	@echo 'Installing Sphinx into .venv'
-	@$(pip) install -r requirements/docs.txt | $(show)
+	@$(pip) install --require-hashes --no-deps -r requirements/docs.txt | $(show)
 	@touch $@
 
 # The whole repository is the source, so that links are right here and on GitHub; see docs/conf.py.
@@ -77,5 +79,12 @@ docs: .venv/.docs
 docs-links: .venv/.docs
 	@$(sphinx) -b linkcheck . docs/_build/links
 
+dist:
+	@rm -rf build dist
+	@$(PYTHON) -m venv --clear build/env
+	@build/env/bin/python -m pip --disable-pip-version-check install -q build twine
+	@build/env/bin/python -m build
+	@build/env/bin/python -m twine check --strict dist/*
+
 clean:
-	rm -rf .venv build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv build dist docs/_build *.egg-info .*_cache .hypothesis .coverage*

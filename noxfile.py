@@ -1,4 +1,4 @@
-"""The tests on every stack, `nox -s tests`; the locked requirements anew, `nox -s lock`.
+"""Run the tests on every stack (`nox -s tests`) or renew the locked requirements (`nox -s lock`).
 
 One stack alone: `nox -s "tests(py312-numpy2)"`. What follows `--` goes to pytest. Interpreters are
 found on PATH.
@@ -10,6 +10,7 @@ nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.sessions = ['tests']
 
 PYTHONS = ('3.10', '3.11', '3.12')
+EXTRAS = 'mmpose,export,dev'
 ALONE = ('--no-deps', '--no-build-isolation')
 STACKS = [
     nox.param('3.11', 'mmcv-lite', True, id='py311-numpy1'),
@@ -28,8 +29,7 @@ def tests(session: nox.Session, mmcv: str, locked: bool) -> None:
         session.install('--require-hashes', '--no-deps', '-r', pinned)
     else:
         # Recent torchvisions name their torch exactly, the oldest take any.
-        newest = ('torchvision>=0.26', 'cython', 'pytest', 'pytest-cov', 'pytest-xdist')
-        session.install('-r', 'requirements/runtime.txt', *newest, 'hypothesis')
+        session.install(f'.[{EXTRAS}]', 'torchvision>=0.26')
     for name in ('xtcocotools', 'openmmlab'):
         session.install('--require-hashes', *ALONE, '-r', f'requirements/{name}.txt')
     if mmcv == 'mmcv':
@@ -48,13 +48,16 @@ def lock(session: nox.Session) -> None:
     """Write the locked requirements from the `.in` beside them; versions that still fit stay."""
     session.install('uv')
 
-    def compile_(source: str, target: str, python: str, *options: str) -> None:
-        files = (f'requirements/{source}.in', '-o', f'requirements/{target}.txt')
+    def compile_(target: str, python: str, *sources: str) -> None:
         how = ('--universal', '--generate-hashes', '--no-annotate', '--python-version', python)
         says = ('--custom-compile-command', 'nox -s lock')
-        session.run('uv', 'pip', 'compile', '-q', *how, *says, *options, *files, silent=True)
+        files = (*sources, '-o', f'requirements/{target}.txt')
+        session.run('uv', 'pip', 'compile', '-q', *how, *says, *files, silent=True)
 
+    extras = [word for extra in EXTRAS.split(',') for word in ('--extra', extra)]
     for python in PYTHONS:
-        compile_('pinned', f'pinned-py{python.replace(".", "")}', python)
+        target = f'pinned-py{python.replace(".", "")}'
+        compile_(target, python, *extras, 'pyproject.toml', 'requirements/pinned.in')
     for name in ('openmmlab', 'xtcocotools', 'mmcv'):
-        compile_(name, name, PYTHONS[0], '--no-deps')
+        compile_(name, PYTHONS[0], '--no-deps', f'requirements/{name}.in')
+    compile_('docs', '3.11', 'requirements/docs.in')

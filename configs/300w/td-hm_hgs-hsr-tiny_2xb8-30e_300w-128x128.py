@@ -9,7 +9,7 @@ model = dict(
             _delete_=True,
             type='SubpixelDetectionLoss',
             sigma=_base_.codec.sigma,
-            # Measured: MHHN's own 1/16 of the square, 1/4 for maps of half the size, is not as good.
+            # Measured: MHHN's 1/16 of the square (1/4 for maps of half the size) is not as good.
             fdl_weight=1.0,
             fdl_distance='euclidean',
             distribution=codec['activation'],

@@ -1,4 +1,4 @@
-# Cheaper: 32x32 maps. A landmark's Gaussian and the fine detection loss keep their size on the face.
+# Cheaper: 32x32 maps. The Gaussians and the fine detection loss keep their size on the face.
 _base_ = ['./td-hm_mhhn_8xb4-200e_300w-256x256.py']
 
 codec = dict(heatmap_size=(32, 32), sigma=1.5)

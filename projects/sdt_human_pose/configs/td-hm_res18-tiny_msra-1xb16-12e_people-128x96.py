@@ -1,5 +1,5 @@
-# A stand-in for somebody's trained MSRA model: MMPose's ResNet config for COCO, made small enough to
-# train in minutes on a CPU with the figures of generate_people.py.
+# A stand-in for a trained MSRA model: MMPose's ResNet config for COCO, made small enough to train
+# in minutes on a CPU with the figures of generate_people.py.
 _base_ = [
     'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
     'td-hm_res50_8xb64-210e_coco-256x192.py'
