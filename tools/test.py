@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.fileio import write_json_files
+from mhhn_mmpose.apis.loading import load_config, load_weights
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals
 
@@ -37,7 +38,7 @@ def parse_args() -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """The config with the command line merged into it."""
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint
     name = os.path.splitext(os.path.basename(args.config))[0]
@@ -68,6 +69,8 @@ def main() -> None:
 
     prepare_cpu_launcher(cfg)
     runner = Runner.from_cfg(cfg)
+    # Before the runner does it, which would go on with what another model's checkpoint has.
+    load_weights(runner.model, cfg.load_from, args.config)
     metrics = runner.test()
     if runner.rank == 0:
         write_json_files({os.path.join(cfg.work_dir, 'metrics.json'): metrics})

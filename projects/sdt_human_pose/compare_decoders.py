@@ -10,28 +10,23 @@ MSRAHeatmap (DARK included), UDPHeatmap, SDTHeatmap or ArgmaxHeatmap.
 import argparse
 import copy
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.evaluator import Evaluator
-from mmengine.hub import get_config
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from mmengine.utils import track_iter_progress
-from mmpose.registry import KEYPOINT_CODECS, METRICS, MODELS
+from mmpose.registry import KEYPOINT_CODECS, METRICS
 from mmpose.structures import PoseDataSample
 
-import mhhn_mmpose  # noqa: F401  (registers SDT)
+from mhhn_landmarks.errors import InputError, exit_on_input_error
+from mhhn_mmpose.apis.loading import load_config, load_model
 
 CONVENTIONS = {'MSRAHeatmap': 'msra', 'UDPHeatmap': 'udp'}
-
-
-class CompareError(ValueError):
-    """Nothing can be compared; the message is one line and says what to do."""
 
 
 class Shifted:
@@ -56,14 +51,14 @@ def decoders_of(codec: dict) -> dict[str, Any]:
     """Return decoders by name for models trained with this codec, all in its convention.
 
     Raises:
-        CompareError: If the codec's maps are no Gaussians that SDT can fit.
+        InputError: If the codec's maps are no Gaussians that SDT can fit.
     """
     kind = codec['type']
     if kind not in (*CONVENTIONS, 'SDTHeatmap', 'ArgmaxHeatmap') or (
         codec.get('heatmap_type', 'gaussian') != 'gaussian'
     ):
         detail = f' with heatmap_type={codec["heatmap_type"]!r}' if 'heatmap_type' in codec else ''
-        raise CompareError(
+        raise InputError(
             f'the head decodes with {kind}{detail}; MSRAHeatmap, UDPHeatmap, SDTHeatmap and'
             ' ArgmaxHeatmap can be compared'
         )
@@ -93,20 +88,13 @@ def decoders_of(codec: dict) -> dict[str, Any]:
     return found | {'sdt': build('SDTHeatmap', **ours)}
 
 
-def load_config(args: argparse.Namespace) -> Config:
+def read_config(args: argparse.Namespace) -> Config:
     """Read the config with the command line merged into it, and what to test it on."""
-    if '::' in args.config:
-        cfg = get_config(args.config)
-    elif Path(args.config).is_file():
-        cfg = Config.fromfile(args.config)
-    else:
-        raise CompareError(f'{args.config}: no such config; name a file, or mmpose::...')
-    if not Path(args.checkpoint).is_file():
-        raise CompareError(f'{args.checkpoint}: no such checkpoint')
+    cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     decoder = cfg.model.get('head', {}).get('decoder')
     if not decoder:
-        raise CompareError(f'{args.config}: no model.head.decoder; use a heatmap model')
+        raise InputError(f'{args.config}: no model.head.decoder; use a heatmap model')
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     return cfg
 
@@ -142,10 +130,11 @@ def predict(
 def compare(cfg: Config, checkpoint: str, device: str) -> dict[str, dict[str, float]]:
     """Return scores by decoder, and how far it moves landmarks from the argmax's, photo pixels."""
     decoders = decoders_of(cfg.model.head.decoder)
-    model = MODELS.build(cfg.model)
-    load_checkpoint(model, checkpoint, map_location='cpu')
-    model.to(device).eval()
-    loader = Runner.build_dataloader(cfg.test_dataloader)
+    model = load_model(cfg, checkpoint, device)
+    try:
+        loader = Runner.build_dataloader(cfg.test_dataloader)
+    except FileNotFoundError as error:
+        raise InputError(f'the test data are missing ({error})') from error
     evaluators = {name: build_evaluator(cfg, loader.dataset.metainfo) for name in decoders}
     moved: dict[str, list[float]] = {name: [] for name in decoders}
     for batch in track_iter_progress((loader, len(loader)), file=sys.stderr):
@@ -187,18 +176,13 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> int:
+def main() -> None:
     """Compare, print the table."""
     args = parse_args()
-    try:
-        cfg = load_config(args)
-        scores = compare(cfg, args.checkpoint, args.device)
-    except (CompareError, FileNotFoundError) as error:
-        print(f'compare_decoders: {error}', file=sys.stderr)
-        return 1
+    cfg = read_config(args)
+    scores = compare(cfg, args.checkpoint, args.device)
     print(table(scores, cfg.model.head.decoder.type))
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    exit_on_input_error('compare_decoders', main)

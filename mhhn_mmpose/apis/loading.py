@@ -1,0 +1,201 @@
+"""The one way to load a model: all weights or none, and nothing but weights from a file."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.model import is_model_wrapper, revert_sync_batchnorm
+from mmengine.registry import init_default_scope
+from mmengine.runner.checkpoint import _load_checkpoint
+from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.models import build_pose_estimator
+from torch import nn
+
+from mhhn_landmarks.errors import InputError
+
+from ..weights_only import refusal
+
+ADDRESS = re.compile(r'\w[\w+-]+://')  # of a checkpoint that MMEngine downloads
+NAMES_SHOWN = 3
+
+
+def load_model(
+    config: str | Path | Config, checkpoint: str | Path | None = None, device: str = 'cpu'
+) -> nn.Module:
+    """Build a pose estimator for inference and load its weights, as MMPose's `init_model`.
+
+    Unlike there, weights of another model are refused; MMPose logs what differs and goes on with
+    random numbers. Nothing but the checkpoint is downloaded.
+
+    Args:
+        config: A file, or its content, which is not changed.
+        checkpoint: A file or an address; None for random weights.
+        device: Such as 'cpu' or 'cuda:0'.
+
+    Returns:
+        The model in eval mode. `cfg` is its config, `dataset_meta` describes its landmarks: the
+        checkpoint's description if it has one, else the config's, else COCO's.
+
+    Raises:
+        InputError: If a file is missing or cannot be read, the weights are of another model, or
+            the device cannot be used.
+
+    >>> model = load_model('configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py')
+    >>> model.head.out_channels
+    68
+    """
+    cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
+    check_device(device)
+    name = cfg.filename or 'the config'
+    if 'model' not in cfg:
+        raise InputError(f'{name}: no config of a model; give the one that was trained')
+    if 'backbone' in cfg.model:
+        cfg.model.backbone.pop('init_cfg', None)  # weights that would be downloaded and replaced
+    cfg.model.train_cfg = None
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
+    model = revert_sync_batchnorm(build_pose_estimator(cfg.model))
+    meta = {} if checkpoint is None else load_weights(model, checkpoint, name).get('meta') or {}
+    model.dataset_meta = meta.get('dataset_meta') or _dataset_meta(cfg)
+    model.cfg = cfg
+    return model.to(device).eval()
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a config: a file, or one of a package by name, such as ``mmpose::face_.../hrnet.py``.
+
+    Raises:
+        InputError: If there is none, or it is not valid.
+
+    >>> load_config('configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py').codec.sigma
+    3.0
+    """
+    in_package = '::' in str(path)
+    if not in_package and not Path(path).is_file():
+        raise InputError(f'{path}: no such config file')
+    try:
+        return get_config(str(path)) if in_package else Config.fromfile(str(path))
+    except Exception as error:  # a config is code, and may raise anything
+        raise InputError(f'{path}: no valid config ({_in_one_line(error)})') from error
+
+
+def load_weights(
+    model: nn.Module, checkpoint: str | Path, config: str | Path = 'the config'
+) -> dict[str, Any]:
+    """Load a checkpoint's weights into a model, all of them.
+
+    Args:
+        model: On any device, wrapped for several processes or not.
+        checkpoint: A file or an address.
+        config: The model's config, for messages.
+
+    Returns:
+        All that the checkpoint holds.
+
+    Raises:
+        InputError: If the checkpoint cannot be read, holds anything but plain data, or is of
+            another model; the message says what differs.
+
+    >>> from torch import nn
+    >>> torch.save(nn.Linear(2, 3).state_dict(), '/tmp/linear.pth')
+    >>> load_weights(nn.Linear(2, 5), '/tmp/linear.pth', 'five.py')  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: /tmp/linear.pth: weights of another model than five.py ...
+    """
+    content = load_checkpoint(checkpoint)
+    state = content.get('state_dict', content)
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f'{checkpoint}: no weights in it; give a file that tools/train.py wrote')
+    if found := _differences(model.module if is_model_wrapper(model) else model, state):
+        raise InputError(
+            f'{checkpoint}: weights of another model than {config} ({"; ".join(found)});'
+            ' give the config that the checkpoint was trained with'
+        )
+    return content
+
+
+def load_checkpoint(checkpoint: str | Path) -> dict[str, Any]:
+    """Read a checkpoint on the CPU, with torch's weights-only protection on.
+
+    Raises:
+        InputError: If it is missing, damaged, or holds anything but plain data.
+    """
+    if not Path(checkpoint).is_file() and not ADDRESS.match(str(checkpoint)):
+        raise InputError(f'{checkpoint}: no such checkpoint file')
+    try:
+        content = _load_checkpoint(str(checkpoint), 'cpu', logger='silent')
+    except Exception as error:  # torch and pickle raise many kinds for a bad file
+        reason = refusal(error)
+        reason = f'refused, {reason}' if reason else f'unreadable ({_in_one_line(error)})'
+        raise InputError(f'{checkpoint}: {reason}') from error
+    if not isinstance(content, dict):
+        raise InputError(f'{checkpoint}: no checkpoint, it holds a {type(content).__name__}')
+    return content
+
+
+def check_device(device: str) -> None:
+    """Use a device once.
+
+    Raises:
+        InputError: If that fails.
+    """
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = _in_one_line(error)
+        raise InputError(f'device {device}: cannot be used ({reason}); try cpu') from error
+
+
+def _differences(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
+    """Load what fits, and say in words what does not."""
+    own = model.state_dict()
+    theirs = OrderedDict((name.removeprefix('module.'), value) for name, value in state.items())
+    shapes = [n for n, w in own.items() if n in theirs and theirs[n].shape != w.shape]
+    kept = OrderedDict((name, value) for name, value in theirs.items() if name not in shapes)
+    kept._metadata = getattr(state, '_metadata', OrderedDict())
+    missing, unexpected = model.load_state_dict(kept, strict=False)
+    # Counters of batches, which weights from old versions of torch lack.
+    missing = [n for n in missing if n not in shapes and not n.endswith('num_batches_tracked')]
+    texts = [_landmarks(model, own, theirs, shapes)]
+    for kind, names in (
+        ('lacks', missing),
+        ('has besides', unexpected),
+        ('other shapes:', [_shapes(name, own, theirs) for name in shapes]),
+    ):
+        more = f', ... {len(names)} in all' if len(names) > NAMES_SHOWN else ''
+        texts.append(names and f'{kind} {", ".join(names[:NAMES_SHOWN])}{more}')
+    return [text for text in texts if text]
+
+
+def _landmarks(model: nn.Module, own: Mapping, theirs: Mapping, shapes: list[str]) -> str:
+    """Compare the numbers of landmarks, which are those of the head's output channels."""
+    wanted = getattr(getattr(model, 'head', None), 'out_channels', None)
+    ends = [n for n in shapes if n.startswith('head.') and len(own[n]) == wanted]
+    found = {len(theirs[name]) for name in ends} - {wanted}
+    return f'{found.pop()} landmarks, not {wanted}' if len(found) == 1 else ''
+
+
+def _shapes(name: str, own: Mapping, theirs: Mapping) -> str:
+    return f'{name} is {tuple(theirs[name].shape)}, not {tuple(own[name].shape)}'
+
+
+def _dataset_meta(cfg: Config) -> dict:
+    """Describe the landmarks of the training data."""
+    try:
+        meta = dataset_meta_from_config(cfg, 'train')
+    except FileNotFoundError as error:
+        raise InputError(f'{cfg.filename}: its metainfo is missing ({error})') from error
+    return meta or parse_pose_metainfo(dict(from_file='configs/_base_/datasets/coco.py'))
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(':.')

@@ -1,0 +1,137 @@
+"""`load_model`: all weights of the very model, or one line that says what differs."""
+
+import os
+
+import pytest
+import torch
+from conftest import ROOT
+from mmengine.config import Config
+
+import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
+from mhhn_landmarks.errors import InputError
+from mhhn_mmpose.apis.loading import load_config, load_model
+
+HGS, MHHN = (
+    ROOT / f'configs/300w/td-hm_{n}-tiny_2xb8-30e_300w-128x128.py' for n in ('hgs', 'mhhn')
+)
+SMALL = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
+
+
+def small(config=HGS, **options) -> Config:
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict({**SMALL, **options})
+    return cfg
+
+
+@pytest.fixture(scope='module')
+def weights():
+    return load_model(small()).state_dict()
+
+
+def save(path, content) -> str:
+    torch.save(content, path)
+    return str(path)
+
+
+def refusal(config, checkpoint, device='cpu') -> str:
+    with pytest.raises(InputError) as caught:
+        load_model(config, checkpoint, device)
+    message = str(caught.value)
+    assert '\n' not in message
+    return message
+
+
+@pytest.mark.parametrize('form', ['mmengine', 'bare', 'distributed', 'half'])
+def test_weights_are_loaded_in_every_form(form, weights, tmp_path):
+    state = {'module.' * (form == 'distributed') + name: w for name, w in weights.items()}
+    if form == 'half':
+        state = {name: w.half() if w.is_floating_point() else w for name, w in state.items()}
+    meta = dict(dataset_meta=dict(dataset_name='mine'))
+    cfg = small()
+    before = cfg.pretty_text
+    content = dict(state_dict=state, meta=meta) if form == 'mmengine' else state
+    model = load_model(cfg, save(tmp_path / 'a.pth', content))
+    for name, weight in model.state_dict().items():
+        torch.testing.assert_close(weight, weights[name], rtol=1e-3 * (form == 'half'), atol=1e-6)
+    assert not model.training
+    assert model.dataset_meta['dataset_name'] == ('mine' if form == 'mmengine' else '300w')
+    assert cfg.pretty_text == before
+
+
+def test_weights_of_another_model_are_refused(weights, tmp_path):
+    path = save(tmp_path / 'hgs.pth', weights)
+    message = refusal(small(MHHN), path)
+    assert message == (
+        f'{path}: weights of another model than {MHHN} (lacks'
+        ' backbone.attentions.0.gamma); give the config that the checkpoint was trained with'
+    )
+    more = save(tmp_path / 'more.pth', {**weights, 'head.extra': torch.zeros(2)})
+    assert '(has besides head.extra);' in refusal(small(), more)
+    channels = {'model.backbone.feat_channels': 16, 'model.head.in_channels': 16}
+    wide = refusal(small(**channels), path)
+    assert '(other shapes: backbone.' in wide and ' in all);' in wide and 'landmarks' not in wide
+
+
+def test_another_number_of_landmarks_is_named_first(weights, tmp_path):
+    path = save(tmp_path / 'a.pth', weights)
+    message = refusal(small(**{'model.head.out_channels': 5}), path)
+    assert f'than {HGS} (68 landmarks, not 5; other shapes: head.' in message
+
+
+class Attack:
+    def __reduce__(self):
+        return os.mkdir, ('/nowhere/run',)
+
+
+@pytest.mark.parametrize(
+    ('content', 'reason'),
+    [
+        (Attack(), 'refused, it holds posix.mkdir, which may run code'),
+        ([1, 2], 'no checkpoint, it holds a list'),
+        (dict(state_dict={}), 'no weights in it'),
+        (dict(weights=3), 'no weights in it'),
+        (b'half a file', 'unreadable ('),
+        (None, 'no such checkpoint file'),
+    ],
+    ids=['code', 'list', 'empty', 'other', 'damaged', 'missing'],
+)
+def test_what_is_no_checkpoint(content, reason, tmp_path):
+    path = tmp_path / 'a.pth'
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    assert refusal(small(), path).startswith(f'{path}: {reason}')
+
+
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        (None, 'no such config file'),
+        ('model = dict(', 'no valid config ('),
+        ("_base_ = ['gone.py']", 'no valid config ('),
+        ('a = 1', 'no config of a model'),
+    ],
+    ids=['missing', 'syntax', 'base', 'other'],
+)
+def test_what_is_no_config(text, reason, tmp_path):
+    path = tmp_path / 'c.py'
+    if text is not None:
+        path.write_text(text)
+    assert refusal(path, None).startswith(f'{path}: {reason}')
+
+
+def test_a_device_that_is_not_there():
+    assert 'device xpu:7: cannot be used (' in refusal(small(), None, 'xpu:7')
+
+
+def test_a_lost_metainfo_is_taken_from_the_checkpoint(weights, tmp_path):
+    cfg = small(**{'train_dataloader.dataset.metainfo': dict(from_file='gone.py')})
+    assert 'its metainfo is missing' in refusal(cfg, None)
+    content = dict(state_dict=weights, meta=dict(dataset_meta=dict(dataset_name='mine')))
+    model = load_model(cfg, save(tmp_path / 'a.pth', content))
+    assert model.dataset_meta == dict(dataset_name='mine')
+
+
+def test_a_config_of_a_package_by_its_name():
+    assert load_config(f'mhhn_mmpose::300w/{HGS.name}').codec == load_config(HGS).codec
