@@ -6,7 +6,7 @@ Landmarks are ``(x, y)`` in photo pixels, 0-based: the centre of the top-left pi
 import json
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def read_annotation_file(path: str | Path) -> dict[str, Any]:
         InputError: If that is not what the file holds.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except OSError as error:
         raise InputError(f'{path}: no annotation file ({error.strerror}); convert it') from error
     except ValueError as error:  # UnicodeDecodeError among them
@@ -99,27 +99,41 @@ def refuse(path: str | Path, faults: list[str]) -> None:
 
 
 def landmark_box(points: np.ndarray) -> tuple[float, float, float, float]:
-    """Return the tight box ``(x1, y1, x2, y2)`` round points of shape (K, 2), in pixels."""
+    """Return the tight box ``(x1, y1, x2, y2)`` round points of shape (K, 2), in pixels.
+
+    >>> landmark_box(np.array([(3.0, 4.0), (1.0, 9.5)]))
+    (1.0, 4.0, 3.0, 9.5)
+    """
     (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
     return float(x1), float(y1), float(x2), float(y2)
 
 
-def check_points(points: np.ndarray, width: int, height: int) -> str | None:
-    """Return a notice if landmarks (K, 2) are cut by the border of a photo.
+def check_points(points: np.ndarray, width: int, height: int, face_side: float = 0.0) -> str | None:
+    """Return a notice if landmarks are cut by the border of a photo.
+
+    Args:
+        points: Annotated landmarks (K, 2) of a face, K >= 1.
+        width: Of the photo, in pixels.
+        height: Of the photo.
+        face_side: Longer side of the face's box, where it is known from elsewhere.
 
     Raises:
-        ValueError: If one is not finite, all are in one line, or one is far outside.
+        ValueError: If a landmark is not finite, several are all in one place, or one lies outside
+            the photo by more than half the face.
+
+    >>> check_points(np.array([(-3.0, 5.0), (30.0, 5.0)]), 40, 40)
+    'a landmark lies 3 px outside the 40x40 photo; kept'
     """
     if not np.isfinite(points).all():
         index = int(np.argwhere(~np.isfinite(points).all(axis=1))[0, 0])
         x, y = points[index]
         raise ValueError(f'landmark {index} is not finite: {x:g} {y:g}')
     x1, y1, x2, y2 = landmark_box(points)
-    if x2 <= x1 or y2 <= y1:
-        raise ValueError(f'the face has no area: box {x1:g},{y1:g} to {x2:g},{y2:g}')
+    if len(points) > 1 and x1 == x2 and y1 == y2:
+        raise ValueError(f'all {len(points)} landmarks are in one place: {x1:g} {y1:g}')
     outside = max(-x1, -y1, x2 - (width - 1), y2 - (height - 1))
     note = f'a landmark lies {outside:.4g} px outside the {width}x{height} photo'
-    if outside > LARGEST_OUTSIDE * max(x2 - x1, y2 - y1):
+    if outside > LARGEST_OUTSIDE * max(x2 - x1, y2 - y1, face_side):
         raise ValueError(f'{note}; it seems to belong to another photo')
     return f'{note}; kept' if outside > SILENT_OUTSIDE else None
 
@@ -140,3 +154,15 @@ def check_framing(framing: Mapping[str, Any]) -> None:
         raise ValueError(f'the face box is not finite: {numbers}')
     if min(lengths) <= 0:
         raise ValueError(f'the face box has no area: {width:g} x {height:g} px')
+
+
+def is_photo(path: str | Path, file_name: str) -> bool:
+    """Return whether a path ends in a photo's ``file_name``, as an annotation file has it.
+
+    Whole names are compared, and ``.`` and doubled slashes do not count.
+
+    >>> is_photo('data/images/a/1.jpg', './a//1.jpg'), is_photo('data/11.jpg', '1.jpg')
+    (True, False)
+    """
+    name = PurePosixPath(file_name).parts
+    return bool(name) and Path(path).parts[-len(name) :] == name

@@ -150,7 +150,7 @@ def refuse(root, out, skip_bad=False, num_train=3):
     ('change', 'message'),
     [
         (changed('data', (1, 3), np.nan), '.mat: face 2: landmark 3 is not finite'),
-        (changed('data', 1, 7.0), '.mat: face 2: the face has no area'),
+        (changed('data', 1, 7.0), '.mat: face 2: all 19 landmarks are in one place'),
         (changed('data', 1, 900.0 + np.arange(38)), 'face 2: a landmark lies 751 px outside'),
         (changed('bbox', (1, 1), 80), "face 2: 'bbox' has no area: x 80 to 80, y 36 to 156"),
         (changed('bbox', (1, 3), 30), "face 2: 'bbox' has no area: x 80 to 200, y 36 to 30"),

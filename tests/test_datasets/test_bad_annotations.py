@@ -80,7 +80,7 @@ FACES = {
     'cut': (lambda c: c['annotations'][1]['keypoints'].pop() and None, 'cannot reshape'),
     'far outside': (landmarks(lambda n: n + (5000, 0, 0)), 'it seems to belong to another photo'),
     'one far outside': (put(5000, 5, 1), 'it seems to belong to another photo'),
-    'one place': (landmarks(lambda n: n * 0 + (7, 7, 1)), 'the face has no area: box 7,7 to 7,7'),
+    'one place': (landmarks(lambda n: n * 0 + (7, 7, 1)), 'landmarks are in one place: 7 7'),
     'none visible': (put(0, slice(None), 2), 'no visible landmark'),
     'none counted': (entry(num_keypoints=0), 'no visible landmark'),
     'crowd': (entry(iscrowd=1), 'MMPose leaves it out'),
@@ -206,6 +206,37 @@ def test_all_faults_are_counted_and_the_first_are_listed(write):
 def test_hidden_landmarks_may_lie_anywhere(write):
     _, read = write(put((-9000, 9000, 0), slice(3, 60)))
     assert (read().get_data_info(1)['keypoints_visible'][0] == 0).sum() == 57
+
+
+@pytest.mark.parametrize('name', TYPES)
+@pytest.mark.parametrize('visible', ['eyes in one row', 'one landmark'])
+def test_few_landmarks_in_a_box_are_enough(write, name, visible):
+    def change(numbers):
+        numbers[:, 2] = 0
+        numbers[5] = 140, 150, 1
+        if visible == 'eyes in one row':
+            numbers[7] = 160, 150, 1
+        return numbers
+
+    _, read = write(landmarks(change), name)
+    assert read().get_data_info(1)['keypoints_visible'].sum() == 1 + (visible != 'one landmark')
+
+
+def test_faces_of_one_landmark(write):
+    def change(content):
+        for annotation in content['annotations']:
+            annotation.update(keypoints=annotation['keypoints'][90:93], num_keypoints=1)
+
+    info = dict(dataset_name='tip', keypoint_info={0: dict(name='tip', id=0, swap='')})
+    info.update(paper_info={}, skeleton_info={}, joint_weights=[1.0], sigmas=[0.025])
+    _, read = write(change, metainfo=info)
+    assert [read().get_data_info(i)['keypoints'].shape for i in range(4)] == [(1, 1, 2)] * 4
+
+
+def test_a_byte_order_mark_is_no_fault(write):
+    file, read = write(lambda content: None)
+    file.write_bytes(b'\xef\xbb\xbf' + file.read_bytes())
+    assert len(read()) == 4
 
 
 def test_a_test_set_of_aflw_needs_its_face_sizes(write):

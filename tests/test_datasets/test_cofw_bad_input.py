@@ -80,7 +80,7 @@ BAD_FACES = [
     (set_entry('phisTr', 60, 1, np.nan), 'occlusion flag 2 is nan, 0 or 1 expected'),
     (set_entry('phisTr', 5, 1, -900), 'it seems to belong to another photo'),
     (set_entry('phisTr', 5, 1, 900), 'it seems to belong to another photo'),
-    (set_entry('phisTr', slice(0, 58), 1, 9.0), 'the face has no area'),
+    (set_entry('phisTr', slice(0, 58), 1, 9.0), 'landmarks are in one place'),
     (set_entry('bboxesTr', 3, 1, 0), 'the face box has no area'),
     (set_entry('bboxesTr', 3, 1, np.nan), 'the face box is not finite'),
     (swap(PHOTO, np.zeros((3, 7, 5))), 'the photo is 5 x 7 x 3 float64, H x W x 3 or H x W uint8'),

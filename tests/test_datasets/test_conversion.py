@@ -30,6 +30,39 @@ def test_box_is_clipped_to_the_photo():
     assert landmark_framing(points, 97, 83)['bbox'] == [0.0, 0.0, 97.0, 83.0]
 
 
+def framing_of(photos, points, visible=None, **framing):
+    face = Face('train', 'a/1.jpg', np.array(points, float), 'l:3', visible, framing)
+    splits, problems = build(photos, face)
+    (annotation,) = splits['train']['annotations'] or ({},)
+    return annotation, problems.errors
+
+
+def test_points_without_annotation_do_not_enter_the_box(photos):
+    known, _ = framing_of(photos, POINTS)
+    visible = np.array([1, 0, 2, 1, 0])
+    points = np.array([POINTS[0], (0, 0), POINTS[1], POINTS[2], (-500, np.inf)])
+    found, errors = framing_of(photos, points, visible)
+    assert not errors and found['num_keypoints'] == 3
+    assert np.reshape(found['keypoints'], (-1, 3))[[1, 4]].tolist() == [[0, 0, 0]] * 2
+    for key in ('bbox', 'center', 'scale', 'area'):
+        assert found[key] == known[key]
+    _, errors = framing_of(photos, points, visible * 0)
+    assert errors == ['l:3: no visible landmark']
+
+
+def test_eyes_in_one_row_and_single_landmarks(photos):
+    found, errors = framing_of(photos, [(30, 40), (50, 40)])
+    assert not errors
+    assert found['bbox'] == [28.0, 28.0, 24.0, 24.0] and found['center'] == [40.0, 40.0]
+    assert found['scale'] == 0.1
+    box = dict(bbox=[20.0, 30.0, 40.0, 44.0], center=[40.0, 52.0], scale=0.22)
+    for points in ([(30, 40)], [(30, 40), (50, 40)]):
+        found, errors = framing_of(photos, points, **box)
+        assert not errors and box.items() <= found.items()
+    _, errors = framing_of(photos, [(30, 40)])
+    assert errors == ['l:3: one landmark does not say how large the face is; give its box']
+
+
 @pytest.mark.skipif(not os.environ.get('MHHN_SAMPLES'), reason='MHHN_SAMPLES: no real samples here')
 @pytest.mark.parametrize('name', ['wflw', 'aflw'])
 def test_box_rule_on_real_samples(name):
@@ -90,7 +123,7 @@ def test_framing_and_number_of_the_archive_take_precedence(photos):
     ('change', 'words'),
     [
         (dict(points=np.where(POINTS == 44.0, np.nan, POINTS)), 'landmark 2 is not finite: nan 60'),
-        (dict(points=POINTS * 0 + 7.0), 'no area: box 7,7 to 7,7'),
+        (dict(points=POINTS * 0 + 7.0), 'all 3 landmarks are in one place: 7 7'),
         (dict(points=POINTS + 500.0), 'belong to another photo'),
         (dict(framing=dict(bbox=[5.0, 5.0, 0.0, 9.0])), 'the face box has no area: 0 x 9 px'),
         (dict(framing=dict(box_size=-3.0)), 'the face box has no area'),

@@ -169,7 +169,7 @@ def test_line_ends_and_blank_tail_do_not_matter(tree):
 def test_face_without_area(tree):
     root, _, out = tree
     (root / 'afw' / 'face 0_1.pts').write_text(pts_text([(5, 6)] * 68))
-    assert 'the face has no area' in convert_300w(root, out)[1].errors[0]
+    assert 'landmarks are in one place' in convert_300w(root, out)[1].errors[0]
 
 
 OUTSIDE = 'a landmark lies 5 px outside the 97x83 photo; kept'

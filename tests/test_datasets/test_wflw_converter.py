@@ -108,7 +108,7 @@ def test_splits_subsets_and_schema(tree):
         (lambda f: f.__setitem__(206, 'c.jpg'), 'c.jpg; unpack it'),
         (lambda f: f.__setitem__(206, '../b.jpg'), "'../b.jpg' is no name of a photo inside"),
         (lambda f: f.__setitem__(0, '400'), 'it seems to belong to another photo'),
-        (lambda f: f.__setitem__(slice(196), ['30'] * 196), 'the face has no area'),
+        (lambda f: f.__setitem__(slice(196), ['30'] * 196), 'landmarks are in one place'),
     ],
 )
 def test_bad_lines(tree, change, message):

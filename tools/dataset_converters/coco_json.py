@@ -50,8 +50,15 @@ def center_and_scale(points: np.ndarray) -> tuple[list[float], float]:
 
 
 def bounding_box(points: np.ndarray, width: int, height: int) -> list[float]:
-    """Return ``[x, y, w, h]``: the landmark box grown by 10% a side, clipped to the photo."""
+    """Return ``[x, y, w, h]``: the landmark box grown by 10% a side, clipped to the photo.
+
+    Landmarks in one row or column of pixels get a square.
+    """
     x1, y1, x2, y2 = landmark_box(points)
+    if x1 == x2 or y1 == y2:
+        half = max(x2 - x1, y2 - y1) / 2
+        x, y = (x1 + x2) / 2, (y1 + y2) / 2
+        x1, y1, x2, y2 = x - half, y - half, x + half, y + half
     margin_x, margin_y = BOX_MARGIN * (x2 - x1), BOX_MARGIN * (y2 - y1)
     left, top = max(x1 - margin_x, 0.0), max(y1 - margin_y, 0.0)
     right, bottom = min(x2 + margin_x, float(width)), min(y2 + margin_y, float(height))
@@ -82,7 +89,7 @@ def face_annotation(
     """Build one face's annotation in the form of MMPose's published face annotations.
 
     Args:
-        points: Landmarks (K, 2), 0-based photo pixels.
+        points: Landmarks (K, 2), 0-based photo pixels; those not annotated are written as (0, 0).
         framing: Where the face is: ``bbox``, ``area`` and whatever else the dataset's class reads.
         sample_id: The annotation's id.
         image_id: The photo's id.
@@ -90,6 +97,7 @@ def face_annotation(
         **extra: Further entries, such as ``subsets``.
     """
     visible = np.ones(len(points), dtype=int) if visible is None else np.asarray(visible)
+    points = np.where(visible[:, None] > 0, points, 0.0)
     keypoints = np.column_stack([points, visible]).tolist()
     return dict(
         id=sample_id,

@@ -197,10 +197,16 @@ class _Split:
 
 
 def _framing(face: Face, width: int, height: int, problems: Problems) -> dict[str, Any]:
-    """Check a face and return where it is; see `face_annotation`."""
+    """Check a face by its visible landmarks and return where it is; see `face_annotation`."""
+    visible = np.ones(len(face.points), bool) if face.visible is None else face.visible > 0
+    points, framing = face.points[visible], dict(face.framing)
     try:
-        note = check_points(face.points, width, height)
-        framing = landmark_framing(face.points, width, height) | dict(face.framing)
+        if not len(points):
+            raise ValueError('no visible landmark')
+        if len(points) == 1 and 'bbox' not in framing:
+            raise ValueError('one landmark does not say how large the face is; give its box')
+        note = check_points(points, width, height, max(framing.get('bbox', [0.0, 0.0])[-2:]))
+        framing = landmark_framing(points, width, height) | framing
         framing = {key: value for key, value in framing.items() if value is not None}
         check_framing(framing)
     except ValueError as error:

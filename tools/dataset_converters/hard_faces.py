@@ -174,7 +174,7 @@ def harden(annotation: dict, image: np.ndarray, kind: str, seed: int) -> tuple[n
 
     Returns:
         The photo and the annotation that goes with it. `occluded` says which landmarks lie under
-        an object; the box is the landmarks', by the converters' rule.
+        an object; a rotated face's box is the landmarks', by the converters' rule.
     """
     values = np.array(annotation['keypoints'], float).reshape(-1, 3)
     visible = values[:, 2] > 0
@@ -185,11 +185,12 @@ def harden(annotation: dict, image: np.ndarray, kind: str, seed: int) -> tuple[n
     result, moved = KINDS[kind](image, points, annotation['bbox'], rng)
     values[visible, :2] = moved[visible]
     height, width = result.shape[:2]
-    framing = landmark_framing(moved[visible], width, height)
-    changed = {key: value for key, value in framing.items() if key in annotation}
-    if 'box_size' in annotation:  # a normaliser of scores
-        growth = height / image.shape[0] if kind == 'poor' else 1.0
-        changed['box_size'] = annotation['box_size'] * growth
+    changed: dict = {}
+    if kind == 'rotated':
+        framing = landmark_framing(moved[visible], width, height)
+        changed = {key: value for key, value in framing.items() if key in annotation}
+    elif kind == 'poor':
+        changed = _shrunk(annotation, width / image.shape[1])
     if kind == 'occluded':
         columns, rows = np.rint(np.nan_to_num(points)).astype(int).T
         rows, columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
@@ -198,6 +199,17 @@ def harden(annotation: dict, image: np.ndarray, kind: str, seed: int) -> tuple[n
             annotation.get('occluded', np.zeros(len(values))), hidden, strict=True
         )]  # fmt: skip
     return result, {**annotation, **changed, 'keypoints': values.ravel().tolist()}
+
+
+def _shrunk(annotation: dict, factor: float) -> dict:
+    """Return what an annotation says of the face's place and size, in the smaller photo."""
+    left, top, width, height = annotation['bbox']
+    corner = [(left + 0.5) * factor - 0.5, (top + 0.5) * factor - 0.5]
+    changed = dict(bbox=[*corner, width * factor, height * factor])
+    if 'center' in annotation:
+        changed['center'] = [(value + 0.5) * factor - 0.5 for value in annotation['center']]
+    lengths = {key: annotation[key] * factor for key in ('scale', 'box_size') if key in annotation}
+    return changed | lengths | dict(area=width * height * factor**2)
 
 
 def convert(ann_file: Path, photos: Path, out: Path, kinds: Sequence[str], seed: int) -> list[Path]:

@@ -3,6 +3,7 @@
 The module's name tells MMPose's inferencer that the models find faces.
 """
 
+from os.path import join
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mhhn_landmarks.annotations import (
 )
 from mhhn_landmarks.errors import InputError
 
+HINT = '; tools/dataset_converters/own2coco.py completes plain COCO files'
 FRAMING = ('bbox', 'center', 'scale', 'box_size')
 
 
@@ -47,14 +49,39 @@ class CheckedFaces:
         Raises:
             InputError: If the file as a whole cannot be used.
         """
-        content = read_annotation_file(self.ann_file)
-        if faults := record_faults(content):
+        self._content = read_annotation_file(self.ann_file)
+        if faults := record_faults(self._content):
             return [], faults
         self._faults: list[str] = []
         faces = super().load_data_list()
+        del self._content
         photos = {face['img_path']: _photo_fault(face['img_path']) for face in faces}
         faults = self._faults + [fault for fault in photos.values() if fault]
         return [face for face in faces if not photos[face['img_path']]], faults
+
+    def _load_annotations(self) -> tuple[list[dict], list[dict]]:
+        """Return what `parse_data_info` makes of the faces that were read, and the photos.
+
+        MMPose's own reads the file once more, by xtcocotools, which takes no byte-order mark.
+        """
+        if 'categories' in self._content:
+            self._metainfo['CLASSES'] = self._content['categories']
+        photos = {
+            image['id']: image
+            | dict(img_id=image['id'], img_path=join(self.data_prefix['img'], image['file_name']))
+            for image in self._content['images']
+            if image['id'] % self.sample_interval == 0
+        }
+        faces: dict[int, list[dict]] = {number: [] for number in photos}
+        for annotation in self._content['annotations']:
+            if annotation['image_id'] in photos:
+                faces[annotation['image_id']].append(dict(iscrowd=0) | annotation)
+        parsed = [
+            self.parse_data_info(dict(raw_ann_info=annotation, raw_img_info=photos[number]))
+            for number, found in faces.items()
+            for annotation in found
+        ]
+        return [face for face in parsed if face], list(photos.values())
 
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """Parse one annotation, or note why it cannot be used."""
@@ -66,7 +93,7 @@ class CheckedFaces:
             if not self._is_valid_instance(face):
                 raise ValueError('MMPose leaves it out: of a crowd, or with its box off the photo')
         except Exception as error:  # whatever a malformed annotation makes MMPose's class raise
-            reason = f'misses {error}' if isinstance(error, KeyError) else str(error)
+            reason = f'misses {error}{HINT}' if isinstance(error, KeyError) else str(error)
             self._faults.append(f'annotation {annotation["id"]}, {image["file_name"]}: {reason}')
             return None
         return {**face, **photo_record(image)}
@@ -106,10 +133,10 @@ def _check_face(
         raise ValueError(f'landmark {index} is not finite: {points[index]} flag {flags[index]}')
     if not (flags > 0).any() or face['num_keypoints'] == 0:
         raise ValueError('no visible landmark')
-    check_points(points[flags > 0], *size)
     left, top, right, bottom = face['bbox'][0].tolist()
     framing = {key: annotation[key] for key in FRAMING if key in annotation}
     check_framing(dict(bbox=[left, top, right - left, bottom - top]) | framing)
+    check_points(points[flags > 0], *size, max(right - left, bottom - top))
 
 
 def _photo_fault(path: str) -> str | None:
