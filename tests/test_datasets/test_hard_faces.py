@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mmpose.registry import DATASETS
+from mmengine.registry import init_default_scope
 
 from mhhn_landmarks.photos import read_photo
+from mhhn_mmpose.datasets import CheckedFace300WDataset
 
 ROOT = Path(__file__).parents[2]
 hard_faces = runpy.run_path(str(ROOT / 'tools/dataset_converters/hard_faces.py'))
@@ -81,8 +82,9 @@ def test_written_sets_are_the_same_for_a_seed_and_load(generated_300w, tmp_path)
         one, same, other = ((tmp_path / folder / name).read_bytes() for folder in 'abc')
         assert one == same != other
         data = dict(ann_file=name, data_root=str(tmp_path / 'a'), data_prefix=dict(img='images/'))
-        pipeline = [dict(type='mmpose.LoadFaceImage')]
-        faces = DATASETS.build(dict(type='CheckedFace300WDataset', pipeline=pipeline, **data))
+        init_default_scope('mmpose')
+        pipeline = [dict(type='LoadFaceImage')]
+        faces = CheckedFace300WDataset(pipeline=pipeline, **data)
         assert len(faces) == 9 and [face['img'].shape for face in faces]
         content = json.loads(one)
         assert all(face['subsets'] for face in content['annotations'])
