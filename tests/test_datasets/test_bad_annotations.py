@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 
+import mhhn_mmpose  # noqa: F401
 from mhhn_landmarks.annotations import MOST_LISTED
 from mhhn_landmarks.errors import InputError
 
