@@ -118,7 +118,8 @@ def test_a_part_in_a_config(number, tmp_path):
     model = MODELS.build(cfg.model)
     if cfg.val_evaluator.type == 'FaceAlignmentMetric':  # others read their files at once
         METRICS.build(cfg.val_evaluator)
-    encoder = next(t.encoder for t in cfg.train_pipeline if t.type == 'GenerateTarget')
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    encoder = next(t.encoder for t in pipeline if t.type == 'GenerateTarget')
     codec = KEYPOINT_CODECS.build(encoder)
     count = cfg.model.head.out_channels
     points = np.random.default_rng(0).uniform(50, 200, (1, count, 2))

@@ -1,10 +1,9 @@
 # Ablation of sigma, in heatmap pixels: 2 instead of 3.
-_base_ = ['./td-hm_hgs-hsr_8xb4-200e_300w-256x256.py']
+_base_ = ['../_base_/models/hgs-hsr.py', '../_base_/data/300w.py']
 
-codec = dict(sigma=2.0)
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+codec = dict(_base_.codec, sigma=2.0)
 
 model = dict(head=dict(loss=dict(sigma=codec['sigma']), decoder=codec))
-
-train_pipeline = _base_.train_pipeline
-train_pipeline[6].encoder.update(codec)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = with_codec(_base_.train_dataloader, codec)

@@ -1,6 +1,7 @@
-# HGs+MCG, on 300W.
-_base_ = ['../_base_/models/hgs-mcg.py', '../_base_/data/300w.py']
+# HGs+MCG, on 300W: the baseline with attention in every stack.
+_base_ = ['../_base_/models/hgs.py', '../_base_/data/300w.py']
 
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+model = dict(backbone=dict(attention='all'))
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

@@ -1,10 +1,9 @@
 # Ablation of the loss: MSE, decoded by SDT.
-_base_ = ['./td-hm_hgs_8xb4-200e_300w-256x256.py']
+_base_ = ['../_base_/models/hgs.py', '../_base_/data/300w.py']
 
-codec = dict(type='SDTHeatmap')
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+codec = dict(_base_.codec, type='SDTHeatmap')
 
 model = dict(head=dict(decoder=codec))
-
-train_pipeline = _base_.train_pipeline
-train_pipeline[6].encoder.update(codec)
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = with_codec(_base_.train_dataloader, codec)

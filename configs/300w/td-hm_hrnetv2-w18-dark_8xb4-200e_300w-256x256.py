@@ -1,6 +1,9 @@
-# HRNetV2-W18, DARK, on 300W.
-_base_ = ['../_base_/models/hrnetv2-w18-dark.py', '../_base_/data/300w.py']
+# HRNetV2-W18, DARK, on 300W: MMPose's unbiased encoding and decoding.
+_base_ = ['../_base_/models/hrnetv2-w18.py', '../_base_/data/300w.py']
 
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+codec = dict(_base_.codec, unbiased=True)
+
+model = dict(head=dict(decoder=codec))
+train_dataloader = with_codec(_base_.train_dataloader, codec)

@@ -1,6 +1,6 @@
 # HRNetV2-W18, MSRA, on 300W.
-_base_ = ['../_base_/models/hrnetv2-w18-msra.py', '../_base_/data/300w.py']
+_base_ = ['../_base_/models/hrnetv2-w18.py', '../_base_/data/300w.py']
 
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

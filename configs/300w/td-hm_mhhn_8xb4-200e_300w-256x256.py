@@ -1,6 +1,7 @@
-# MHHN, on 300W.
-_base_ = ['../_base_/models/mhhn.py', '../_base_/data/300w.py']
+# MHHN, on 300W: HGs+HSR with attention in every stack.
+_base_ = ['../_base_/models/hgs-hsr.py', '../_base_/data/300w.py']
 
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+model = dict(backbone=dict(attention='all'))
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

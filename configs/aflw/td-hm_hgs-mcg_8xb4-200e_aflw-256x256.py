@@ -1,8 +1,7 @@
-# HGs+MCG, on AFLW-19.
-_base_ = ['../_base_/models/hgs-mcg.py', '../_base_/data/aflw.py']
+# HGs+MCG, on AFLW-19: the baseline with attention in every stack.
+_base_ = ['../_base_/models/hgs.py', '../_base_/data/aflw.py']
 
-model = dict(head=dict(out_channels=19))
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
-default_hooks = dict(checkpoint=dict(save_best='full/face_size/NME'))
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+model = dict(backbone=dict(attention='all'), head=dict(out_channels=19))
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

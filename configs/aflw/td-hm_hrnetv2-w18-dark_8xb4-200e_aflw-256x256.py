@@ -1,8 +1,9 @@
-# HRNetV2-W18, DARK, on AFLW-19.
-_base_ = ['../_base_/models/hrnetv2-w18-dark.py', '../_base_/data/aflw.py']
+# HRNetV2-W18, DARK, on AFLW-19: MMPose's unbiased encoding and decoding.
+_base_ = ['../_base_/models/hrnetv2-w18.py', '../_base_/data/aflw.py']
 
-model = dict(head=dict(out_channels=19))
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
-default_hooks = dict(checkpoint=dict(save_best='full/face_size/NME'))
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+codec = dict(_base_.codec, unbiased=True)
+
+model = dict(head=dict(decoder=codec, out_channels=19))
+train_dataloader = with_codec(_base_.train_dataloader, codec)

@@ -1,8 +1,7 @@
 # HRNetV2-W18, SDT and SDL, on AFLW-19.
 _base_ = ['../_base_/models/hrnetv2-w18-sdt-sdl.py', '../_base_/data/aflw.py']
 
+from mhhn_mmpose.datasets.pipelines import with_codec
+
 model = dict(head=dict(out_channels=19))
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
-default_hooks = dict(checkpoint=dict(save_best='full/face_size/NME'))
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

@@ -1,7 +1,7 @@
 # HGs+HSR, on COFW.
 _base_ = ['../_base_/models/hgs-hsr.py', '../_base_/data/cofw.py']
 
+from mhhn_mmpose.datasets.pipelines import with_codec
+
 model = dict(head=dict(out_channels=29))
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

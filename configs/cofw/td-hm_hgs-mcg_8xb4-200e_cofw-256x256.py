@@ -1,7 +1,7 @@
-# HGs+MCG, on COFW.
-_base_ = ['../_base_/models/hgs-mcg.py', '../_base_/data/cofw.py']
+# HGs+MCG, on COFW: the baseline with attention in every stack.
+_base_ = ['../_base_/models/hgs.py', '../_base_/data/cofw.py']
 
-model = dict(head=dict(out_channels=29))
-train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.val_pipeline))
-test_dataloader = val_dataloader
+from mhhn_mmpose.datasets.pipelines import with_codec
+
+model = dict(backbone=dict(attention='all'), head=dict(out_channels=29))
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

@@ -27,7 +27,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
-import mhhn_mmpose  # noqa: F401, for what MMPose's models need on mmcv-lite
+from mhhn_mmpose.datasets.pipelines import with_codec
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '300w'
 HRNET = 'td-hm_hrnetv2-w18-msra_8xb4-200e_300w-256x256'
@@ -57,12 +57,7 @@ def load_config(name: str, size: str) -> Config:
         sizes = Config.fromfile(CONFIGS / f'{ours}.py').codec
         cfg.codec.update(input_size=sizes.input_size, heatmap_size=sizes.heatmap_size)
         cfg.model.head.decoder = cfg.codec
-        for step in cfg.train_pipeline:
-            if step.type == 'TopdownAffine':
-                step.input_size = sizes.input_size
-            elif step.type == 'GenerateTarget':
-                step.encoder = cfg.codec
-        cfg.train_dataloader.dataset.pipeline = cfg.train_pipeline
+        cfg.train_dataloader = with_codec(cfg.train_dataloader, cfg.codec)
         cfg.model.backbone.pop('init_cfg', None)  # would be downloaded
     if name == 'hourglass':  # as in MMPose's hourglass configs, but for the number of stacks
         stacks = Config.fromfile(CONFIGS / f'{ours}.py').model.backbone.num_stacks

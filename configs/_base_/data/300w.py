@@ -1,5 +1,5 @@
 # 300W as tools/dataset_converters/300w2coco.py writes it, in MMPose's places.
-_base_ = ['./faces.py']
+_base_ = ['../faces.py']
 
 dataset_type = 'CheckedFace300WDataset'  # by which MMPose's inferencer finds the landmarks' names
 data_mode = 'topdown'

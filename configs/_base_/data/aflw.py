@@ -1,5 +1,5 @@
 # AFLW-19 as tools/dataset_converters/aflw2coco.py writes it, in MMPose's places.
-_base_ = ['./faces.py']
+_base_ = ['../faces.py']
 
 dataset_type = 'CheckedAFLWDataset'  # by which MMPose's inferencer finds the landmarks' names
 data_mode = 'topdown'
@@ -17,3 +17,4 @@ test_dataloader = val_dataloader
 
 val_evaluator = dict(normalizers=['face_size', 'box_diagonal'], ann_file=data_root + val_ann_file)
 test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(save_best='full/face_size/NME'))

@@ -1,5 +1,5 @@
 # WFLW as tools/dataset_converters/wflw2coco.py writes it, in MMPose's places.
-_base_ = ['./faces.py']
+_base_ = ['../faces.py']
 
 dataset_type = 'CheckedWFLWDataset'  # by which MMPose's inferencer finds the landmarks' names
 data_mode = 'topdown'

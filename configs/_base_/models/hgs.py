@@ -1,6 +1,4 @@
 # The paper's baseline (HGs): a stacked hourglass, MSE on heatmaps, decoded by argmax.
-_base_ = ['../pipelines/face_256x256.py']
-
 codec = dict(
     type='ArgmaxHeatmap', input_size=(256, 256), heatmap_size=(64, 64),
     sigma=3.0)  # MHHN Table VI
@@ -26,5 +24,7 @@ model = dict(
     # The codec's half-pixel convention needs no shift of the flipped heatmap.
     test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=False))
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[6].encoder = codec
+# The rate is the paper's (Section IV-A), which names no optimizer.
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
+visualizer = dict(
+    type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer')

@@ -1,7 +1,7 @@
 # HRNetV2-W18 with this project's codec and loss: SDT and SDL.
-_base_ = ['./hrnetv2-w18-msra.py']
+_base_ = ['./hrnetv2-w18.py']
 
-codec = dict(type='SDTHeatmap', sigma=3.0, activation='softmax')
+codec = dict(_base_.codec, type='SDTHeatmap', sigma=3.0, activation='softmax')
 
 model = dict(
     head=dict(
@@ -17,6 +17,3 @@ model = dict(
 visualizer = dict(type='FaceLocalVisualizer', activation=codec['activation'])
 # Logits span tens, where MSE's heatmaps span [0, 1]: a faster last layer.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.final_layer': dict(lr_mult=10)}))
-
-train_pipeline = _base_.train_pipeline
-train_pipeline[6].encoder.update(codec)

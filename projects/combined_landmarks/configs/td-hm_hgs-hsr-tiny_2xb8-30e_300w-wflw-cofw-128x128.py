@@ -30,4 +30,4 @@ train_dataloader = dict(
                 pipeline=[dict(type='KeypointConverter', num_keypoints=68, mapping=COFW_TO_300W)],
                 **common),
         ],
-        pipeline=_base_.train_pipeline))
+        pipeline=_base_.train_dataloader.dataset.pipeline))

@@ -19,6 +19,6 @@ test_dataloader = dict(
                 test_mode=True,
                 **_base_.common)
         ],
-        pipeline=_base_.val_pipeline,
+        pipeline=_base_.val_dataloader.dataset.pipeline,
         test_mode=True))
 test_evaluator = dict(normalizers=['inter_ocular'], ann_file='data/wflw/' + ann_file)

@@ -4,6 +4,8 @@ _base_ = [
     'td-hm_hrnetv2-w18_8xb64-60e_wflw-256x256.py'
 ]
 
+from mhhn_mmpose.datasets.pipelines import with_codec, with_step
+
 custom_imports = dict(imports=['mhhn_mmpose'], allow_failed_imports=False)
 
 codec = dict(
@@ -27,12 +29,10 @@ model = dict(
 # Logits span tens, where MSE's heatmaps span [0, 1]: a faster last layer.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.final_layer': dict(lr_mult=10)}))
 
-train_pipeline, val_pipeline = _base_.train_pipeline, _base_.val_pipeline
-train_pipeline[5].encoder = codec
-
 # Bad annotations and photos are refused; on good ones nothing changes.
-train_pipeline[0] = val_pipeline[0] = dict(type='LoadFaceImage')
-checked = 'CheckedWFLWDataset'
-train_dataloader = dict(dataset=dict(type=checked, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(type=checked, pipeline=val_pipeline))
+train_dataloader = with_step(_base_.train_dataloader, 'LoadImage', type='LoadFaceImage')
+val_dataloader = with_step(_base_.val_dataloader, 'LoadImage', type='LoadFaceImage')
+train_dataloader['dataset']['type'] = val_dataloader['dataset']['type'] = 'CheckedWFLWDataset'
+
+train_dataloader = with_codec(train_dataloader, codec)
 test_dataloader = val_dataloader

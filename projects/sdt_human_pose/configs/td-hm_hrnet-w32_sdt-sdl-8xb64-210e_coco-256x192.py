@@ -4,6 +4,8 @@ _base_ = [
     'td-hm_hrnet-w32_8xb64-210e_coco-256x192.py'
 ]
 
+from mhhn_mmpose.datasets.pipelines import with_codec
+
 custom_imports = dict(imports=['mhhn_mmpose'], allow_failed_imports=False)
 
 codec = dict(
@@ -26,7 +28,4 @@ model = dict(
     test_cfg=dict(shift_heatmap=False))
 # Logits span tens, where MSE's heatmaps span [0, 1]: a faster last layer.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'head.final_layer': dict(lr_mult=10)}))
-
-train_pipeline = _base_.train_pipeline
-train_pipeline[6].encoder = codec
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_dataloader = with_codec(_base_.train_dataloader, codec)

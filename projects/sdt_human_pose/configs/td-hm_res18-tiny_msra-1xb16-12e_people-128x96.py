@@ -5,6 +5,8 @@ _base_ = [
     'td-hm_res50_8xb64-210e_coco-256x192.py'
 ]
 
+from mhhn_mmpose.datasets.pipelines import with_codec
+
 codec = dict(
     type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
 
@@ -15,16 +17,13 @@ model = dict(
         # The mean over a map that is mostly empty is small; Adam does not mind, the log does.
         loss=dict(loss_weight=1000.0)))
 
-train_pipeline, val_pipeline = _base_.train_pipeline, _base_.val_pipeline
-train_pipeline[5].input_size = val_pipeline[2].input_size = codec['input_size']
-train_pipeline[6].encoder = codec
-
 data_root = 'data/people/'
-train_dataloader = dict(
-    batch_size=16, num_workers=1, dataset=dict(data_root=data_root, pipeline=train_pipeline))
-val_dataloader = dict(
-    num_workers=1,
-    dataset=dict(data_root=data_root, bbox_file=None, pipeline=val_pipeline))
+train_dataloader = with_codec(_base_.train_dataloader, codec)
+train_dataloader.update(batch_size=16, num_workers=1)
+train_dataloader['dataset']['data_root'] = data_root
+val_dataloader = with_codec(_base_.val_dataloader, codec)
+val_dataloader.update(num_workers=1)
+val_dataloader['dataset'].update(data_root=data_root, bbox_file=None)
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/person_keypoints_val2017.json')
 test_evaluator = val_evaluator

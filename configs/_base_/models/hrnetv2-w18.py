@@ -1,7 +1,5 @@
 # For comparison: MMPose's HRNetV2-W18 for faces, as in its own configs, under this project's data
 # and schedule. The codec's sigma is that of MMPose's WFLW and AFLW configs.
-_base_ = ['../pipelines/face_256x256.py']
-
 codec = dict(type='MSRAHeatmap', input_size=(256, 256), heatmap_size=(64, 64), sigma=2.0)
 
 
@@ -43,5 +41,6 @@ model = dict(
         decoder=codec),
     test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=True))
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[6].encoder = codec
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
+visualizer = dict(
+    type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer')
