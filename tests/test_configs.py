@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import mmpose
 import pytest
 import torch
 from conftest import ROOT
@@ -16,6 +17,7 @@ from mmpose.registry import DATASETS, METRICS, MODELS
 from mhhn_mmpose.evaluation.normalizers import resolve
 
 LEAVES = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
+PROJECTS = sorted(ROOT.glob('projects/*/configs/*.py'))
 TINY = [leaf for leaf in LEAVES if '-tiny_' in leaf.stem]
 MODEL_NAMES = (
     'hgs',
@@ -58,15 +60,54 @@ def test_every_row_of_the_tables_has_a_leaf():
         assert f'cofw/td-hm_{model}_8xb4-200e_300w-256x256_cofw68.py' in names
 
 
-def test_leaf_is_short(leaf):
+def files_of(path: Path) -> set[Path]:
+    """A config and all it inherits from."""
+    bases = Config._get_base_files(str(path))
+    inherited = ((path.parent / base).resolve() for base in bases)
+    return {path}.union(*(files_of(base) for base in inherited))
+
+
+def test_a_config_is_short_and_has_few_bases(leaf):
     assert len(leaf.read_text().splitlines()) <= 30
+    model = re.match(r'td-hm_(.+?)_', leaf.stem)[1]
+    few = model in MODEL_NAMES and model != 'hrnetv2-w18-sdt-sdl' and 'cofw68' not in leaf.stem
+    assert len(files_of(leaf)) <= (4 if few else 6 if '-tiny_' in leaf.stem else 5)
 
 
-def test_codec_decoder_encoder_and_loss_agree(leaf):
-    cfg = load(leaf)
+def test_the_two_hourglasses_are_one():
+    hgs, hsr = (Config.fromfile(ROOT / f'configs/_base_/models/{m}.py') for m in ('hgs', 'hgs-hsr'))
+    for cfg in (hgs, hsr):
+        for name in ('loss', 'init_cfg', 'decoder'):
+            cfg.model.head.pop(name, None)
+    assert hgs.model == hsr.model
+    assert {**hgs.codec, 'type': 'SDTHeatmap', 'activation': 'softmax'} == hsr.codec
+
+
+def test_the_runtime_is_mmposes():
+    ours = Config.fromfile(ROOT / 'configs/_base_/faces.py')
+    configs = Path(mmpose.__file__).parent / '.mim/configs'
+    theirs = Config.fromfile(configs / '_base_/default_runtime.py')
+    added = ('epoch_seed', 'finite_loss')
+    hooks = {k: v for k, v in ours.default_hooks.items() if k not in added}
+    assert hooks == {
+        **theirs.default_hooks,
+        'logger': dict(type='LoggerHook', interval=20),
+        'checkpoint': ours.default_hooks.checkpoint,
+        'visualization': dict(type='FaceVisualizationHook', enable=False),
+    }
+    for name in theirs.keys() - {'default_hooks', 'train_cfg', 'visualizer'}:
+        assert ours[name] == theirs[name], name
+
+
+@pytest.mark.parametrize('path', LEAVES + PROJECTS, ids=lambda path: path.stem)
+def test_codec_decoder_encoder_and_loss_agree(path):
+    cfg = load(path)
     codec, pipeline = cfg.codec, cfg.train_dataloader.dataset.pipeline
+    encoder = step_of(pipeline, 'GenerateTarget').encoder
+    for part in (codec, cfg.model.head.decoder, encoder):
+        part.pop('_scope_', None)  # where MMPose's config is the base
     assert cfg.model.head.decoder == codec
-    assert step_of(pipeline, 'GenerateTarget').encoder == codec
+    assert encoder == codec
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         affine = step_of(cfg[name].dataset.pipeline, 'TopdownAffine')
         assert tuple(affine.input_size) == tuple(codec.input_size), name
@@ -77,10 +118,10 @@ def test_codec_decoder_encoder_and_loss_agree(leaf):
     if cfg.model.head.type == 'StackedHeatmapHead':
         assert cfg.model.head.num_stages == cfg.model.backbone.num_stacks
         assert cfg.model.head.in_channels == cfg.model.backbone.feat_channels
-    assert cfg.visualizer.get('activation') == codec.get('activation')
+    if path in LEAVES:  # MMPose's own configs show no heatmaps
+        assert cfg.visualizer.get('activation') == codec.get('activation')
     # Whole pixels for the MSRA convention, none for the half-pixel one (see the codec).
     assert cfg.model.test_cfg.shift_heatmap == (codec.type == 'MSRAHeatmap')
-    assert step_of(pipeline, 'GenerateTarget').encoder.sigma == codec.sigma
 
 
 def test_the_number_of_points_is_the_datasets(leaf):

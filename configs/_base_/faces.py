@@ -1,5 +1,5 @@
-# What every model here shares: runtime, schedule, pipelines, loaders, metric. A leaf joins a dataset
-# of data/, which inherits from this file, with a model of models/: codec, network, optimizer.
+# What every model here shares: runtime, schedule, pipelines, loaders, metric. The datasets in data/
+# inherit from this file; a leaf joins one of them with a model: codec, network, optimizer.
 default_scope = 'mmpose'
 custom_imports = dict(imports=['mhhn_mmpose'], allow_failed_imports=False)
 

@@ -45,7 +45,8 @@ def with_codec(dataloader: dict, codec: dict) -> dict:
 
     >>> pipeline = [dict(type='TopdownAffine'), dict(type='GenerateTarget', encoder=None)]
     >>> codec = dict(type='SDTHeatmap', input_size=(128, 128), heatmap_size=(32, 32), sigma=1.5)
-    >>> affine, target = with_codec(dict(dataset=dict(pipeline=pipeline)), codec)['dataset']['pipeline']
+    >>> loader = with_codec(dict(dataset=dict(pipeline=pipeline)), codec)
+    >>> affine, target = loader['dataset']['pipeline']
     >>> affine['input_size'], target['encoder'] == codec
     ((128, 128), True)
     """
