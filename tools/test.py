@@ -15,7 +15,7 @@ from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.fileio import write_json_files
 from mhhn_mmpose.apis.loading import load_config, load_weights
 from mhhn_mmpose.compat import prepare_cpu_launcher
-from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals
+from mhhn_mmpose.engine.launching import drop_persistent_workers, end_with_launcher, flush_denormals
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,6 +49,7 @@ def build_config(args: argparse.Namespace) -> Config:
         )
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    drop_persistent_workers(cfg)
     evaluators = cfg.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
     for evaluator in evaluators:

@@ -7,11 +7,17 @@ from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
-from mhhn_landmarks.errors import exit_on_input_error
+from mhhn_landmarks.errors import InputError, exit_on_input_error
+from mhhn_mmpose.apis.loading import load_config
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
-from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals, full_disk_in_one_line
-from mhhn_mmpose.engine.resuming import find_last_checkpoint
+from mhhn_mmpose.engine.launching import (
+    drop_persistent_workers,
+    end_with_launcher,
+    flush_denormals,
+    full_disk_in_one_line,
+)
+from mhhn_mmpose.engine.resuming import check_resumable, checkpoint_to_resume
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,12 +29,17 @@ def parse_args() -> argparse.Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='checkpoint to resume from; without a value the latest one in the work dir',
+        help='checkpoint to go on from, or folder of a run; without a value the work dir',
     )
     parser.add_argument(
         '--amp', action='store_true', help='automatic mixed precision; on a CPU in bfloat16'
     )
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
+    parser.add_argument(
+        '--max-minutes',
+        type=float,
+        help='end by then, the schedule complete; a resumed run has the rest of it',
+    )
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'
     )
@@ -42,7 +53,7 @@ def parse_args() -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """The config with the command line merged into it."""
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     cfg.launcher = args.launcher
     name = os.path.splitext(os.path.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', name)
@@ -59,9 +70,17 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
-    if cfg.get('resume') and not cfg.get('load_from'):
-        last = find_last_checkpoint(cfg.work_dir)
-        cfg.resume, cfg.load_from = last is not None, last and str(last)
+    if cfg.get('resume'):
+        cfg.load_from = checkpoint_to_resume(cfg.get('load_from'), cfg.work_dir)
+        cfg.resume = cfg.load_from is not None
+    if args.max_minutes is not None:
+        if not cfg.train_cfg.pop('by_epoch', True):
+            raise InputError(f'{args.config}: --max-minutes needs train_cfg.by_epoch=True')
+        cfg.train_cfg.update(type='TimeBudgetLoop', max_minutes=args.max_minutes)
+    drop_persistent_workers(cfg)
+    cfg.setdefault('default_hooks', {}).setdefault(
+        'validation_check', dict(type='ValidationCheckHook')
+    )
     return cfg
 
 
@@ -76,7 +95,11 @@ def main() -> None:
     prepare_cpu_launcher(cfg)
     try:
         with full_disk_in_one_line(cfg.work_dir):
-            Runner.from_cfg(cfg).train()
+            runner = Runner.from_cfg(cfg)
+            if cfg.get('resume'):
+                timed = args.max_minutes is not None
+                check_resumable(runner.model, cfg.load_from, args.config, timed)
+            runner.train()
     except NonFiniteLossError:
         raise SystemExit(1) from None  # the log has said which faces
 

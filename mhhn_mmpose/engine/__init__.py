@@ -1,10 +1,15 @@
-"""What a training is run by: hooks, resuming, what happens when a process ends early."""
+"""How a training runs: hooks, loops, optimizer wrappers, resuming, the process itself."""
 
-from .atomic_checkpoint_hook import AtomicCheckpointHook
-from .cpu_amp_optim_wrapper import CpuAmpOptimWrapper
-from .epoch_seed_hook import EpochSeedHook
-from .face_visualization_hook import FaceVisualizationHook
-from .finite_loss_hook import FiniteLossHook, NonFiniteLossError
+from .hooks import (
+    AtomicCheckpointHook,
+    EpochSeedHook,
+    FaceVisualizationHook,
+    FiniteLossHook,
+    NonFiniteLossError,
+    ValidationCheckHook,
+)
+from .loops import TimeBudgetLoop
+from .optim_wrappers import CpuAmpOptimWrapper
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -13,4 +18,6 @@ __all__ = [
     'FaceVisualizationHook',
     'FiniteLossHook',
     'NonFiniteLossError',
+    'TimeBudgetLoop',
+    'ValidationCheckHook',
 ]

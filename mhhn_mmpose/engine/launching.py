@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.config import Config
 
 from .resuming import find_last_checkpoint
 
@@ -59,6 +60,18 @@ def _is_running(process: int) -> bool:
     except OSError:
         return False
     return state not in 'ZX'
+
+
+def drop_persistent_workers(cfg: Config) -> None:
+    """Let ``num_workers=0`` work in a config that sets `persistent_workers`, which torch refuses.
+
+    Args:
+        cfg: Changed in place.
+    """
+    for split in ('train', 'val', 'test'):
+        loader = cfg.get(f'{split}_dataloader') or {}
+        if loader.get('num_workers') == 0:
+            loader.persistent_workers = False
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which checkpoint to go on from."""
+"""Which checkpoint a run goes on from, and whether it can."""
 
 from __future__ import annotations
 
@@ -7,17 +7,78 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mmengine.logging import print_log
+from torch import nn
+
+from mhhn_landmarks.errors import InputError
+
+from ..apis.loading import ADDRESS, load_weights
+from .loops.time_budget_loop import SPENT
+
+PARTS = ('optimizer', 'message_hub', 'meta')  # that a checkpoint to resume from has
+
+
+def checkpoint_to_resume(wanted: str | None, work_dir: str | Path) -> str | None:
+    """The checkpoint that ``--resume`` means.
+
+    Args:
+        wanted: A file, or the folder of a run, whose last good checkpoint is taken. None for the
+            run in `work_dir`.
+        work_dir: Folder of this run.
+
+    Returns:
+        None if there is no run in `work_dir` yet.
+
+    Raises:
+        InputError: If `wanted` is not there, or a folder without a checkpoint.
+    """
+    if wanted is None or Path(wanted).is_dir():
+        last = find_last_checkpoint(wanted or work_dir)
+        if last is None and wanted is not None:
+            raise InputError(f'--resume {wanted}: no readable epoch_*.pth or iter_*.pth in it')
+        return last and str(last)
+    if not Path(wanted).exists() and not ADDRESS.match(wanted):
+        raise InputError(f'--resume {wanted}: no such checkpoint or folder')
+    return wanted
+
+
+def check_resumable(
+    model: nn.Module, checkpoint: str, config: str, time_budget: bool = False
+) -> None:
+    """Refuse a checkpoint that MMEngine would resume in part.
+
+    Args:
+        model: Of the config; gets the weights.
+        checkpoint: Its file.
+        config: The config's name, for messages.
+        time_budget: Whether the run goes on by `TimeBudgetLoop`.
+
+    Raises:
+        InputError: If it is of another model, has no state of a training, or would run code.
+    """
+    content = load_weights(model, checkpoint, config)
+    lacking = [part for part in PARTS if part not in content]
+    if lacking:
+        raise InputError(
+            f'{checkpoint}: weights without the state of a training ({", ".join(lacking)}); give'
+            ' epoch_*.pth, or start from these weights by --cfg-options load_from=FILE'
+        )
+    if 'config' in content['meta']:  # MMEngine would run this text as a config
+        raise InputError(f'{checkpoint}: refused, its meta.config would be run as code')
+    if SPENT in content['message_hub'].get('runtime_info', {}) and not time_budget:
+        raise InputError(
+            f'{checkpoint}: of a run with --max-minutes; give that option to resume it'
+        )
 
 
 def find_last_checkpoint(work_dir: str | Path) -> Path | None:
     """The newest checkpoint of a run that can be read in full, None if there is none.
 
-    First the one that `last_checkpoint` names, looked for by its name in `work_dir`, which may have
-    been moved, and else at its path; then the others, newest first. Those that cannot be read are
-    named in the log. Files saved by torch hold a checksum for each tensor, which is compared.
+    First the one that `last_checkpoint` names: by its name in `work_dir`, which may have been
+    moved, else at its path. Then the others, newest first. Those that cannot be read are named in
+    the log. Files saved by torch hold a checksum for each tensor, which is compared.
 
     Args:
-        work_dir: The folder of the run; best_*.pth, without an optimiser, do not count.
+        work_dir: The folder of the run; best_*.pth, without an optimizer, do not count.
     """
     for file in _candidates(Path(work_dir)):
         problem = _problem(file)
