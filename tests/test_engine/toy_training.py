@@ -54,18 +54,29 @@ class Record(Hook):
     """The batches of every epoch and the epochs that were validated."""
 
     def __init__(self):
-        self.batches, self.validated = {}, []
+        self.batches, self.validated, self.rates = {}, [], []
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         self.batches.setdefault(runner.epoch, []).append(torch.stack(data_batch['inputs']))
+        self.rates.append(runner.optim_wrapper.get_lr()['lr'][0])
 
     def before_val(self, runner):
         self.validated.append(runner.epoch)
         runner.val_evaluator.metrics[0].epoch = runner.epoch
 
 
-def train(work_dir, epochs=NUM_EPOCHS, resume=None, workers=2, width=1, checkpoint=None):
-    """Train, from `resume` on if given; the runner, with `record` and `hook` added."""
+def train(
+    work_dir,
+    epochs=NUM_EPOCHS,
+    resume=None,
+    workers=0,
+    width=1,
+    checkpoint=None,
+    hooks=(),
+    loop=None,
+    **options,
+):
+    """Train, from `resume` on if given; the runner, with its hook `record`."""
     loader = dict(
         batch_size=2,
         num_workers=workers,
@@ -78,7 +89,7 @@ def train(work_dir, epochs=NUM_EPOCHS, resume=None, workers=2, width=1, checkpoi
         str(work_dir),
         train_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=True)),
         val_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)),
-        train_cfg=dict(by_epoch=True, max_epochs=epochs, val_interval=2),
+        train_cfg=dict(loop or dict(by_epoch=True), max_epochs=epochs, val_interval=2),
         val_cfg=dict(),
         val_evaluator=[ScoreOfEpoch()],
         optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.1)),
@@ -91,8 +102,10 @@ def train(work_dir, epochs=NUM_EPOCHS, resume=None, workers=2, width=1, checkpoi
         experiment_name=f'toy_{random.SystemRandom().random()}',
         log_level='WARNING',
         default_scope='mmpose',
+        **options,
     )
     runner.record = Record()
-    runner.register_hook(runner.record)
+    for hook in (runner.record, *hooks):
+        runner.register_hook(hook)
     runner.train()
     return runner

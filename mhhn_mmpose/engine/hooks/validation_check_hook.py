@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 
 import torch
 from mmengine.evaluator import BaseMetric
@@ -81,8 +80,8 @@ def _check_save_best(runner: Runner, names: set[str]) -> None:
     hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
     for wanted in (name for hook in hooks for name in hook.save_best or ()):
         if wanted not in {*names, 'auto'}:
-            near = ', '.join(difflib.get_close_matches(wanted, sorted(names), 3, cutoff=0))
+            same = sorted(n for n in names if n.split('/')[-1] == wanted.split('/')[-1])
             raise InputError(
                 f"default_hooks.checkpoint.save_best: the validation has no score '{wanted}';"
-                f' it has {near}, ...'
+                f' it has {", ".join(same or sorted(names))}'
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 
 import torch
@@ -49,9 +50,12 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
             raise ValueError(f'max_minutes must be positive, got {max_minutes}')
         self._started = time.monotonic()
         super().__init__(runner, dataloader, **kwargs)
+        self._schedule = copy.deepcopy(runner.param_schedulers) or []  # not built yet
         self.budget = 60.0 * max_minutes  # seconds
         self._spent_before = 0.0
-        self._validation: float | None = None  # seconds that the last one took
+        # Seconds that it took to get the first batch, for a step, and for the last validation.
+        self._waited, self._step = 0.0, 0.0
+        self._validation: float | None = None
 
     def spent(self) -> float:
         """Seconds of the budget that are gone."""
@@ -60,13 +64,12 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
     def run(self) -> nn.Module:
         """Train, validate, end in time."""
         runner = self.runner
-        self._rates, self._columns = tabulate_rates(runner)
+        self._rates, self._columns = tabulate_rates(runner, self._schedule)
         runner.param_schedulers = []  # the table takes their place
         if self._iter:  # a resumed run
             self._spent_before = runner.message_hub.get_info(SPENT, 0.0)
             if self._spent_before >= self.budget:
                 self._max_epochs = self._epoch
-        self._first_iter, self._first_batch = self._iter, None
         runner.call_hook('before_train')
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
@@ -87,11 +90,15 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
             f'{self.spent() / 60:.1f} of {self.budget / 60:g} minutes spent, the schedule is at'
             f' {100 * position:.0f}%'
         )
+        start = time.monotonic()
         for idx, data_batch in enumerate(self.dataloader):
-            if self._first_batch is None:
-                self._first_batch = time.monotonic()
+            if not self._step:
+                self._waited = time.monotonic() - start
+                start = time.monotonic()
             self._set_rates(position)
             self.run_iter(idx, data_batch)
+            taken, start = time.monotonic() - start, time.monotonic()
+            self._step = 0.9 * self._step + 0.1 * taken if self._step else taken
             position = self._position()
             if position >= 1:
                 self._max_epochs = self._epoch + 1
@@ -109,17 +116,13 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
         return max(by_time, self._iter / self._max_iters)
 
     def _reserve(self) -> float:
-        """Seconds to set aside for the last checkpoint and validation."""
-        seconds = self._validation
-        if self.runner.val_loop is None or (seconds is None and self._first_batch is None):
-            seconds = 0.0
-        elif seconds is None:
+        """Seconds to set aside for one more step, the last checkpoint and its validation."""
+        seconds = self._validation or 0.0
+        if self.runner.val_loop is not None and self._validation is None:
             # Two forward passes of a flip test cost less than the three passes of a step.
-            step = (time.monotonic() - self._first_batch) / max(1, self._iter - self._first_iter)
             faces = len(self.runner.val_dataloader.dataset) / len(self.dataloader.dataset)
-            waiting = self._first_batch - self._started  # until loader workers had a batch
-            seconds = step * len(self.dataloader) * faces + waiting
-        return min(1.1 * seconds + SLACK * self.budget, self.budget / 2)
+            seconds = self._waited + self._step * len(self.dataloader) * faces
+        return min(self._step + 1.1 * seconds + SLACK * self.budget, self.budget / 2)
 
     def _validation_is_due(self) -> bool:
         if self.runner.val_loop is None or self._epoch < self.val_begin:
@@ -130,14 +133,21 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
         return self._epoch % self.val_interval == 0 and left >= 3
 
     def _set_rates(self, position: float) -> None:
-        rates = self._rates[min(int(position * len(self._rates)), len(self._rates) - 1)]
+        row = int(position * len(self._rates) + 1e-6)  # i / n * n may be a little below i
+        rates = self._rates[min(row, len(self._rates) - 1)]
         groups = self.runner.optim_wrapper.param_groups
         for group, column in zip(groups, self._columns, strict=True):
             group['lr'] = rates[column]
 
 
-def tabulate_rates(runner: Runner) -> tuple[list[list[float]], list[int]]:
-    """Go through the config's schedule once, without training.
+def tabulate_rates(
+    runner: Runner, schedule: list[dict] | dict
+) -> tuple[list[list[float]], list[int]]:
+    """Go through a schedule once, without training.
+
+    Args:
+        runner: Of the training.
+        schedule: The config's `param_scheduler`.
 
     Returns:
         The learning rates of each iteration, one for each initial rate that occurs, and which of
@@ -146,8 +156,7 @@ def tabulate_rates(runner: Runner) -> tuple[list[list[float]], list[int]]:
     initial = [group.get('initial_lr', group['lr']) for group in runner.optim_wrapper.param_groups]
     unique = sorted(set(initial))
     optimizer = torch.optim.SGD([dict(params=[torch.zeros(1)], lr=rate) for rate in unique])
-    config = runner.cfg.get('param_scheduler') or []
-    schedulers = runner._build_param_scheduler(config, OptimWrapper(optimizer))
+    schedulers = runner._build_param_scheduler(schedule, OptimWrapper(optimizer))
     rates = []
     for iteration in range(1, runner.max_iters + 1):
         rates.append([group['lr'] for group in optimizer.param_groups])

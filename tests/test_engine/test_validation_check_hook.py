@@ -1,0 +1,91 @@
+"""A training ends before its first step where its first validation would fail."""
+
+import json
+import shutil
+
+import pytest
+from mmengine.config import Config
+from small_training import LEAF, small_config, train
+
+from mhhn_landmarks.errors import InputError
+
+VALID = 'annotations/face_landmarks_300w_valid.json'
+
+
+def config(data, folder) -> Config:
+    """Of `small_config`, with the leaf's validation."""
+    cfg, leaf = small_config(data, folder / 'run', epochs=1), Config.fromfile(LEAF)
+    cfg.val_cfg, cfg.val_dataloader = leaf.val_cfg, leaf.val_dataloader
+    cfg.val_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.val_dataloader.dataset.data_root = str(data)
+    cfg.val_evaluator = dict(leaf.val_evaluator, ann_file=str(data / VALID))
+    cfg.default_hooks.checkpoint = dict(leaf.default_hooks.checkpoint)
+    cfg.default_hooks.validation_check = dict(type='ValidationCheckHook')
+    return cfg
+
+
+def fault(cfg) -> str:
+    with pytest.raises(InputError) as caught:
+        train(cfg)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'val_evaluator.ann_file': 'gone.json'}, 'gone.json: no COCO-style annotations'),
+        (
+            {'val_evaluator.normalizers': ['inter_ocular', 'face_size']},
+            "face_size needs 'box_size' in the annotation",
+        ),
+        ({'val_evaluator.normalizers': ['iod']}, "no normaliser 'iod' for dataset '300w'"),
+        (
+            {'default_hooks.checkpoint.save_best': 'full/face_size/NME'},
+            "no score 'full/face_size/NME'; it has challenge/inter_ocular/NME, ",
+        ),
+        (
+            {
+                'default_hooks.checkpoint.save_best': 'coco/AP',
+                'default_hooks.checkpoint.rule': 'less',
+            },
+            "no score 'coco/AP'; it has ",
+        ),
+        (
+            {'val_dataloader.dataset.pipeline.3.meta_keys': ('img_path',)},
+            "a sample has no 'id'",
+        ),
+    ],
+    ids=['file', 'size', 'normaliser', 'save_best', 'other score', 'id'],
+)
+def test_what_would_fail(change, message, generated_300w, tmp_path):
+    cfg = config(generated_300w, tmp_path)
+    cfg.merge_from_dict(change)
+    assert message in fault(cfg)
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_a_face_that_only_the_metric_does_not_know(generated_300w, tmp_path):
+    """The last of the set, which no batch of two has."""
+    data = shutil.copytree(generated_300w, tmp_path / '300w')
+    content = json.loads((data / VALID).read_text())
+    content['annotations'].pop()
+    (data / 'fewer.json').write_text(json.dumps(content))
+    cfg = config(data, tmp_path)
+    cfg.val_evaluator.ann_file = str(data / 'fewer.json')
+    assert "not in ann_file '" in fault(cfg)
+
+
+def test_the_check_changes_nothing(generated_300w, tmp_path):
+    cfg = config(generated_300w, tmp_path)
+    cfg.default_hooks.checkpoint.save_best = 'challenge/inter_ocular/NME'
+    checked = train(cfg)
+    cfg.default_hooks.pop('validation_check')
+    cfg.work_dir = cfg.experiment_name = str(tmp_path / 'other')
+    other = train(cfg)
+    for name, weight in checked.model.state_dict().items():
+        assert weight.equal(other.model.state_dict()[name])
+    scores = [
+        runner.message_hub.get_scalar('val/full/inter_ocular/NME').current()
+        for runner in (checked, other)
+    ]
+    assert scores[0] == scores[1]
