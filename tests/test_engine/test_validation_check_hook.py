@@ -9,6 +9,7 @@ from small_training import LEAF, small_config, train
 
 from mhhn_landmarks.errors import InputError
 
+WITHOUT_ID = ('img_path', 'flip_indices', 'input_size', 'input_center', 'input_scale')
 VALID = 'annotations/face_landmarks_300w_valid.json'
 
 
@@ -51,7 +52,7 @@ def fault(cfg) -> str:
             "no score 'coco/AP'; it has ",
         ),
         (
-            {'val_dataloader.dataset.pipeline.3.meta_keys': ('img_path',)},
+            {'val_dataloader.dataset.pipeline.3.meta_keys': WITHOUT_ID},
             "a sample has no 'id'",
         ),
     ],
