@@ -1,23 +1,22 @@
-"""What lets MMPose 1.3 import and load checkpoints on today's stack; nothing else knows of it.
+"""What lets MMPose 1.3 import, load checkpoints and draw on today's stack.
 
-Three things stand in the way of `import mmpose.models` on a fresh machine, and one in the way of
-resuming a run:
+`prepare` refuses a stack that cannot work, in one `ImportError` that ends with the command to run:
 
-* `mmcv` is needed, but only its compiled build has `mmcv.ops`, and MMPose imports one name from
-  there without a guard (`MultiScaleDeformableAttention`, for EDPose). With mmcv-lite, `prepare`
-  puts a module in its place whose only content is a class that refuses to be built. Other optional
-  imports from `mmcv.ops` still fail with ImportError, which MMPose and MMDetection expect.
-  With the compiled mmcv nothing is touched.
-* OpenCV's desktop build needs libGL, which servers and containers lack.
-* xtcocotools' wheels are built against numpy 1.
-* torch >= 2.6 loads checkpoints with `weights_only=True`. What MMEngine 0.10 pickles is
-  allow-listed by weights_only.py; the protection stays on. Before 2.6 it is off, and refused.
-* numpy 2.5 makes no number of an array that holds one, which MMPose does when it draws a landmark.
-* numpy has no bfloat16, in which autocast leaves what MMPose's heads decode, and measure `acc_pose`
-  of, by numpy.
+* a package is missing or out of range;
+* OpenCV is the desktop build and libGL is missing, as on servers and in containers;
+* xtcocotools was built for another numpy;
+* torch is older than 2.6 and would run the code in a checkpoint.
 
-`prepare` reports an unusable combination as one `ImportError` that ends with the command that
-mends it.
+It then mends:
+
+* `mmcv.ops`, which only the compiled mmcv has. MMPose imports one name from it without a guard
+  (`MultiScaleDeformableAttention`, for EDPose). With mmcv-lite a class that refuses to be built
+  takes its place. Other imports from `mmcv.ops` still fail with ImportError, which MMPose and
+  MMDetection expect. With the compiled mmcv nothing is touched.
+* Loading checkpoints with `weights_only=True`: weights_only.py allows what MMEngine 0.10 pickles.
+* Drawing with numpy 2.5, which refuses to convert MMPose's one-element arrays to numbers.
+* bfloat16, which numpy lacks: MMPose's heads decode and measure `acc_pose` in numpy.
+* Config names like `mhhn_mmpose::300w/...`.
 """
 
 from __future__ import annotations
@@ -35,6 +34,22 @@ import numpy as np
 
 from .weights_only import allow_checkpoint_classes
 
+# Everything but photos and videos needs these. MMPose and MMEngine come without dependencies, as
+# chumpy does not build and opencv-python needs libGL; the extra lists what they import.
+INSTALL = (
+    'pip install "mhhn-mmpose[mmpose]" && pip install --no-deps --no-build-isolation '
+    'xtcocotools==1.14.3 mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2'
+)
+_NEEDED = (
+    'torch',
+    'torchvision',
+    'pkg_resources',
+    'xtcocotools',
+    'mmengine',
+    'mmcv',
+    'mmdet',
+    'mmpose',
+)
 # (distribution to install, module, lower bound, upper bound (exclusive)); MMDetection 3.3.0 sets
 # the bound on mmcv, and mmpose.models imports MMDetection.
 _OPENMMLAB = (
@@ -50,12 +65,12 @@ _HEADLESS_OPENCV = (
 
 
 def prepare() -> None:
-    """Check the installed stack and fit the gaps listed in the module's docstring.
+    """Check the installed stack and mend what the module's docstring lists.
 
     Raises:
         ImportError: If a package is missing, out of range or does not load.
     """
-    _check_pkg_resources()
+    _check_missing()
     _check_torch()
     _check_opencv()
     for requirement, module, low, high in _OPENMMLAB:
@@ -68,20 +83,18 @@ def prepare() -> None:
     _take_bfloat16_to_numpy()
 
 
-def _check_pkg_resources() -> None:
-    if importlib.util.find_spec('pkg_resources') is None:
-        raise ImportError(
-            'MMEngine 0.10 needs pkg_resources, which setuptools dropped in version 82. '
-            'Run: pip install "setuptools<81"'
-        )
+def _check_missing() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(f'not installed: {", ".join(missing)}. Run: {INSTALL}')
 
 
 def _check_torch() -> None:
     found = _version_of('torch')
     if _digits(found) < (2, 6, 0):
         raise ImportError(
-            f'torch {found} runs whatever code a checkpoint carries; from 2.6 on it loads weights '
-            'only. Run: pip install "torch>=2.6" torchvision'
+            f'torch {found} runs the code in a checkpoint; from 2.6 on it loads weights only. '
+            'Run: pip install "torch>=2.6" torchvision'
         )
 
 
@@ -96,17 +109,14 @@ def _check_opencv() -> None:
 
 
 def _check_version(requirement: str, module: str, low: str, high: str) -> None:
-    """Refuse `module` when it is not installed or its version is not in [low, high)."""
-    # The version is read from the file, since importing mmdet or mmpose against a wrong mmcv fails
-    # with an assertion of theirs.
-    spec = importlib.util.find_spec(module)
-    mend = f'Run: pip install --no-deps "{requirement}"'
-    if spec is None:
-        raise ImportError(f'{module} is not installed. {mend}')
+    """Refuse `module` when its version is not in [low, high)."""
+    # Importing mmdet or mmpose beside a wrong mmcv fails with an assertion, so ask the metadata.
     found = _version_of(module)
-    digits = _digits(found)
-    if not _digits(low) <= digits < _digits(high):
-        raise ImportError(f'{module} {found} is out of the range [{low}, {high}). {mend}')
+    if not _digits(low) <= _digits(found) < _digits(high):
+        raise ImportError(
+            f'{module} {found} is out of the range [{low}, {high}). '
+            f'Run: pip install --no-deps "{requirement}"'
+        )
 
 
 def _version_of(module: str) -> str:
@@ -131,11 +141,6 @@ def _digits(version: str) -> tuple[int, ...]:
 def _check_xtcocotools() -> None:
     try:
         importlib.import_module('xtcocotools.mask')
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            'xtcocotools is not installed. Run: pip install cython numpy "setuptools<81" && '
-            'pip install --no-build-isolation "xtcocotools==1.14.3"'
-        ) from error
     except (ImportError, ValueError) as error:  # ValueError: numpy.dtype size changed
         raise ImportError(
             f'xtcocotools was built for another numpy than {np.__version__} ({error}). '
