@@ -14,6 +14,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='EpochSeedHook'),
     finite_loss=dict(type='FiniteLossHook'),
+    validation_check=dict(type='ValidationCheckHook'),
     visualization=dict(type='FaceVisualizationHook', enable=False),
     badcase=dict(
         type='BadCaseAnalysisHook', enable=False, out_dir='badcase', metric_type='loss',

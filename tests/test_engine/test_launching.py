@@ -1,5 +1,7 @@
-"""A process ends with its launcher, however that ends."""
+"""A process ends with its launcher, however that ends; how it computes and says goodbye."""
 
+import contextlib
+import inspect
 import os
 import signal
 import subprocess
@@ -7,69 +9,85 @@ import sys
 import time
 
 import pytest
+from mmengine.config import Config
 
-from mhhn_mmpose.engine.launching import _is_running, full_disk_in_one_line
-
-pytestmark = pytest.mark.skipif(not sys.platform.startswith('linux'), reason='Linux only')
-
-# A launcher, whose worker says when it is ready and then waits for ever.
-WORKER = """
-import os, sys, time
-from mhhn_mmpose.engine.launching import end_with_launcher
-end_with_launcher(*sys.argv[1:])
-print(os.getpid(), flush=True)
-time.sleep(1000)
-"""
-LAUNCHER = """
-import subprocess, sys
-subprocess.run([sys.executable, '-c', *sys.argv[1:]])
-"""
-
-
-def wait_until_gone(process):
-    end = time.monotonic() + 20
-    while _is_running(process) and time.monotonic() < end:
-        time.sleep(0.02)
-    return not _is_running(process)
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'variables'),
-    [([], {'TORCHELASTIC_RUN_ID': 'none'}), (['slurm'], {})],
-    ids=['torchrun', 'slurm'],
+from mhhn_mmpose.engine import launching
+from mhhn_mmpose.engine.launching import (
+    drop_persistent_workers,
+    end_with_launcher,
+    full_disk_in_one_line,
 )
-def test_killed_launcher_takes_its_worker_along(arguments, variables):
-    launchers = ('TORCHELASTIC_RUN_ID', 'LAUNCHER_PID')
-    environment = {k: v for k, v in os.environ.items() if k not in launchers}
-    launcher = subprocess.Popen(
-        [sys.executable, '-c', LAUNCHER, WORKER, *arguments],
-        stdout=subprocess.PIPE,
-        env={**environment, **variables},
-    )
-    worker = int(launcher.stdout.readline())
-    assert _is_running(worker)
-    launcher.send_signal(signal.SIGKILL)
-    launcher.wait()
-    assert wait_until_gone(worker)
+
+linux = pytest.mark.skipif(not sys.platform.startswith('linux'), reason='Linux only')
 
 
-def test_launcher_that_is_gone_already():
+def wait_until_gone(process) -> bool:
+    end = time.monotonic() + 20
+    while launching._is_running(process) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not launching._is_running(process)
+
+
+@linux
+@pytest.mark.parametrize(
+    ('kind', 'variable'), [('none', 'TORCHELASTIC_RUN_ID'), ('slurm', 'SLURM_PROCID')]
+)
+def test_killed_launcher_takes_its_worker_along(kind, variable, monkeypatch):
+    monkeypatch.setenv(variable, '1')
+    monkeypatch.delenv('LAUNCHER_PID', raising=False)
+    reading, writing = os.pipe()
+    launcher = os.fork()
+    if launcher == 0:
+        if os.fork() == 0:  # the worker says when it is ready, and then waits for ever
+            end_with_launcher(kind)
+            os.write(writing, str(os.getpid()).encode())
+        time.sleep(1000)
+    worker = int(os.read(reading, 100))
+    assert launching._is_running(worker)
+    os.kill(launcher, signal.SIGKILL)
+    os.waitpid(launcher, 0)
+    try:
+        assert wait_until_gone(worker)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+
+
+@linux
+def test_launcher_that_is_gone_already(monkeypatch):
     gone = subprocess.Popen(['true'])
     gone.wait()
-    environment = {**os.environ, 'TORCHELASTIC_RUN_ID': 'none', 'LAUNCHER_PID': str(gone.pid)}
-    worker = subprocess.run(
-        [sys.executable, '-c', WORKER], capture_output=True, text=True, env=environment, timeout=120
-    )
-    assert worker.returncode == 1
-    assert worker.stderr.endswith(f'the launcher (process {gone.pid}) is gone\n')
+    monkeypatch.setenv('LAUNCHER_PID', str(gone.pid))
+    reading, writing = os.pipe()
+    worker = os.fork()
+    if worker == 0:
+        try:
+            end_with_launcher('slurm')
+        except SystemExit as end:
+            os.write(writing, str(end).encode())
+        os._exit(0)
+    os.waitpid(worker, 0)
+    os.close(writing)
+    assert os.read(reading, 100).decode() == f'the launcher (process {gone.pid}) is gone'
+
+
+@linux
+def test_zombie_is_not_running():
+    killed = subprocess.Popen(['sleep', '100'])
+    assert launching._is_running(killed.pid)
+    killed.kill()
+    assert wait_until_gone(killed.pid)
+    killed.wait()
 
 
 def test_denormals_are_flushed_in_every_thread_without_a_warning():
-    code = """
+    """In a new process, whose other threads are yet to start."""
+    code = f"""
 import warnings, numpy, torch
-from mhhn_mmpose.engine.launching import flush_denormals
+np = numpy
+{inspect.getsource(launching.flush_denormals)}
 warnings.simplefilter('error')
-torch.set_num_threads(1)  # no other thread is there before
+torch.set_num_threads(1)
 small = torch.full((1_000_000,), 1e-30)
 assert (small * 1e-10).count_nonzero() == len(small), 'nothing to flush'
 flush_denormals()
@@ -80,14 +98,7 @@ numpy.finfo(numpy.float32), numpy.finfo(numpy.float64)
     subprocess.run([sys.executable, '-c', code], check=True, timeout=120)
 
 
-def test_zombie_is_not_running():
-    killed = subprocess.Popen(['sleep', '100'])
-    assert _is_running(killed.pid)
-    killed.kill()
-    assert wait_until_gone(killed.pid)
-    killed.wait()
-
-
+@linux
 def test_only_a_full_disk_ends_in_one_line(tmp_path):
     with pytest.raises(FileNotFoundError), full_disk_in_one_line(tmp_path):
         open(tmp_path / 'none')
@@ -97,3 +108,17 @@ def test_only_a_full_disk_ends_in_one_line(tmp_path):
         open('/dev/full', 'w') as file,
     ):
         file.write('x')
+
+
+def test_no_worker_persists_where_there_is_none():
+    loader = dict(num_workers=0, persistent_workers=True)
+    cfg = Config(
+        dict(
+            train_dataloader=loader,
+            val_dataloader=dict(loader, num_workers=1),
+            test_dataloader=None,
+        )
+    )
+    drop_persistent_workers(cfg)
+    assert not cfg.train_dataloader.persistent_workers
+    assert cfg.val_dataloader.persistent_workers
