@@ -34,6 +34,11 @@ def run_converter(
     """
     args = vars(_parse_args(description, epilog, out, options or {}))
     written, problems = convert(args.pop('source'), args.pop('out'), **args)
+    return report(written, problems, args['skip_bad'])
+
+
+def report(written: Mapping[Path, int], problems: Problems, skip_bad: bool) -> int:
+    """Print what a converter returned; return the exit status."""
     for message in problems.warnings:
         print(f'WARNING {message}', file=sys.stderr)
     for message in problems.errors:
@@ -43,7 +48,7 @@ def run_converter(
     if problems.errors and written:
         print(f'left out: {len(problems.errors)} with errors', file=sys.stderr)
     elif not written:
-        hint = '' if args['skip_bad'] else '; mend them or use --skip-bad'
+        hint = '' if skip_bad else '; mend them or use --skip-bad'
         print(f'nothing written: {len(problems.errors)} errors{hint}', file=sys.stderr)
     return 0 if written else 1
 

@@ -1,0 +1,201 @@
+"""Landmarks of one's own, in five tools' files: the same faces come out of each."""
+
+import csv
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from dataset_converters import own2coco
+from dataset_converters.groups import groups_to_test
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS
+
+import mhhn_mmpose  # noqa: F401
+from mhhn_landmarks.errors import InputError
+
+NAMES = ['eye_left', 'eye_right', 'nose', 'mouth_left', 'mouth_right']
+SIZE = (150, 170)  # height, width
+SHAPE = np.array([(60.25, 50), (110, 48.5), (86, 75), (64, 100), (107, 99)])
+COUNT = 10
+POINTS = [SHAPE + np.random.default_rng(k).uniform(-6, 6, (5, 2)).round(2) for k in range(COUNT)]
+PHOTOS = [f'{chr(97 + k // 2)}_{k % 2}.jpg' for k in range(COUNT)]  # two photos a person
+HIDDEN = 3, 2  # the nose of the fourth face is not annotated
+
+
+def coco(folder):
+    keypoints = [np.column_stack([p + (0, 0), np.full(5, 2)]) for p in POINTS]
+    keypoints[HIDDEN[0]][HIDDEN[1]] = 0
+    images = [dict(id=k, file_name=name, width=170, height=150) for k, name in enumerate(PHOTOS)]
+    annotations = [
+        dict(id=k + 1, image_id=k, category_id=1, bbox=[*p.min(0), *np.ptp(p, axis=0)], iscrowd=0,
+             keypoints=values.ravel().tolist(), num_keypoints=5)
+        for k, (p, values) in enumerate(zip(POINTS, keypoints, strict=True))
+    ]  # fmt: skip
+    category = dict(id=1, name='face', keypoints=NAMES, skeleton=[])
+    content = dict(categories=[category], images=images, annotations=annotations)
+    (folder / 'annotations').mkdir()
+    (folder / 'annotations/default.json').write_text(json.dumps(content))
+
+
+def labelme(folder):
+    for k, (name, points) in enumerate(zip(PHOTOS, POINTS, strict=True)):
+        shapes = [
+            dict(label=label, points=[(xy + 0.5).tolist()], shape_type='point', group_id=None)
+            for index, (label, xy) in enumerate(zip(NAMES, points, strict=True))
+            if (k, index) != HIDDEN
+        ]
+        content = dict(version='5.4', shapes=shapes, imagePath=f'..\\{name}')
+        (folder / name).with_suffix('.json').write_text(json.dumps(content))
+
+
+def cvat(folder):
+    images = []
+    for k, (name, points) in enumerate(zip(PHOTOS, POINTS, strict=True)):
+        parts = [
+            f'<points label="{label}" outside="{int((k, i) == HIDDEN)}" occluded="0"'
+            f' points="{x + 0.5:.2f},{y + 0.5:.2f}"/>'
+            for i, (label, (x, y)) in enumerate(zip(NAMES, points, strict=True))
+        ]
+        skeleton = f'<skeleton label="face">{"".join(parts)}</skeleton>'
+        images.append(f'<image id="{k}" name="sub/{name}">{skeleton}</image>')
+    text = f'<annotations><version>1.1</version>{"".join(images)}</annotations>'
+    (folder / 'annotations.xml').write_text('<?xml version="1.0"?>\n' + text)
+
+
+def table(folder):
+    with open(folder / 'landmarks.csv', 'w', newline='', encoding='utf-8-sig') as file:
+        rows = csv.writer(file, delimiter=';')
+        rows.writerow(['Photo', *(f'{name}_{axis}' for name in NAMES for axis in 'xy'), 'subsets'])
+        for k, (name, points) in enumerate(zip(PHOTOS, POINTS, strict=True)):
+            values = points.astype(object)
+            if k == HIDDEN[0]:
+                values[HIDDEN[1]] = ''
+            rows.writerow([name, *values.ravel(), 'glasses old' if k == 0 else ''])
+
+
+def pts(folder):
+    for name, points in zip(PHOTOS, POINTS, strict=True):
+        lines = '\n'.join(f'{x} {y}' for x, y in points + 1)
+        text = f'version: 1\nn_points: 5\n{{\n{lines}\n}}\n'
+        (folder / name).with_suffix('.pts').write_text(text)
+
+
+WRITERS = dict(coco=coco, labelme=labelme, cvat=cvat, csv=table, pts=pts)
+PAIRS = ['--flip-pairs', '0:1', '3:4']
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / 'mine'
+    folder.mkdir()
+    data = cv2.imencode('.jpg', np.full((*SIZE, 3), 90, np.uint8))[1].tobytes()
+    for name in PHOTOS:
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize('kind', WRITERS)
+def test_every_kind_gives_the_same_faces(kind, source, tmp_path):
+    WRITERS[kind](source)
+    out = tmp_path / 'data' / 'five'
+    pairs = PAIRS if kind == 'pts' else []
+    assert own2coco.main([str(source), str(out), '--normalizer', '0', '1', *pairs]) == 0
+    faces = {}
+    for split in ('train', 'test'):
+        content = json.loads((out / 'annotations' / f'{split}.json').read_text())
+        photos = {image['id']: image['file_name'] for image in content['images']}
+        faces |= {photos[a['image_id']]: (split, a) for a in content['annotations']}
+    assert sorted(faces) == PHOTOS
+    for k, name in enumerate(PHOTOS):
+        split, annotation = faces[name]
+        assert split == faces[f'{name[0]}_0.jpg'][0]  # persons stay together
+        values = np.reshape(annotation['keypoints'], (5, 3))
+        seen = [kind == 'pts' or (k, index) != HIDDEN for index in range(5)]
+        np.testing.assert_allclose(values[seen, :2], POINTS[k][seen], atol=1e-6)
+        assert (values[:, 2] > 0).tolist() == seen
+        assert annotation['scale'] * 200 == pytest.approx(np.ptp(POINTS[k], axis=0).max(), abs=2)
+        assert annotation['subsets'] == (['glasses', 'old'] if (kind, k) == ('csv', 0) else [])
+    assert {split for split, _ in faces.values()} == {'train', 'test'}
+
+    cfg = Config.fromfile(out / 'config.py')
+    init_default_scope(cfg.default_scope)
+    for loader in (cfg.train_dataloader, cfg.test_dataloader):
+        dataset = DATASETS.build(loader.dataset)
+        assert dataset.metainfo['flip_indices'] == [1, 0, 2, 4, 3]
+        names = ['0', '1', '2', '3', '4'] if kind == 'pts' else NAMES
+        assert list(dataset.metainfo['keypoint_name2id']) == names
+    assert cfg.model.head.out_channels == 5
+    assert cfg.val_evaluator.normalizers[0].keypoint_indices == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([], 'which landmarks change places'),
+        (['--flip-pairs', '0:9'], "no landmark '9'; there are 0, 1, 2, 3, 4"),
+        (['--flip-pairs', '0:1', '1:2'], '1:2: a landmark is in one pair'),
+        (['--flip-pairs', '0'], 'no landmark'),
+        (['--names', 'a', 'b'], '5 landmarks, but 2 names: a, b'),
+        ([*PAIRS, '--normalizer', 'x', '1'], "no landmark 'x'"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, message, source, tmp_path):
+    pts(source)
+    with pytest.raises(InputError, match=message):
+        own2coco.main([str(source), str(tmp_path / 'out'), *arguments])
+    assert not (tmp_path / 'out').exists()
+
+
+def spoil_labelme(folder):
+    file = folder / 'b_0.json'
+    content = json.loads(file.read_text())
+    content['shapes'].append(content['shapes'][0])
+    file.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ('kind', 'spoil', 'message'),
+    [
+        ('labelme', spoil_labelme, "b_0.json: two points 'eye_left' of one face"),
+        ('csv', lambda f: pts(f), r'it holds .*name the one file'),
+        ('csv', lambda f: (f / 'landmarks.csv').write_text('a,b\n1,2\n'), 'csv:1: columns photo'),
+        ('cvat', lambda f: (f / 'annotations.xml').write_text('<annotations>'), 'no XML'),
+        ('coco', lambda f: shutil.rmtree(f / 'annotations'), 'no COCO, LabelMe or CVAT'),
+    ],
+)
+def test_sources_that_cannot_be_read(kind, spoil, message, source, tmp_path):
+    WRITERS[kind](source)
+    spoil(source)
+    with pytest.raises(InputError, match=message):
+        own2coco.main([str(source), str(tmp_path / 'out')])
+
+
+def test_bad_faces_are_named_and_odd_pairs_noted(source, tmp_path, capsys):
+    table(source)
+    (source / 'b_0.jpg').unlink()
+    arguments = [str(source), str(tmp_path / 'out'), '--flip-pairs', '0:2', '1:4']
+    assert own2coco.main(arguments) == 1
+    said = capsys.readouterr().err
+    assert 'ERROR ' in said and "photo 'b_0.jpg': not below" in said
+    assert own2coco.main([*arguments, '--skip-bad']) == 0
+    assert 'do not mirror each other in the mean face: eye_left and nose' in capsys.readouterr().err
+    (tmp_path / 'out/config.py').write_text('# mine')
+    assert own2coco.main([*arguments, '--skip-bad']) == 0
+    assert (tmp_path / 'out/config.py').read_text() == '# mine'
+
+
+def test_right_pairs_of_turned_faces_are_not_noted(source, tmp_path, capsys):
+    table(source)
+    assert own2coco.main([str(source), str(tmp_path / 'out')]) == 0
+    assert 'mirror' not in capsys.readouterr().err
+
+
+def test_groups_to_test_have_their_share():
+    groups = [f'person{k // 3}' for k in range(60)]
+    chosen = groups_to_test(groups, 0.2)
+    assert 12 <= sum(group in chosen for group in groups) <= 15
+    with pytest.raises(InputError, match='count as one person'):
+        groups_to_test(['a', 'a'], 0.2)
