@@ -18,10 +18,10 @@ from pathlib import Path
 import torch
 from dataset_converters.face_300w import FOLDERS
 from mmengine.config import Config
+from quickstart_parts.report import Model, describe_faces, draw_pictures, write_results
+from quickstart_parts.steps import StepError, Steps, command_environment
 
 from mhhn_mmpose import __version__
-from mhhn_mmpose.quickstart.report import Model, describe_faces, draw_pictures, write_results
-from mhhn_mmpose.quickstart.steps import StepError, Steps, command_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable

@@ -1,4 +1,3 @@
-from .ced import plot_ced, read_errors
 from .local_visualizer import FaceLocalVisualizer
 
-__all__ = ['FaceLocalVisualizer', 'plot_ced', 'read_errors']
+__all__ = ['FaceLocalVisualizer']

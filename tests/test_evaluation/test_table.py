@@ -1,6 +1,5 @@
 import pytest
-
-from mhhn_mmpose.evaluation.table import comparison_table
+from paper_tables.markdown import comparison_table
 
 
 def scores(key, nme, std, failures, auc):

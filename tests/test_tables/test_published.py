@@ -1,9 +1,8 @@
 """Every published number belongs to a row and is shown by a table; every row has a config."""
 
 from conftest import ROOT
-
-from mhhn_mmpose.tables.published import FIELD, PAPER
-from mhhn_mmpose.tables.rows import TABLES, parse_stem
+from paper_tables.published import FIELD, PAPER
+from paper_tables.rows import TABLES, parse_stem
 
 BLOCKS = [block for table in TABLES.values() for block in table.blocks]
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-
-from mhhn_mmpose.quickstart.steps import StepError
-from mhhn_mmpose.tables import sequence
-from mhhn_mmpose.tables.jobs import Options, TableError, plan
-from mhhn_mmpose.tables.rows import TABLES
-from mhhn_mmpose.tables.sequence import check, execute
+from paper_tables import sequence
+from paper_tables.jobs import Options, TableError, plan
+from paper_tables.rows import TABLES
+from paper_tables.sequence import check, execute
+from quickstart_parts.steps import StepError
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ from conftest import ROOT
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import KEYPOINT_CODECS, MODELS
-
-from mhhn_mmpose.tables.jobs import TINY
-from mhhn_mmpose.tables.rows import parse_stem
-from mhhn_mmpose.tables.shrink import set_epochs, shrink, tiny_stem
+from paper_tables.jobs import TINY
+from paper_tables.rows import parse_stem
+from paper_tables.shrink import set_epochs, shrink, tiny_stem
 
 LEAVES = sorted(p for p in (ROOT / 'configs').glob('[!_]*/*.py') if '-tiny_' not in p.stem)
 STEPS = {'GenerateTarget': 'encoder', 'TopdownAffine': 'input_size'}

@@ -2,11 +2,10 @@ import json
 import os
 
 import pytest
+from paper_tables.conditions import RunError
+from paper_tables.report import MARK, markdown, write_report
+from paper_tables.runs import find_runs
 from toy_runs import PAPER, TINY, score, write_config, write_test, write_training
-
-from mhhn_mmpose.tables.conditions import RunError
-from mhhn_mmpose.tables.report import MARK, markdown, write_report
-from mhhn_mmpose.tables.runs import find_runs
 
 
 def report(folder, *tables):

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from conftest import NUM_TEST, NUM_TRAIN, ROOT, convert_generated, run_tool
-
-from mhhn_mmpose.tables.jobs import Options, plan
-from mhhn_mmpose.tables.report import write_report
-from mhhn_mmpose.tables.rows import TABLES
-from mhhn_mmpose.tables.runs import find_runs
+from paper_tables.jobs import Options, plan
+from paper_tables.report import write_report
+from paper_tables.rows import TABLES
+from paper_tables.runs import find_runs
 
 ONE_STEP = {
     'train_dataloader.batch_size': NUM_TRAIN,

@@ -9,10 +9,9 @@ import time
 import cv2
 import pytest
 from conftest import ROOT, run_tool
-
-from mhhn_mmpose.quickstart import steps as module
-from mhhn_mmpose.quickstart.report import choose_faces, describe_faces
-from mhhn_mmpose.quickstart.steps import ProgressLine, StepError, Steps, parse_progress, stop
+from quickstart_parts import steps as module
+from quickstart_parts.report import choose_faces, describe_faces
+from quickstart_parts.steps import ProgressLine, StepError, Steps, parse_progress, stop
 
 TRAIN = (
     '11/22 19:22:28 - mmengine - INFO - Epoch(train)  [ 3][ 6/30]  lr: 1.75e-04  '

@@ -3,10 +3,9 @@ import json
 import cv2
 import numpy as np
 import pytest
+from figures.ced import COLORS, DASHES, _label, ced_steps, plot_ced, read_errors
 
 from mhhn_mmpose.evaluation.functional import area_under_ced
-from mhhn_mmpose.visualization import plot_ced, read_errors
-from mhhn_mmpose.visualization.ced import COLORS, DASHES, _label, ced_steps
 
 
 def test_steps_by_hand():

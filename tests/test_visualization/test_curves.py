@@ -3,10 +3,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-
-from mhhn_mmpose.tables.conditions import RunError
-from mhhn_mmpose.visualization.ced import COLORS
-from mhhn_mmpose.visualization.curves import Curves, choose_score, plot_curves, read_curves
+from figures.ced import COLORS
+from figures.curves import Curves, choose_score, plot_curves, read_curves
+from paper_tables.conditions import RunError
 
 NME = 'full/inter_ocular/NME'
 

@@ -1,8 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-
-from mhhn_mmpose.visualization.faces import (
+from figures.faces import (
     DPI,
     PANEL,
     PREDICTION_COLOR,

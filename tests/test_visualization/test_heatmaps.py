@@ -2,16 +2,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from figures.heatmaps import DPI, PANEL, HeatmapRow, plot_heatmaps
 
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.visualization.heatmaps import (
-    DPI,
-    PANEL,
-    HeatmapRow,
-    displayable,
-    heatmap_box,
-    plot_heatmaps,
-)
+from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
 
 
 def gaussian(height, width, x, y, sigma=1.5):

@@ -1,8 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-
-from mhhn_mmpose.visualization.mean_face import mean_shape, place_labels, plot_mean_face
+from figures.mean_face import mean_shape, place_labels, plot_mean_face
 
 SHAPE = np.array([[0.0, 0.0], [4, 0], [2, 2], [1, 4], [3, 4.5], [2, 6]])
 

@@ -3,9 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-
-from mhhn_mmpose.visualization import samples
-from mhhn_mmpose.visualization.samples import COLORS, DPI, FaceSample, View, pair_sides
+from figures import samples
+from figures.samples import COLORS, DPI, FaceSample, View, pair_sides
 
 # A mouth: upper lip 0 1 2 from left to right, lower lip 3 4 from right to left; 5 is the chin.
 MOUTH = np.array([[30.0, 40], [50, 33], [70, 41], [62, 52], [38, 51], [51, 75]])

@@ -5,19 +5,24 @@ Models are given as CONFIG CHECKPOINT pairs; faces are those of the first config
 
 import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 from mmengine.config import DictAction
 
-from mhhn_mmpose.tables.conditions import RunError
-from mhhn_mmpose.visualization.heatmaps import HeatmapRow, displayable, heatmap_box, plot_heatmaps
-from mhhn_mmpose.visualization.predictions import (
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.heatmaps import HeatmapRow, plot_heatmaps
+from figures.predictions import (
     PredictionError,
     Predictor,
     read_photo,
     true_points,
     worst_faces,
 )
+from paper_tables.conditions import RunError
+
+from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
 
 NUM_LANDMARKS = 17  # drawn by default, evenly spaced indices: with all of them maps run together
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mhhn_mmpose.tables.conditions import ERRORS, RunError, read_json
-from mhhn_mmpose.tables.rows import NORMALIZERS
-from mhhn_mmpose.visualization.mean_face import mean_shape, plot_mean_face
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.mean_face import mean_shape, plot_mean_face
+from paper_tables.conditions import ERRORS, RunError, read_json
+from paper_tables.rows import NORMALIZERS
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mhhn_mmpose.tables.conditions import ERRORS, RunError, read_json
-from mhhn_mmpose.tables.rows import NORMALIZERS
-from mhhn_mmpose.visualization import plot_ced, read_errors
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.ced import plot_ced, read_errors
+from paper_tables.conditions import ERRORS, RunError, read_json
+from paper_tables.rows import NORMALIZERS
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,10 +9,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from mhhn_mmpose.tables.conditions import RunError
-from mhhn_mmpose.tables.report import write_report
-from mhhn_mmpose.tables.rows import TABLES
-from mhhn_mmpose.tables.runs import find_runs
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paper_tables.conditions import RunError
+from paper_tables.report import write_report
+from paper_tables.rows import TABLES
+from paper_tables.runs import find_runs
 
 
 def parse_args() -> argparse.Namespace:

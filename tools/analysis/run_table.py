@@ -14,12 +14,14 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mhhn_mmpose.tables.conditions import RunError
-from mhhn_mmpose.tables.jobs import Job, Options, TableError, plan
-from mhhn_mmpose.tables.report import write_report
-from mhhn_mmpose.tables.rows import DATASETS, TABLES
-from mhhn_mmpose.tables.runs import is_run, read_run
-from mhhn_mmpose.tables.sequence import check, execute
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from paper_tables.conditions import RunError
+from paper_tables.jobs import Job, Options, TableError, plan
+from paper_tables.report import write_report
+from paper_tables.rows import DATASETS, TABLES
+from paper_tables.runs import is_run, read_run
+from paper_tables.sequence import check, execute
 
 ROOT = Path(__file__).resolve().parents[2]
 

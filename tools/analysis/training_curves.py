@@ -8,8 +8,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mhhn_mmpose.tables.conditions import RunError
-from mhhn_mmpose.visualization.curves import Curves, choose_score, plot_curves, read_curves
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.curves import Curves, choose_score, plot_curves, read_curves
+from paper_tables.conditions import RunError
 
 
 def parse_args() -> argparse.Namespace:

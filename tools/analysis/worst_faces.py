@@ -5,13 +5,14 @@ ERRORS is errors.json, which tools/test.py writes for this CONFIG and CHECKPOINT
 
 import argparse
 import sys
+from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mhhn_mmpose.tables.conditions import RunError
-from mhhn_mmpose.tables.rows import NORMALIZERS
-from mhhn_mmpose.visualization.faces import FacePanel, plot_faces
-from mhhn_mmpose.visualization.predictions import (
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.faces import FacePanel, plot_faces
+from figures.predictions import (
     PredictionError,
     Predictor,
     predicted_points,
@@ -19,6 +20,8 @@ from mhhn_mmpose.visualization.predictions import (
     true_points,
     worst_faces,
 )
+from paper_tables.conditions import RunError
+from paper_tables.rows import NORMALIZERS
 
 
 def parse_args() -> argparse.Namespace:

@@ -32,8 +32,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from timing import print_table, synchronize
 
-from mhhn_mmpose.visualization.ced import COLORS, DPI
-
+COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#000000', '#E69F00', '#56B4E9')
+DPI = 200
 ENOUGH = 2.0  # seconds of repeats: a point that takes longer is not repeated
 FITTED = 3  # points: the exponent is that of the last two doublings
 

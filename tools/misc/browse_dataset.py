@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,12 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from figures.samples import FaceSample, View, pair_sides, plot_samples
+
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import read_photo
-from mhhn_mmpose.visualization.samples import FaceSample, View, pair_sides, plot_samples
 
 CONVERTERS = Path(__file__).parents[1] / 'dataset_converters'
 DRAWS = 3  # of the same face through a random pipeline

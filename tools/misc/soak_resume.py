@@ -21,10 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from quickstart_parts.steps import command_environment
 
 from mhhn_landmarks.fileio import stale_files
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
-from mhhn_mmpose.quickstart.steps import command_environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..quickstart.steps import StepError, Steps, command_environment
+from quickstart_parts.steps import StepError, Steps, command_environment
+
 from .conditions import ERRORS
 from .jobs import LOADERS, Job, TableError, annotations
 from .runs import METRICS

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..evaluation.functional import summarize
+from mhhn_mmpose.evaluation.functional import summarize
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart, without its pale yellow.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#000000', '#E69F00', '#56B4E9')

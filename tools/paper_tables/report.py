@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..evaluation.table import markdown
+from paper_tables.markdown import markdown
+
 from .published import FIELD, MHHN, PAPER, Source
 from .rows import DATASETS, NORMALIZERS, TABLES, Block, parse_stem, threshold_of
 from .runs import Run

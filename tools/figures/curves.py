@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from paper_tables.conditions import RunError
 
-from ..tables.conditions import RunError
 from .ced import COLORS, DASHES, DPI
 
 

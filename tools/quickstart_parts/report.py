@@ -10,16 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from figures.ced import plot_ced, read_errors
+from figures.faces import FacePanel, plot_faces
+from figures.heatmaps import HeatmapRow, plot_heatmaps
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmpose.apis import init_model
 from mmpose.registry import DATASETS, KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
+from paper_tables.markdown import FIRST_SUBSETS, LEGEND, comparison_table
 
-from ..evaluation.table import FIRST_SUBSETS, LEGEND, comparison_table
-from ..visualization import plot_ced, read_errors
-from ..visualization.faces import FacePanel, plot_faces
-from ..visualization.heatmaps import HeatmapRow, displayable, heatmap_box, plot_heatmaps
+from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
 
 NORMALIZERS = {'inter_ocular': 'inter-ocular', 'inter_pupil': 'inter-pupil'}
 THRESHOLD = 10.0  # percent, FaceAlignmentMetric's own

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from .samples import WHOLE_SET
+from mhhn_mmpose.evaluation.samples import WHOLE_SET
 
 # The paper's order; other subsets come between these and the whole set, which closes the table.
 FIRST_SUBSETS = ('common', 'challenge')

@@ -16,11 +16,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
+from paper_tables.conditions import ERRORS, read_json
 
 from mhhn_landmarks import photos
 from mhhn_landmarks.errors import InputError
-
-from ..tables.conditions import ERRORS, read_json
 
 BATCH = 16  # faces
 
