@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mhhn_landmarks.boxes import GivenBoxes, squares
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.sources import Picture, open_source
-from mhhn_landmarks.tracking import FaceTracker
+from mhhn_landmarks.tracking import follow
 from mhhn_landmarks.writing import ResultWriter
 from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
 from mhhn_mmpose.apis.detector import DETECTORS, build_detector
@@ -48,7 +48,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 class FaceFinder:
-    """Finds the squares of a picture's faces, and in a video who they are.
+    """Finds the squares of faces in pictures, and in a video who they are.
 
     Args:
         args: The command line.
@@ -67,19 +67,19 @@ class FaceFinder:
         self.given, self.detect = given, None
         if not given:
             self.detect = build_detector(args.detector, num_landmarks, args.device)
-        self.track = FaceTracker() if is_video and not (given or args.no_tracking) else None
+        self.tracks = is_video and not (given or args.no_tracking)
 
-    def __call__(self, picture: Picture) -> Located:
-        """Return the picture with its squares and their numbers."""
+    def __call__(self, pictures: Iterable[Picture]) -> Iterator[Located]:
+        """Yield the pictures with their squares and these squares' numbers."""
+        found = ((picture, squares(self._boxes(picture))) for picture in pictures)
+        if self.tracks:
+            return follow(found)
+        return ((picture, boxes, np.arange(len(boxes))) for picture, boxes in found)
+
+    def _boxes(self, picture: Picture) -> np.ndarray:
         if self.given:
-            boxes = self.given(picture.name, picture.pixels.shape[:2])
-        else:
-            boxes = self.detect(picture.pixels)
-        boxes = squares(boxes)
-        names = np.arange(len(boxes))
-        if self.track:
-            boxes, names = self.track(boxes)
-        return picture, boxes, names
+            return self.given(picture.name, picture.pixels.shape[:2])
+        return self.detect(picture.pixels)
 
 
 def in_batches(located: Iterator[Located], batch_size: int) -> Iterator[list[Located]]:
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> None:
     writer = ResultWriter(args.out, name, source.fps, about)
     bar = tqdm(total=source.count, unit='frame' if is_video else 'photo', desc='landmarks')
     try:
-        for group in in_batches(map(finder, source), batch):
+        for group in in_batches(finder(source), batch):
             for picture, faces, names in align(aligner, group, args.batch):
                 drawn = draw_landmarks(picture.pixels, faces, names)
                 if args.show_heatmaps:
@@ -141,6 +141,8 @@ def run(args: argparse.Namespace) -> None:
         bar.close()
         writer.close()
     print(f'{args.out}: {writer.summary()}; {name}.json, {name}.csv')
+    for note in source.notes():
+        print(note)
     if given and given.unused():
         print(f'{args.boxes}: boxes of no picture here: {", ".join(given.unused()[:5])}')
 

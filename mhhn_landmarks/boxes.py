@@ -64,7 +64,7 @@ class GivenBoxes:
             self.boxes: dict | np.ndarray = _to_boxes([text.split(',')], '--boxes')
             return
         try:
-            content = json.loads(Path(text).read_text(encoding='utf-8'))
+            content = json.loads(Path(text).read_text(encoding='utf-8-sig'))
         except (OSError, ValueError) as error:
             raise InputError(f'{text}: no readable JSON ({error}); see docs/demo.md') from error
         if isinstance(content, dict):
@@ -104,6 +104,8 @@ def _to_boxes(rows: object, where: str) -> np.ndarray:
     boxes = []
     for row in rows:
         try:
+            if isinstance(row, str):  # '1234' has four characters, too
+                raise TypeError
             x, y, width, height = (float(number) for number in row)
         except (TypeError, ValueError):
             raise InputError(f'{where}: {row!r} is no box; {HINT}') from None

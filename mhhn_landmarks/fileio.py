@@ -1,12 +1,14 @@
-"""Writing files so that a reader never meets half of one."""
+"""Writing files so that a reader never meets half of one, and keeping libraries quiet."""
 
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+STDERR = 2
 _RANDOM_CHARACTERS = 8  # that tempfile.mkstemp puts at the end of a name
 
 
@@ -45,13 +47,36 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(_stage(path, content), path)
+    temporary = _stage(path, content)
+    try:
+        os.replace(temporary, path)
+    except OSError:  # such as a folder of that name
+        Path(temporary).unlink()
+        raise
     _sync_folder(path.parent)
 
 
 def stale_files(folder: str | Path, suffix: str) -> list[Path]:
     """Temporary files that killed writers of files with this suffix left in a folder."""
     return sorted(Path(folder).glob(f'.*{suffix}.{"?" * _RANDOM_CHARACTERS}'))
+
+
+@contextmanager
+def stderr_to_a_file() -> Iterator[IO[bytes]]:
+    """Let what C libraries write to the process's stderr go to a temporary file, which is given.
+
+    It concerns all threads.
+    """
+    kept = os.dup(STDERR)
+    try:
+        with tempfile.TemporaryFile() as said:
+            os.dup2(said.fileno(), STDERR)
+            try:
+                yield said
+            finally:
+                os.dup2(kept, STDERR)
+    finally:
+        os.close(kept)
 
 
 def _stage(path: Path, content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Reading a photo as OpenCV does, or refusing it; never a part of one.
+"""Reading a photo, the same with every OpenCV, or refusing it; never a part of one.
 
 Pixels are BGR (H, W, 3) uint8 and upright: the turn that a photo's EXIF orientation asks for has
 been made, so landmarks are those of the photo as viewers show it. Grey photos get three equal
@@ -6,22 +6,24 @@ channels, CMYK is converted, 16 bits become the upper 8, and transparency is dro
 """
 
 import io
-import os
-import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .errors import InputError
+from .fileio import stderr_to_a_file
+from .formats import HEAD, OTHERS, kind_of
 
 LARGEST_SIDE = 32766  # px; cv2.warpAffine, which cuts faces out, takes no larger photo
 EXIF_ORIENTATION = 0x0112
-JPEG, JPEG_SCAN, JPEG_END = b'\xff\xd8', 0xDA, b'\xff\xd9'
+TIFF_IS_A_PREVIEW, DNG_VERSION = 0xFE, 0xC612  # tags; bit 0 of the first one
+# OpenCV's versions differ in these: 4 turns no WebP, 5 no AVIF, and 4 reads no GIF or AVIF.
+BY_PILLOW = {'WebP', 'GIF', 'AVIF', 'HEIC'}
+JPEG_SCAN, JPEG_END = 0xDA, b'\xff\xd9'
 # How libjpeg's warnings of pixels begin; it has others, of headers, that change nothing.
 JPEG_WARNINGS = ('Corrupt JPEG data', 'Premature end of JPEG file', 'Inconsistent progression')
-STDERR = 2
 
 
 def read_photo(path: str | Path) -> np.ndarray:
@@ -33,7 +35,7 @@ def read_photo(path: str | Path) -> np.ndarray:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise InputError(f'{path}: no readable photo ({error.strerror}); unpack it') from error
+        raise InputError(f'{path}: no readable photo ({error.strerror})') from error
     return decode_photo(content, path)
 
 
@@ -41,22 +43,18 @@ def decode_photo(content: bytes, name: str | Path) -> np.ndarray:
     """Decode a photo's file.
 
     Args:
-        content: Of the file.
+        content: Of the file; what it is shows there, not in its name.
         name: For messages.
 
     Raises:
         InputError: If it is no photo, not whole, or too large.
     """
-    if reason := _fault(content):
-        raise InputError(f'{name}: unreadable photo ({reason}); unpack it again')
-    try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:  # more pixels than OpenCV allows
-        raise InputError(f'{name}: OpenCV refuses this photo ({error.err})') from error
-    if pixels is None:
-        raise InputError(
-            f'{name}: unreadable photo (truncated, damaged or none for OpenCV); unpack it again'
-        )
+    kind = kind_of(content[:HEAD])
+    if kind in OTHERS:
+        raise InputError(f'{name}: this is a {kind}, not a photo; {OTHERS[kind]}')
+    if reason := _fault(content, kind):
+        raise InputError(f'{name}: unreadable photo ({reason}); copy or unpack it again')
+    pixels = _by_pillow(content, name, kind) if kind in BY_PILLOW else _by_opencv(content, name)
     height, width = pixels.shape[:2]
     if max(width, height) > LARGEST_SIDE:
         raise InputError(f'{name}: {width}x{height} px, a side over {LARGEST_SIDE}; scale it')
@@ -66,27 +64,20 @@ def decode_photo(content: bytes, name: str | Path) -> np.ndarray:
 def jpeg_warning(content: bytes) -> str | None:
     """Return libjpeg's warning of a JPEG that is decoded nevertheless, perhaps with wrong parts.
 
-    It is caught where libjpeg writes it, at the process's stderr, which leads elsewhere meanwhile:
-    for programs that look at photos one by one, not for training or beside threads. A sign, no
-    proof: some programs leave bytes that nobody needs, and most single wrong bits make another
-    valid JPEG. OpenCV decodes at an eighth of the size, which finds the same.
+    libjpeg writes it to the process's stderr, which leads to a file meanwhile: for programs that
+    look at photos one by one, not for training or beside threads. It is a sign, no proof: some
+    programs leave bytes that nobody needs, and most single wrong bits make another valid JPEG.
+    OpenCV decodes at an eighth of the size, which finds the same.
     """
-    if not content.startswith(JPEG):
+    if kind_of(content[:HEAD]) != 'JPEG':
         return None
-    kept = os.dup(STDERR)
-    try:
-        with tempfile.TemporaryFile() as said:
-            os.dup2(said.fileno(), STDERR)
-            try:
-                cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
-            except cv2.error:  # which is for `decode_photo` to tell
-                return None
-            finally:
-                os.dup2(kept, STDERR)
-            said.seek(0)
-            lines = said.read().decode(errors='replace').splitlines()
-    finally:
-        os.close(kept)
+    with stderr_to_a_file() as said:
+        try:
+            cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
+        except cv2.error:  # which is for `decode_photo` to tell
+            return None
+        said.seek(0)
+        lines = said.read().decode(errors='replace').splitlines()
     return next((line for line in lines if line.startswith(JPEG_WARNINGS)), None)
 
 
@@ -96,26 +87,71 @@ def doubt_about(path: str | Path) -> str | None:
     return warning and f'{path}: parts of the photo may be wrong ({warning}); look at it'
 
 
-def _fault(content: bytes) -> str | None:
+def _by_opencv(content: bytes, name: str | Path) -> np.ndarray:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:  # more pixels than OpenCV allows
+        raise InputError(f'{name}: OpenCV refuses this photo ({error.err})') from error
+    if pixels is None:
+        reason = 'truncated, damaged or none for OpenCV'
+        raise InputError(f'{name}: unreadable photo ({reason}); copy or unpack it again')
+    return pixels
+
+
+def _by_pillow(content: bytes, name: str | Path, kind: str) -> np.ndarray:
+    if kind == 'HEIC':
+        _add_heic(name)
+    elif kind == 'AVIF' and '.avif' not in Image.registered_extensions():
+        raise InputError(f'{name}: Pillow {Image.__version__} reads no AVIF; save it as JPEG')
+    try:
+        image = Image.open(io.BytesIO(content))
+        if getattr(image, 'is_animated', False):
+            raise InputError(f'{name}: an animated {kind}; save one of its pictures as PNG')
+        pixels = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    except InputError:
+        raise
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError and others
+        raise InputError(f'{name}: unreadable photo ({error}); copy or unpack it again') from error
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def _add_heic(name: str | Path) -> None:
+    """Let Pillow read HEIC, if the package for it is installed."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        hint = 'save it as JPEG, or: pip install pillow-heif'
+        raise InputError(f'{name}: a HEIC photo, as iPhones make it; {hint}') from error
+    pillow_heif.register_heif_opener()
+
+
+def _fault(content: bytes, kind: str | None) -> str | None:
     """Return what OpenCV's versions, some of them, would pass over."""
     if not content:
         return 'the file is empty'
-    if content.startswith(JPEG) and not _is_whole_jpeg(content):  # OpenCV 4.8 makes the rest grey
+    if kind == 'JPEG' and not _is_whole_jpeg(content):  # OpenCV 4.8 makes the rest grey
         return 'the file is truncated'
-    if content[8:12] == b'WEBP':  # which OpenCV 5 turns, and OpenCV 4 does not
-        try:
-            turn = Image.open(io.BytesIO(content)).getexif().get(EXIF_ORIENTATION, 1)
-        except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError and others
-            return str(error)
-        return f'EXIF orientation {turn} in a WebP; save it upright' if turn != 1 else None
+    if kind == 'TIFF' and _is_raw(content):  # OpenCV takes the preview, a stamp of 160 x 120
+        return "a camera's raw file; save it as JPEG"
     return None
 
 
 def _is_whole_jpeg(content: bytes) -> bool:
     """Return whether the end marker comes after the pixels, and not just after a thumbnail's."""
-    place = len(JPEG)
+    place = 2
     while place + 4 <= len(content) and content[place] == 0xFF:
         if content[place + 1] == JPEG_SCAN:
             return content.find(JPEG_END, place) >= 0
         place += 2 + int.from_bytes(content[place + 2 : place + 4], 'big')
     return True  # no pixels at all, or a header that only OpenCV knows to read
+
+
+def _is_raw(content: bytes) -> bool:
+    """Return whether a TIFF is a camera's raw file (DNG, NEF, ARW, CR2)."""
+    if content[8:10] == b'CR':
+        return True
+    try:
+        tags = Image.open(io.BytesIO(content)).tag_v2
+    except Exception:  # for OpenCV to tell
+        return False
+    return DNG_VERSION in tags or bool(tags.get(TIFF_IS_A_PREVIEW, 0) & 1)

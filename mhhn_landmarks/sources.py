@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from .errors import InputError
+from .formats import OTHERS, PHOTOS, VIDEOS, kind_of_file
 from .photos import read_photo
+from .videos import Video
 
-PHOTOS = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
-DEFAULT_FPS = 25.0  # where a camera does not tell
+SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.gif',
+            '.avif', '.heic', '.heif')  # fmt: skip
+LARGEST_WEBCAM = 99
 
 
 class Picture(NamedTuple):
@@ -21,90 +26,143 @@ class Picture(NamedTuple):
 
     Attributes:
         name: The photo's file name, or the frame's number, from 0.
-        pixels: BGR, (h, w, 3) uint8; a photo's are upright, see `mhhn_landmarks.photos`.
+        pixels: BGR, (h, w, 3) uint8, upright.
+        seconds: Of a frame, when it is shown, from the video's beginning; of a photo None.
     """
 
     name: str
     pixels: np.ndarray
+    seconds: float | None = None
 
 
 class Photos:
-    """A photo or all those of a folder, by name; what is no photo is left out.
+    """A photo, or all those of a folder, by name.
+
+    In a folder, what cannot be read is left out and named by `notes`.
 
     Args:
         path: A photo or a folder.
 
+    Attributes:
+        files: The photos.
+        bad: After iterating, a message for each that could not be read.
+
     Raises:
-        InputError: If there is no photo; while iterating, if one cannot be used.
+        InputError: If there is no photo; while iterating, if none of them can be read.
     """
 
     fps: float | None = None
     """Frames a second; None tells that these are no frames."""
 
     def __init__(self, path: Path):
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-        self.files = [file for file in files if file.suffix.lower() in PHOTOS]
+        self.bad: list[str] = []
+        self._left_out: dict[str, list[str]] = defaultdict(list)
+        self.files = [path]
+        if path.is_dir():
+            self.files = []
+            for file in sorted(path.iterdir()):
+                if reason := _no_photo(file):
+                    self._left_out[reason].append(file.name)
+                else:
+                    self.files.append(file)
         if not self.files:
-            raise InputError(f'{path}: no photo in it ({", ".join(PHOTOS)})')
+            raise InputError('; '.join([f'{path}: no photo in it', *self.notes()]))
         self.count: int | None = len(self.files)
 
     def __iter__(self) -> Iterator[Picture]:
         for file in self.files:
             try:
-                yield Picture(file.name, read_photo(file))
+                pixels = read_photo(file)
             except InputError as error:
-                raise InputError(f'{error}, or take it out of the folder') from error
+                self.bad.append(str(error))
+                continue
+            yield Picture(file.name, pixels)
+        if len(self.bad) == len(self.files):
+            count = f' (and {len(self.bad) - 1} more like it)' if len(self.bad) > 1 else ''
+            raise InputError(self.bad[0] + count)
+
+    def notes(self) -> list[str]:
+        """Return, a line each, what was left out and which photos could not be read."""
+        return self.bad + [
+            f'left out, {reason}: {_some(names)}' for reason, names in self._left_out.items()
+        ]
 
 
-class Video:
-    """A video's frames, or a webcam's until they are interrupted.
+class Frames:
+    """A video's or a webcam's frames as pictures.
 
     Args:
-        source: The file, or the number of the webcam.
-        max_frames: How many frames to take at most.
-
-    Raises:
-        InputError: If it cannot be opened or has no frame.
+        video: What is read.
     """
 
-    def __init__(self, source: Path | int, max_frames: int | None = None):
-        self.source = source
-        self.capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
-        if not self.capture.isOpened():
-            kind = 'webcam' if isinstance(source, int) else 'video'
-            raise InputError(f'{source}: this {kind} cannot be opened; try another')
-        self.fps: float | None = self.capture.get(cv2.CAP_PROP_FPS) or DEFAULT_FPS
-        frames = int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        limits = [n for n in (frames, max_frames) if n and n > 0]
-        self.count = min(limits) if limits else None
-        self.max_frames = max_frames
+    def __init__(self, video: Video):
+        self.video = video
+        self.fps: float | None = video.fps
+        self.count = video.count
 
     def __iter__(self) -> Iterator[Picture]:
-        number = 0
-        try:
-            while self.max_frames is None or number < self.max_frames:
-                good, pixels = self.capture.read()
-                if not good:
-                    break
-                yield Picture(str(number), pixels)
-                number += 1
-        finally:
-            self.capture.release()
-        if not number:
-            raise InputError(f'{self.source}: no frame in it')
+        for number, (pixels, seconds) in enumerate(self.video):
+            yield Picture(str(number), pixels, seconds)
+
+    def notes(self) -> list[str]:
+        """Return, a line each, what could not be read."""
+        return self.video.notes()
 
 
-def open_source(text: str, max_frames: int | None = None) -> Photos | Video:
+def open_source(text: str | Path, max_frames: int | None = None) -> Photos | Frames:
     """Open a photo, a folder, a video, or the webcam of that number.
 
+    Whether a file is a photo or a video is told by its content.
+
     Raises:
-        InputError: If it cannot be.
+        InputError: If it cannot be opened.
     """
-    path = Path(text)
-    if text.isdigit() and not path.exists():
-        return Video(int(text), max_frames)
-    if path.is_dir() or (path.is_file() and path.suffix.lower() in PHOTOS):
+    path, text = Path(text), str(text)
+    webcam = re.fullmatch(r'(?:/dev/video)?([0-9]+)', text)
+    if webcam and not path.is_file() and not path.is_dir():
+        if (number := int(webcam[1])) > LARGEST_WEBCAM:
+            raise InputError(f'{text}: no such file, and no webcam has this number')
+        return Frames(Video(number, max_frames))
+    if '://' in text:
+        raise InputError(f'{text}: an address; download the file and give its path')
+    if path.is_dir():
         return Photos(path)
-    if path.is_file():
-        return Video(path, max_frames)
-    raise InputError(f'{text}: no such photo, folder or video')
+    if not path.is_file():
+        raise InputError(f'{text}: no such photo, folder or video')
+    try:
+        kind = kind_of_file(path)
+    except OSError as error:
+        raise InputError(f'{text}: cannot be read ({error.strerror})') from error
+    photo = kind in PHOTOS or kind in OTHERS or (not kind and path.suffix.lower() in SUFFIXES)
+    if photo and not (kind == 'GIF' and _is_animated(path)):
+        return Photos(path)
+    return Frames(Video(path, max_frames))
+
+
+def _no_photo(file: Path) -> str | None:
+    """Return why an entry of a folder is left out, or None for a photo, be it readable or not."""
+    if file.is_dir():
+        return 'a folder'
+    if not file.is_file():
+        return 'no file (a broken link, a pipe or a device)'
+    try:
+        kind = kind_of_file(file)
+    except OSError:
+        kind = None
+    if kind in OTHERS or kind in VIDEOS:
+        return f'a {kind}' if kind in OTHERS else 'a video'
+    return None if kind in PHOTOS or file.suffix.lower() in SUFFIXES else 'no photo'
+
+
+def _is_animated(path: Path) -> bool:
+    try:
+        with Image.open(path) as image:
+            return getattr(image, 'is_animated', False)
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def _some(names: list[str]) -> str:
+    """Return the first names and how many more there are."""
+    more = f' and {len(names) - 5} more' if len(names) > 5 else ''
+    return ', '.join(names[:5]) + more

@@ -5,6 +5,9 @@ N faces; boxes are squares (left, top, right, bottom, score) in photo pixels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
 import numpy as np
 
 from .boxes import centers_and_sides, from_centers, overlaps
@@ -13,6 +16,46 @@ MATCH = 0.3  # least overlap of a face with itself one frame later
 STILL = 0.1  # share of its side by which a box may move and still be thought to shake
 LEAST = 0.1  # share of the way that a shaking box goes
 PATIENCE = 5  # frames for which a face that is not found keeps its box
+
+Item = TypeVar('Item')
+
+
+def follow(
+    frames: Iterable[tuple[Item, np.ndarray]],
+) -> Iterator[tuple[Item, np.ndarray, np.ndarray]]:
+    """Follow the faces of a video; yield each frame when the next one is known.
+
+    A face counts, from its first frame on, if the next frame has it too: a single false detection
+    is none. In a video of one frame every detection counts.
+
+    Args:
+        frames: Of each anything, and its detected squares (M, 5).
+
+    Yields:
+        tuple: The same thing, squares (N, 5), and the numbers (N,) of their faces, from 0.
+
+    >>> face, nothing = np.array([[0, 0, 9, 9, 1.0]]), np.zeros((0, 5))
+    >>> [len(boxes) for _, boxes, _ in follow(enumerate([face, nothing, face, face]))]
+    [0, 0, 1, 1]
+    """
+    track, numbers = FaceTracker(), {}
+    held, count = None, 0
+    for item, detections in frames:
+        boxes, names = track(detections)
+        if held:
+            yield _confirmed(*held, track.seen_twice, numbers)
+        held, count = (item, boxes, names), count + 1
+    if held:
+        yield _confirmed(*held, track.seen_twice if count > 1 else set(held[2].tolist()), numbers)
+
+
+def _confirmed(
+    item: Item, boxes: np.ndarray, names: np.ndarray, good: set[int], numbers: dict[int, int]
+) -> tuple[Item, np.ndarray, np.ndarray]:
+    """Leave faces that were seen twice, numbered in the order of their coming."""
+    kept = [index for index, name in enumerate(names.tolist()) if name in good]
+    found = [numbers.setdefault(int(names[index]), len(numbers)) for index in kept]
+    return item, boxes[kept], np.array(found, dtype=int)
 
 
 class FaceTracker:
@@ -27,6 +70,7 @@ class FaceTracker:
         self._names = np.zeros(0, dtype=int)
         self._missed = np.zeros(0, dtype=int)
         self._next = 0
+        self.seen_twice: set[int] = set()
 
     def __call__(self, detections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Take the next frame's squares (M, 5).
@@ -39,10 +83,12 @@ class FaceTracker:
         for old, new in pairs:
             self._boxes[old] = _calm(self._boxes[old : old + 1], detections[new : new + 1])[0]
             self._missed[old] = 0
+            self.seen_twice.add(int(self._names[old]))
         fresh = np.setdiff1d(np.arange(len(detections)), [new for _, new in pairs])
         names = np.arange(self._next, self._next + len(fresh))
         self._next += len(fresh)
-        kept = self._missed <= PATIENCE
+        seen_twice = np.isin(self._names, list(self.seen_twice))
+        kept = self._missed <= np.where(seen_twice, PATIENCE, 0)
         self._boxes = np.concatenate((self._boxes[kept], detections[fresh]))
         self._names = np.concatenate((self._names[kept], names))
         self._missed = np.concatenate((self._missed[kept], np.zeros(len(fresh), dtype=int)))

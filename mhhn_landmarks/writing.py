@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import cv2
 import numpy as np
 
 from .errors import InputError
-from .fileio import write_json_files
+from .fileio import write_bytes
 from .sources import Picture
+from .video_writing import VideoFile
 
 COLUMNS = ('picture', 'face', 'landmark', 'x', 'y', 'score')
+WRITTEN_AS_READ = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+END = b'\n]}\n'  # of the JSON file
 
 
 class Face(Protocol):
@@ -32,16 +39,19 @@ class Face(Protocol):
 
 
 class ResultWriter:
-    """Collects the results of one input and writes its pictures as they come.
+    """Writes the results of one input as they come: pictures or a video, ``.json`` and ``.csv``.
+
+    After each picture the files are whole, so what is done stays whatever comes later. (A video
+    is whole after `close`.) Nothing is written before the first picture.
 
     Args:
         out: Folder, made if need be.
         name: Of the video and of the files of numbers, without suffix.
-        fps: Of a video; None for photos.
+        fps: Of a video, as stated; None for photos.
         about: What to say at the JSON's head, such as the model.
 
     Raises:
-        InputError: If a picture or the video cannot be written.
+        InputError: If a file cannot be written.
     """
 
     def __init__(self, out: Path, name: str, fps: float | None, about: dict):
@@ -49,68 +59,97 @@ class ResultWriter:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f'--out {out}: no folder can be made there ({error})') from error
-        self.out, self.name, self.fps = out, name, fps
-        self.content = {**about, 'pictures': []}
-        self.video: cv2.VideoWriter | None = None
+        self.out, self.name, self.fps, self.about = out, name, fps, about
+        self.video = None if fps is None else VideoFile(out / f'{name}_landmarks', fps)
+        self.faces, self.pictures = 0, 0
+        self.empty: list[str] = []
+        self._json: IO[bytes] | None = None
+        self._csv: IO[bytes] | None = None
 
     def add(
-        self,
-        picture: Picture,
-        faces: Sequence[Face],
-        names: Sequence[int],
-        drawn: np.ndarray,
+        self, picture: Picture, faces: Sequence[Face], names: Sequence[int], drawn: np.ndarray
     ) -> None:
-        """Take a picture's faces, their numbers and what was drawn of them."""
+        """Take a picture's faces, their numbers and what was drawn of them.
+
+        Raises:
+            InputError: If it cannot be written, such as on a full disk.
+        """
         height, width = picture.pixels.shape[:2]
         entry: dict = dict(picture=picture.name, width=width, height=height)
         if self.fps is not None:
-            entry['seconds'] = round(int(picture.name) / self.fps, 4)
-        entry['faces'] = [_to_dict(f, int(n)) for f, n in zip(faces, names, strict=True)]
-        self.content['pictures'].append(entry)
-        if self.fps is not None:
-            self._add_frame(drawn)
-            return
-        path = self.out / f'{Path(picture.name).stem}_landmarks{Path(picture.name).suffix}'
-        if not cv2.imwrite(str(path), drawn):
-            raise InputError(f'{path}: cannot be written; choose another --out')
+            seconds = picture.seconds
+            seconds = int(picture.name) / self.fps if seconds is None else seconds
+            entry['seconds'] = round(seconds, 4)
+        entry['faces'] = [to_dict(f, int(n)) for f, n in zip(faces, names, strict=True)]
+        try:
+            if self.video:
+                self.video.add(drawn, entry['seconds'])
+            else:
+                self._write_picture(picture.name, drawn)
+            self._write_numbers(entry)
+        except OSError as error:
+            place = error.filename2 or error.filename or self.out
+            raise InputError(f'{place}: cannot be written ({error.strerror})') from error
+        self.pictures += 1
+        self.faces += len(faces)
+        if not faces:
+            self.empty.append(picture.name)
 
-    def _add_frame(self, frame: np.ndarray) -> None:
-        # The codec drops an odd last row or column.
-        odd_rows, odd_columns = (size % 2 for size in frame.shape[:2])
-        frame = cv2.copyMakeBorder(frame, 0, odd_rows, 0, odd_columns, cv2.BORDER_REPLICATE)
-        if self.video is None:
-            code = cv2.VideoWriter_fourcc(*'mp4v')
-            path, size = self.out / f'{self.name}_landmarks.mp4', frame.shape[1::-1]
-            self.video = cv2.VideoWriter(str(path), code, self.fps, size)
-            if not self.video.isOpened():
-                raise InputError(f'{path}: this OpenCV writes no mp4; install another build of it')
-        self.video.write(frame)
+    def _write_picture(self, name: str, drawn: np.ndarray) -> None:
+        stem, suffix = Path(name).stem, Path(name).suffix
+        if suffix.lower() not in WRITTEN_AS_READ:  # the whole name: a.jpg may lie beside a.heic
+            stem, suffix = name, '.jpg'
+        # Not cv2.imwrite: it ends the process at some names, and fails at others on Windows.
+        write_bytes(self.out / f'{stem}_landmarks{suffix}', cv2.imencode(suffix, drawn)[1])
+
+    def _write_numbers(self, entry: dict) -> None:
+        if not self._json or not self._csv:
+            # Unbuffered: a picture's numbers are written at once or, on a full disk, taken back.
+            self._json = (self.out / f'{self.name}.json').open('wb', buffering=0)
+            self._csv = (self.out / f'{self.name}.csv').open('wb', buffering=0)
+            head = json.dumps({**self.about, 'pictures': []}).removesuffix(']}')
+            _append(self._json, head.encode() + END)
+            _append(self._csv, to_csv([COLUMNS]))
+        comma = ',' if self.pictures else ''
+        text = f'{comma}\n{json.dumps(entry, allow_nan=False)}'
+        _append(self._json, text.encode(), END)
+        _append(self._csv, to_csv(rows_of(entry)))
 
     def summary(self) -> str:
-        """Return in words how many faces were found, and where there is none."""
-        pictures = self.content['pictures']
-        faces = sum(len(entry['faces']) for entry in pictures)
-        text = f'{count(faces, "face")} in {count(len(pictures), "picture")}'
-        if empty := [entry['picture'] for entry in pictures if not entry['faces']]:
-            more = ', ...' if len(empty) > 3 else ''
-            text += f' (no face in {len(empty)} of them: {", ".join(empty[:3])}{more})'
+        """Return in words how many faces were found, where there is none, and the video's name."""
+        text = f'{count(self.faces, "face")} in {count(self.pictures, "picture")}'
+        if self.empty:
+            more = ', ...' if len(self.empty) > 3 else ''
+            text += f' (no face in {len(self.empty)} of them: {", ".join(self.empty[:3])}{more})'
+        if self.video and self.video.path:
+            remark = f' ({self.video.remark})' if self.video.remark else ''
+            text += f'; {self.video.path.name}{remark}'
         return text
 
     def close(self) -> None:
-        """End the video and write ``NAME.json`` and ``NAME.csv``, if any picture was taken."""
-        if self.video is not None:
-            self.video.release()
-        if not self.content['pictures']:
-            return
-        write_json_files({self.out / f'{self.name}.json': self.content})
-        with (self.out / f'{self.name}.csv').open('w', newline='', encoding='utf-8') as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            for entry in self.content['pictures']:
-                for face in entry['faces']:
-                    rows = zip(face['landmarks'], face['scores'], strict=True)
-                    for number, ((x, y), score) in enumerate(rows):
-                        writer.writerow([entry['picture'], face['face'], number, x, y, score])
+        """End the video and the files.
+
+        Raises:
+            InputError: If the video cannot be written.
+        """
+        for file in (self._json, self._csv):
+            if file:
+                file.close()
+        if self.video:
+            self.video.close()
+
+
+def _append(file: IO[bytes], text: bytes, end: bytes = b'') -> None:
+    """Write before the file's end, or leave the file as it was."""
+    place = file.seek(-len(end), io.SEEK_END)
+    try:
+        if file.write(text + end) < len(text + end):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        file.seek(place)
+        file.truncate()
+        file.write(end)
+        raise
 
 
 def count(number: int, noun: str) -> str:
@@ -118,8 +157,8 @@ def count(number: int, noun: str) -> str:
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
-def _to_dict(face: Face, name: int) -> dict:
-    """Numbers to a thousandth of a pixel, which is beyond what any heatmap tells."""
+def to_dict(face: Face, name: int) -> dict:
+    """Return a face for JSON; numbers to a thousandth of a pixel, beyond what any heatmap tells."""
     left, top, right, bottom, score = (float(v) for v in face.box)
     box = [left, top, right - left, bottom - top]
     return dict(
@@ -129,3 +168,21 @@ def _to_dict(face: Face, name: int) -> dict:
         landmarks=np.round(face.points.astype(float), 3).tolist(),
         scores=np.round(face.scores.astype(float), 4).tolist(),
     )
+
+
+def rows_of(entry: dict) -> list[list]:
+    """Return a picture's rows of the CSV file, see `COLUMNS`."""
+    rows = []
+    for face in entry['faces']:
+        for number, (point, score) in enumerate(
+            zip(face['landmarks'], face['scores'], strict=True)
+        ):
+            rows.append([entry['picture'], face['face'], number, *point, score])
+    return rows
+
+
+def to_csv(rows: Sequence[Sequence]) -> bytes:
+    """Return rows as CSV; a file's name has the bytes that it has on the disk."""
+    text = io.StringIO(newline='')
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode('utf-8', 'surrogateescape')

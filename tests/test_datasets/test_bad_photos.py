@@ -176,7 +176,7 @@ def stored_frame(path):
     ('spoil', 'words'),
     [
         (cut, r'1.jpg: unreadable photo \(the file is truncated\)'),
-        (lambda path: path.write_text('<html>'), '1.jpg: unreadable photo'),
+        (lambda path: path.write_text('<html>'), '1.jpg: this is a web page or SVG, not a photo'),
         (replace, f'1.jpg: the photo is 1x1 px, its annotation file says {WIDTH}x{HEIGHT}'),
         (stored_frame, f'is {HEIGHT}x{WIDTH} px, .* says {WIDTH}x{HEIGHT}.* without its EXIF turn'),
         (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),

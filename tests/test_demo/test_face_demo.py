@@ -81,7 +81,8 @@ def test_a_video_with_heatmaps(data, tmp_path):
         'model.head.decoder.type=SDTHeatmap')  # fmt: skip
     content = json.loads((tmp_path / 'still.json').read_text())
     assert [entry['seconds'] for entry in content['pictures']] == [0, 0.1, 0.2, 0.3]
-    video = cv2.VideoCapture(str(tmp_path / 'still_landmarks.mp4'))
+    (path,) = tmp_path.glob('still_landmarks.*')
+    video = cv2.VideoCapture(str(path))
     frames = 0
     while (found := video.read())[0]:
         assert found[1].shape == (height, 2 * width, 3)
@@ -99,7 +100,7 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
     refused('is no box; a box is x,y,w,h', data / 'photos', '--boxes', '1,2,3')
     (tmp_path / 'file').write_text('')
     (tmp_path / 'empty.jpg').write_bytes(b'')
-    words = r'empty.jpg: unreadable photo \(the file is empty\); unpack it again'
+    words = r'empty.jpg: unreadable photo \(the file is empty\); copy or unpack it again'
     refused(words, tmp_path / 'empty.jpg', '--boxes', '1,2,3,4')
     refused('no folder can be made', data / 'photos', '--boxes', '1,2,3,4',
             '--out', str(tmp_path / 'file'))  # fmt: skip

@@ -58,6 +58,7 @@ def test_a_box_outside_its_picture_ends_in_one_line():
         ('[[1, 2, 0, 4]]', 'has no area'),
         ('[[1, 2, NaN, 4]]', 'has no area'),
         ('{"a.jpg": [1]}', 'a.jpg: 1 is no box'),
+        ('["1234"]', "'1234' is no box"),
         ('7', 'a list of boxes expected'),
         ('[', 'no readable JSON'),
     ],
@@ -68,6 +69,12 @@ def test_bad_boxes_end_in_one_line(tmp_path, content, words):
     with pytest.raises(InputError, match=words) as error:
         GivenBoxes(str(file))
     assert '\n' not in str(error.value)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    (tmp_path / 'boxes.json').write_text('[[1, 2, 3, 4]]', encoding='utf-8-sig')
+    boxes = GivenBoxes(str(tmp_path / 'boxes.json'))('a.jpg', (9, 9))
+    assert boxes.tolist() == [[1, 2, 4, 6, 1]]
 
 
 def test_bad_boxes_on_the_command_line():

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from odd_photos import (
     write_mode,
     write_turned,
 )
-from PIL import Image
+from PIL import Image, features
 
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import LARGEST_SIDE, decode_photo, doubt_about, jpeg_warning, read_photo
@@ -84,7 +85,7 @@ def test_truncated_jpegs_are_refused_whatever_the_opencv(left, progressive):
     assert distance(decode_photo(content, 'a.jpg'), PICTURE) < JPEG_ERROR
     assert distance(decode_photo(content + b'more' * 99, 'a.jpg'), PICTURE) < JPEG_ERROR
     part = content[: left if left < 0 else int(left * len(content))]
-    words = r'^a.jpg: unreadable photo \(the file is truncated\); unpack it again$'
+    words = r'^a.jpg: unreadable photo \(the file is truncated\); copy or unpack it again$'
     with pytest.raises(InputError, match=words):
         decode_photo(part, 'a.jpg')
 
@@ -120,13 +121,52 @@ def test_no_file_and_a_folder(tmp_path):
         read_photo(tmp_path)
 
 
-def test_a_turned_webp_is_refused_since_versions_of_opencv_differ(tmp_path):
-    webp = dict(format='WEBP', quality=95)
-    write_turned(tmp_path / 'upright.webp', 1, webp)
-    assert distance(read_photo(tmp_path / 'upright.webp'), PICTURE) < 3
-    write_turned(tmp_path / 'turned.webp', 6, webp)
-    with pytest.raises(InputError, match='EXIF orientation 6 in a WebP; save it upright'):
-        read_photo(tmp_path / 'turned.webp')
+@pytest.mark.parametrize('turn', TURNS)
+@pytest.mark.parametrize('form', ['WEBP', 'AVIF', 'TIFF'])
+def test_other_forms_are_upright_whatever_the_opencv(tmp_path, turn, form):
+    options = {} if form == 'TIFF' else dict(quality=95)
+    if form == 'AVIF' and not features.check('avif'):
+        pytest.skip('this Pillow reads no AVIF')
+    write_turned(tmp_path / 'photo', turn, dict(format=form, **options))
+    assert distance(read_photo(tmp_path / 'photo'), PICTURE) < 3
+    if form != 'TIFF':
+        cut(tmp_path / 'photo', 0.5)
+        with pytest.raises(InputError, match='photo: unreadable photo'):
+            read_photo(tmp_path / 'photo')
+
+
+def test_a_still_gif_is_a_photo_and_an_animation_is_none(tmp_path):
+    still, moving = (Image.new('RGB', (9, 7), color) for color in ((9, 60, 200), (0, 0, 0)))
+    still.save(tmp_path / 'a.gif')
+    assert (read_photo(tmp_path / 'a.gif') == (200, 60, 9)).all()
+    still.save(tmp_path / 'b.gif', save_all=True, append_images=[moving])
+    with pytest.raises(InputError, match='b.gif: an animated GIF; save one of its pictures'):
+        read_photo(tmp_path / 'b.gif')
+
+
+OTHERS = {
+    b'%PDF-1.7': 'this is a PDF, not a photo; save its photo',
+    b'\n<!DOCTYPE html><html>': 'this is a web page or SVG, not a photo; download the photo itself',
+    b'PK\x03\x04': 'this is a ZIP archive, not a photo; unpack it',
+    b'\0\x05\x16\x07\0\x02': "this is a Mac's side file, not a photo; take the photo that",
+    b'\0\0\0\x18ftypcrx \0\0\0\0crx isom': 'this is a raw file, not a photo; save it as JPEG',
+    b'\0\0\0\x18ftypheic\0\0\0\0mif1heic': 'a HEIC photo, .*; save it as JPEG, or: pip install',
+}
+
+
+@pytest.mark.parametrize('content', OTHERS)
+def test_what_is_something_else_is_called_so(tmp_path, monkeypatch, content):
+    monkeypatch.setitem(sys.modules, 'pillow_heif', None)
+    (tmp_path / 'a.jpg').write_bytes(content)
+    with pytest.raises(InputError, match=f'a.jpg: {OTHERS[content]}'):
+        read_photo(tmp_path / 'a.jpg')
+
+
+@pytest.mark.parametrize('tags', [{0xC612: b'\1\4\0\0'}, {0xFE: 1}])
+def test_a_raw_file_is_not_its_preview(tmp_path, tags):
+    Image.fromarray(PICTURE).save(tmp_path / 'a.dng', format='TIFF', tiffinfo=tags)
+    with pytest.raises(InputError, match="a.dng: .*a camera's raw file; save it as JPEG"):
+        read_photo(tmp_path / 'a.dng')
 
 
 def test_more_pixels_than_pillow_takes_are_called_too_large(tmp_path, monkeypatch):

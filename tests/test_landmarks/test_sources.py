@@ -1,104 +1,135 @@
-import cv2
+import os
+
 import numpy as np
 import pytest
-from odd_photos import JPEG_ERROR, ODD, PICTURE, TURNS, cut, write_turned
+from odd_photos import JPEG, JPEG_ERROR, ODD, PICTURE, TURNS, cut, write_mode, write_turned
+from odd_videos import gray, write_video
 from PIL import Image
 
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.sources import open_source
+from mhhn_landmarks.sources import Frames, Photos, open_source
 
 
-def gray(level):
-    return np.full((48, 64, 3), level, np.uint8)
+def names(folder):
+    return [picture.name for picture in open_source(folder)]
 
 
-@pytest.fixture
-def video(tmp_path):
-    path = tmp_path / 'a.mp4'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 12.5, (64, 48))
-    for level in (20, 90, 160, 230):
-        writer.write(gray(level))
-    writer.release()
-    return path
+def is_face(picture):
+    return np.abs(picture.pixels[..., ::-1].astype(int) - PICTURE).mean() < JPEG_ERROR
 
 
 def test_photos_of_a_folder_by_name(tmp_path):
-    for name, level in (('b.PNG', 90), ('a.png', 20), ('c.txt', 0)):
-        cv2.imwrite(str(tmp_path / 'x.png'), gray(level))
-        (tmp_path / 'x.png').rename(tmp_path / name)
+    write_mode('RGB', JPEG)(tmp_path / 'b.JPG')
+    write_mode('RGB', JPEG)(tmp_path / 'a.jpeg')
     source = open_source(str(tmp_path))
-    assert source.fps is None and source.count == 2
-    assert [(p.name, p.pixels[0, 0, 0]) for p in source] == [('a.png', 20), ('b.PNG', 90)]
-    assert [p.name for p in open_source(str(tmp_path / 'b.PNG'))] == ['b.PNG']
+    assert source.fps is None and source.count == 2 and source.notes() == []
+    assert [(p.name, is_face(p), p.seconds) for p in source] == [
+        ('a.jpeg', True, None),
+        ('b.JPG', True, None),
+    ]
+    assert names(tmp_path / 'b.JPG') == ['b.JPG']
 
 
-def test_frames_of_a_video(video):
-    source = open_source(str(video))
-    assert source.fps == 12.5 and source.count == 4
-    frames = list(source)
-    assert [frame.name for frame in frames] == ['0', '1', '2', '3']
-    levels = [frame.pixels.mean() for frame in frames]
-    np.testing.assert_allclose(levels, [20, 90, 160, 230], atol=4)
-    short = open_source(str(video), max_frames=3)
-    assert short.count == 3 and len(list(short)) == 3
+@pytest.mark.parametrize('name', ['a.jfif', 'a.jpe', 'a', '1234', 'a.mp4', 'a.txt'])
+def test_a_photo_is_one_whatever_its_suffix(tmp_path, name):
+    write_turned(tmp_path / name, 6)
+    (picture,) = open_source(tmp_path / name)
+    assert is_face(picture) and names(tmp_path) == [name]
+    cut(tmp_path / name)
+    with pytest.raises(InputError, match=f'{name}: unreadable photo .the file is truncated'):
+        list(open_source(tmp_path / name))
+
+
+@pytest.mark.parametrize('name', ['a.jpg', 'a', 'a.webm'])
+def test_a_video_is_one_whatever_its_suffix(tmp_path, name):
+    write_video(tmp_path / 'a.mp4', [gray(20)] * 3).rename(tmp_path / name)
+    assert names(tmp_path / name) == ['0', '1', '2']
+
+
+def test_an_animation_alone_is_a_video(tmp_path):
+    frames = [Image.fromarray(gray(level)) for level in (20, 90, 160)]
+    frames[0].save(tmp_path / 'a', 'GIF', save_all=True, append_images=frames[1:], duration=400)
+    assert [round(p.seconds, 2) for p in open_source(tmp_path / 'a')] == [0, 0.4, 0.8]
+
+
+def test_a_folder_names_what_it_leaves_out_and_reads_the_rest(tmp_path):
+    for name in ('a.jpg', 'b.jpg', 'z.jfif'):
+        write_turned(tmp_path / name, 1)
+    cut(tmp_path / 'b.jpg')
+    (tmp_path / 'album.jpg').mkdir()
+    (tmp_path / '._a.jpg').write_bytes(b'\0\x05\x16\x07\0\x02')
+    (tmp_path / 'c.jpg').symlink_to('nowhere')
+    os.mkfifo(tmp_path / 'd.jpg')  # to open it would wait for ever
+    write_video(tmp_path / 'e.mp4', [gray(9)])
+    for number in range(7):
+        (tmp_path / f'{number}.pts').write_text('n_points: 68')
+    source = open_source(tmp_path)
+    assert [picture.name for picture in source] == ['a.jpg', 'z.jfif']
+    words = 'unreadable photo (the file is truncated); copy or unpack it again'
+    assert sorted(source.notes()) == sorted([
+        f'{tmp_path / "b.jpg"}: {words}',
+        'left out, a folder: album.jpg',
+        "left out, a Mac's side file: ._a.jpg",
+        'left out, no file (a broken link, a pipe or a device): c.jpg, d.jpg',
+        'left out, a video: e.mp4',
+        'left out, no photo: 0.pts, 1.pts, 2.pts, 3.pts, 4.pts and 2 more',
+    ])  # fmt: skip
 
 
 def test_what_is_no_input_ends_in_one_line(tmp_path):
     (tmp_path / 'notes.txt').write_text('no video')
+    (tmp_path / 'page.mp4').write_text('<html>not found')
     (tmp_path / 'empty').mkdir()
+    write_video(tmp_path / 'a.mp4', [gray(20)] * 3)
+    cut(tmp_path / 'a.mp4')  # without the index at its end
     for name, words in (
         ('none.jpg', 'no such photo, folder or video'),
-        ('notes.txt', 'this video cannot be opened'),
+        ('notes.txt', 'neither a photo nor a video that can be read'),
+        ('a.mp4', 'neither a photo nor a video that can be read'),
         ('empty', 'no photo in it'),
+        ('page.mp4', 'this is a web page'),
     ):
         with pytest.raises(InputError, match=words):
-            open_source(str(tmp_path / name))
-    with pytest.raises(InputError, match='97: this webcam cannot be opened'):
-        open_source('97')
-    (tmp_path / 'bad.jpg').write_bytes(b'no photo')
-    with pytest.raises(InputError, match='bad.jpg: unreadable photo'):
-        list(open_source(str(tmp_path / 'bad.jpg')))
+            list(open_source(str(tmp_path / name)))
+    for text, words in (
+        ('97', '97: this webcam cannot be opened'),
+        ('/dev/video97', '97: this webcam cannot be opened'),
+        ('12345678901234567890', 'no webcam has this number'),
+        ('\u00b2', 'no such photo'),
+        ('rtsp://host/a', 'an address; download the file'),
+    ):
+        with pytest.raises(InputError, match=words):
+            open_source(text)
 
 
-@pytest.mark.parametrize('turn', TURNS)
-def test_turned_photos_are_shown_upright(tmp_path, turn):
-    write_turned(tmp_path / 'a.jpg', turn)
-    (photo,) = open_source(str(tmp_path / 'a.jpg'))
-    assert np.abs(photo.pixels[..., ::-1].astype(int) - PICTURE).mean() < JPEG_ERROR
+def test_only_bad_photos_are_an_error(tmp_path):
+    for name in ('a.jpg', 'b.png', 'c.heic'):
+        (tmp_path / name).write_bytes(b'')
+    with pytest.raises(InputError, match=r'a.jpg: .*empty.* .and 2 more like it.$'):
+        list(open_source(tmp_path))
 
 
-@pytest.mark.parametrize('name', ODD)
-def test_odd_colours_become_three_channels_of_eight_bits(tmp_path, name):
-    write, expected, tolerance = ODD[name]
-    write(tmp_path / name)
-    (photo,) = open_source(str(tmp_path))
+@pytest.mark.parametrize('name', [*ODD, *TURNS])
+def test_odd_photos_are_upright_and_in_colour(tmp_path, name):
+    write, expected, tolerance = ODD.get(name, (None, PICTURE, JPEG_ERROR))
+    (write or (lambda path: write_turned(path, name)))(tmp_path / 'a.jpg')
+    (photo,) = open_source(tmp_path)
     assert np.abs(photo.pixels[..., ::-1].astype(int) - expected).mean() <= tolerance
 
 
-BAD = {
-    'truncated': (cut, 'unreadable photo'),
-    'empty': (lambda path: path.write_bytes(b''), 'the file is empty'),
-    'too wide': (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),
-    'gone': (lambda path: path.unlink(), 'no readable photo'),
-    'folder': (lambda path: path.unlink() or path.mkdir(), 'no readable photo'),
-}
+def test_names_that_are_no_utf_8(tmp_path):
+    """OpenCV ends the process at them."""
+    folder = tmp_path / os.fsdecode(b'caf\xe9')
+    folder.mkdir()
+    write_video(tmp_path / 'a.mp4', [gray(20)] * 3).rename(folder / os.fsdecode(b'\xff.mp4'))
+    assert names(folder / os.fsdecode(b'\xff.mp4')) == ['0', '1', '2']
+    write_turned(folder / os.fsdecode(b'\xfe.jpg'), 1)
+    assert names(folder) == [os.fsdecode(b'\xfe.jpg')]
 
 
-@pytest.mark.parametrize('case', BAD)
-def test_a_bad_photo_of_a_folder_is_named_after_those_before_it(tmp_path, case):
-    spoil, words = BAD[case]
-    for name in 'ab':
-        write_turned(tmp_path / f'{name}.jpg', 1)
-    source = open_source(str(tmp_path))
-    spoil(tmp_path / 'b.jpg')
-    pictures = iter(source)
-    assert next(pictures).name == 'a.jpg'
-    with pytest.raises(InputError, match=f'b.jpg: .*{words}.*, or take it out of the folder$'):
-        next(pictures)
-
-
-@pytest.mark.parametrize('side', [1, 20000])
-def test_small_and_wide_photos_are_taken(tmp_path, side):
-    Image.new('RGB', (side, 1)).save(tmp_path / 'a.png')
-    (photo,) = open_source(str(tmp_path))
-    assert photo.pixels.shape == (1, side, 3)
+def test_names_that_look_like_something_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('12:30.mp4', '100%d.mp4', '0', '-a.mp4'):
+        write_video(tmp_path / 'a.mp4', [gray(20)] * 3).rename(tmp_path / name)
+        assert isinstance(open_source(name), Frames) and names(name) == ['0', '1', '2']
+    assert not isinstance(open_source('0'), Photos)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mhhn_landmarks.tracking import LEAST, PATIENCE, FaceTracker
+from mhhn_landmarks.tracking import LEAST, PATIENCE, FaceTracker, follow
 
 
 def square(x, y, side=100.0, score=0.9):
@@ -38,7 +38,8 @@ def test_the_least_share_of_the_way():
 
 def test_a_face_that_is_missed_keeps_its_box_for_a_while():
     track, nothing = FaceTracker(), np.zeros((0, 5))
-    track(np.array([square(300, 200)]))
+    for _ in range(2):
+        track(np.array([square(300, 200)]))
     for _ in range(PATIENCE):
         boxes, names = track(nothing)
         assert centers(boxes) == [[300, 200]] and names.tolist() == [0]
@@ -48,7 +49,38 @@ def test_a_face_that_is_missed_keeps_its_box_for_a_while():
 
 def test_a_detection_is_one_face_only():
     track = FaceTracker()
-    track(np.array([square(300, 200), square(360, 200)]))
+    for _ in range(2):
+        track(np.array([square(300, 200), square(360, 200)]))
     boxes, names = track(np.array([square(320, 200)]))
     assert names.tolist() == [0, 1]
     assert centers(boxes) == [[320, 200], [360, 200]]  # the other one is missed and stays
+
+
+def test_a_face_begins_with_the_first_of_two_detections():
+    """A single false one is none, and takes no number."""
+    nothing, face, ghost = np.zeros((0, 5)), square(300, 200), square(700, 300)
+    frames = [[face], [face, ghost], [face], [], [face], [square(900, 900)]]
+    found = follow((i, np.array(f) if f else nothing) for i, f in enumerate(frames))
+    assert [(item, names.tolist(), len(boxes)) for item, boxes, names in found] == [
+        (number, [0], 1) for number in range(6)
+    ]
+    late = list(follow(enumerate([nothing, np.array([ghost]), nothing, *[np.array([face])] * 2])))
+    assert [names.tolist() for _, _, names in late] == [[], [], [], [0], [0]]
+
+
+def test_the_shortest_videos():
+    assert list(follow([])) == []
+    ((_, boxes, names),) = follow([('a', np.array([square(300, 200)]))])
+    assert len(boxes) == 1 and names.tolist() == [0]
+
+
+def test_frames_come_one_late_and_no_later():
+    taken = []
+
+    def frames():
+        for number in range(4):
+            taken.append(number)
+            yield number, np.zeros((0, 5))
+
+    for item, _, _ in follow(frames()):
+        assert taken == list(range(min(item + 2, 4)))

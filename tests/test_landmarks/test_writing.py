@@ -1,40 +1,173 @@
+import csv
+import json
+import os
+import resource
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 
+from mhhn_landmarks import video_writing
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.sources import Picture
-from mhhn_landmarks.writing import ResultWriter
-from mhhn_mmpose.apis.aligner import FaceLandmarks
+from mhhn_landmarks.sources import Picture, open_source
+from mhhn_landmarks.video_writing import VideoFile, fit, rate
+from mhhn_landmarks.writing import Face, ResultWriter
+
+FRAME = np.full((47, 63, 3), 120, np.uint8)
 
 
-def test_an_odd_last_row_and_column_stay_in_the_video(tmp_path):
-    frame = np.full((47, 63, 3), 120, np.uint8)
-    writer = ResultWriter(tmp_path / 'new', 'a', 10.0, {})
-    writer.add(Picture('0', frame), [], [], frame)
-    writer.close()
-    good, found = cv2.VideoCapture(str(tmp_path / 'new' / 'a_landmarks.mp4')).read()
-    assert good and found.shape == (48, 64, 3) and found[-1, -1].min() > 100
+class Found(Face):
+    box = np.array([1.0, 2, 31, 42, 0.9])
+    points = np.arange(8.0).reshape(4, 2)
+    scores = np.ones(4)
 
 
-def test_a_picture_that_cannot_be_written_is_named(tmp_path):
-    frame = np.zeros((47, 63, 3), np.uint8)
+def add(writer, name, faces=0, frame=FRAME, seconds=None):
+    writer.add(Picture(name, frame, seconds), [Found()] * faces, range(faces), frame)
+
+
+def written(folder, name='a'):
+    content = json.loads((folder / f'{name}.json').read_text())
+    with (folder / f'{name}.csv').open(newline='', errors='surrogateescape') as file:
+        return content, list(csv.DictReader(file))
+
+
+def test_what_is_done_is_on_the_disk_before_anything_else_comes(tmp_path):
+    writer = ResultWriter(tmp_path, 'a', None, {'model': 'tiny'})
+    assert list(tmp_path.iterdir()) == []
+    for number, name in enumerate(('b.png', 'c.jfif', os.fsdecode(b'\xff.jpg')), start=1):
+        add(writer, name, faces=number - 1)
+        content, rows = written(tmp_path)
+        assert content['model'] == 'tiny' and len(content['pictures']) == number
+        assert content['pictures'][-1]['picture'] == name
+        assert len(rows) == 4 * sum(range(number))
+    assert {row['picture'] for row in rows} == {'c.jfif', name}
+    assert rows[-1]['face'] == '1' and [rows[-1][key] for key in 'xy'] == ['6.0', '7.0']
+    assert content['pictures'][-1]['faces'][1]['box'] == [1, 2, 30, 40]
+    for name in (b'b_landmarks.png', b'c.jfif_landmarks.jpg', b'\xff_landmarks.jpg'):
+        pixels = cv2.imdecode(np.fromfile(os.fsencode(tmp_path) + b'/' + name, np.uint8), 1)
+        assert pixels.shape == FRAME.shape
+    assert writer.summary() == '3 faces in 3 pictures (no face in 1 of them: b.png)'
+
+
+def test_on_a_full_disk_the_numbers_stay_whole(tmp_path):
+    writer = ResultWriter(tmp_path, 'a', None, {})
+    add(writer, 'b.png', faces=3)
+    size, limits = (tmp_path / 'a.json').stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, limits[1]))
+    try:
+        with pytest.raises(InputError, match='cannot be written'):
+            add(writer, 'c.png', faces=3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    content, rows = written(tmp_path)
+    assert [entry['picture'] for entry in content['pictures']] == ['b.png'] and len(rows) == 12
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
     writer = ResultWriter(tmp_path, 'a', None, {})
     (tmp_path / 'x_landmarks.png').mkdir()
     with pytest.raises(InputError, match='x_landmarks.png: cannot be written'):
-        writer.add(Picture('x.png', frame), [], [], frame)
+        add(writer, 'x.png')
+    assert [path.name for path in tmp_path.iterdir()] == ['x_landmarks.png']
+    (tmp_path / 'a').write_text('')
+    with pytest.raises(InputError, match='no folder can be made there'):
+        ResultWriter(tmp_path / 'a' / 'b', 'a', None, {})
 
 
 def test_the_summary_names_pictures_without_a_face(tmp_path):
-    frame = np.zeros((47, 63, 3), np.uint8)
     writer = ResultWriter(tmp_path, 'a', None, {})
+    for name in 'bcdef':
+        add(writer, f'{name}.png', faces=name == 'c')
+    assert writer.summary() == (
+        '1 face in 5 pictures (no face in 4 of them: b.png, d.png, e.png, ...)'
+    )
+
+
+@pytest.fixture(params=['FFmpeg', 'VP80', 'mp4v'])
+def encoder(request, monkeypatch):
+    if request.param == 'FFmpeg':
+        if not video_writing._ffmpeg():
+            pytest.skip('no FFmpeg with H.264; pip install imageio-ffmpeg')
+    else:
+        monkeypatch.setattr(video_writing, '_ffmpeg', lambda: None)
+        some = [entry for entry in video_writing.BY_OPENCV if entry[0] == request.param]
+        monkeypatch.setattr(video_writing, 'BY_OPENCV', some)
+    return request.param
+
+
+def test_frames_keep_their_times(tmp_path, encoder):
+    times = [*np.arange(10) / 20, *np.arange(5) / 5 + 0.5]
+    writer = ResultWriter(tmp_path, 'a', 7.0, {})
+    for number, seconds in enumerate(times):
+        level = np.full_like(FRAME, 15 * number + 20)
+        add(writer, str(number), frame=level, seconds=3 + seconds)
     writer.close()
-    assert list(tmp_path.iterdir()) == []  # nothing was done
-    writer.add(Picture('b.png', frame), [], [], frame)
-    assert writer.summary() == '0 faces in 1 picture (no face in 1 of them: b.png)'
-    face = FaceLandmarks(np.arange(5.0), np.ones((4, 2)), np.ones(4), None, ())
-    writer.add(Picture('c.png', frame), [face], [0], frame)
-    assert writer.summary() == '1 face in 2 pictures (no face in 1 of them: b.png)'
-    for name in 'defg':
-        writer.add(Picture(f'{name}.png', frame), [], [], frame)
-    assert writer.summary().endswith('(no face in 5 of them: b.png, d.png, e.png, ...)')
+    shown = {}
+    (path,) = set(tmp_path.glob('a_landmarks.*'))
+    assert ('browsers' in writer.summary()) == (encoder != 'FFmpeg')
+    pictures = list(open_source(path))
+    for picture in pictures:
+        assert picture.pixels.shape == (48, 64, 3)
+        assert picture.pixels[-1, -1].mean() == pytest.approx(picture.pixels.mean(), abs=3)
+        shown.setdefault(round((picture.pixels.mean() - 20) / 15), picture.seconds)
+    np.testing.assert_allclose([shown[i] for i in range(15)], times, atol=0.03)
+    assert pictures[-1].seconds + 0.05 == pytest.approx(times[-1] + 0.2, abs=0.03)
+    assert [entry['seconds'] for entry in written(tmp_path)[0]['pictures']] == [
+        pytest.approx(3 + seconds) for seconds in times
+    ]
+
+
+def test_a_name_that_is_no_utf_8(tmp_path, encoder):
+    """OpenCV ends the process at them."""
+    video = VideoFile(tmp_path / os.fsdecode(b'\xff'), 10.0)
+    video.add(FRAME, 0.0)
+    video.close()
+    assert len(list(open_source(video.path))) == 1 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_one_time_or_a_leap_of_days_is_no_endless_video(tmp_path, encoder, monkeypatch):
+    monkeypatch.setattr(video_writing, 'LONGEST_GAP', 2.0)
+    video = VideoFile(tmp_path / 'a', 10.0)
+    for seconds in (0.0, 0.1, 0.1, 0.2, 90000.0, 90000.1):
+        video.add(FRAME, seconds)
+    video.close()
+    assert len(list(open_source(video.path))) == 24
+
+
+@pytest.mark.parametrize(
+    ('times', 'stated', 'expected'),
+    [
+        ([0, 0.033, 0.067, 0.1], 29.97, 29.97),  # agrees
+        ([0, 0.033, 0.067, 0.1], 17.86, 30),  # the mean of a variable rate
+        ([0, 0.103, 0.2, 0.303], 1000, 10),  # made up
+        ([0, 4, 8], 25, 1),  # a slide show
+        ([0, 0.001, 0.002], 1000, 60),
+        ([0], 25, 25),
+        ([], 25, 25),
+    ],
+)
+def test_the_rate_is_that_of_the_frames(times, stated, expected):
+    assert rate(times, stated) == expected
+
+
+def test_frames_of_another_size_are_fitted_into_the_first_ones():
+    assert fit(FRAME, (64, 48)).shape == (48, 64, 3) and fit(FRAME, (64, 48)).min() == 120
+    for size in ((30, 64), (200, 20), (64, 200)):
+        frame = fit(FRAME, size)
+        assert frame.shape == (size[1], size[0], 3) and frame[0, 0].min() == 120
+
+
+def test_an_encoder_that_fails_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_writing, '_ffmpeg', lambda: (shutil.which('false'), 'libx264'))
+    video = VideoFile(tmp_path / 'a', 10.0)
+    video.add(np.zeros((480, 640, 3), np.uint8), 0.0)
+    with pytest.raises(InputError, match='a.mp4: '):
+        video.close()
+    monkeypatch.setattr(video_writing, '_ffmpeg', lambda: None)
+    monkeypatch.setattr(video_writing, 'BY_OPENCV', [('nope', '.mp4', '')])
+    video = VideoFile(tmp_path / 'b', 10.0)
+    video.add(FRAME, 0.0)
+    with pytest.raises(InputError, match='b: this OpenCV writes no video; run: pip'):
+        video.close()

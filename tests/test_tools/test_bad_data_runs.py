@@ -61,9 +61,9 @@ def test_a_truncated_photo_stops_the_training_with_one_line(data, options):
     )
     assert run.returncode == 1
     assert 'Traceback' not in run.stdout, run.stdout
-    reason = 'unreadable photo (the file is truncated); unpack it again'
+    reason = 'unreadable photo (the file is truncated); copy or unpack it again'
     if path.suffix == '.png':
-        reason = 'unreadable photo (truncated, damaged or none for OpenCV); unpack it again'
+        reason = 'unreadable photo (truncated, damaged or none for OpenCV); copy or unpack it again'
     assert run.stdout.endswith(f'\ntrain: {path}: {reason}\n')
     assert not list((data / 'work').glob('*.pth'))
 

@@ -1,0 +1,135 @@
+import cv2
+import numpy as np
+import pytest
+from odd_videos import gray, set_steps, turn, write_video
+
+from mhhn_landmarks import videos
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.videos import Video
+
+
+def test_frames_and_their_times(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', [gray(level) for level in (20, 90, 160, 230)])
+    video = Video(path)
+    assert video.fps == 12.5 and video.count == 4
+    frames, seconds = zip(*video, strict=True)
+    np.testing.assert_allclose([frame.mean() for frame in frames], [20, 90, 160, 230], atol=4)
+    np.testing.assert_allclose(seconds, [0, 0.08, 0.16, 0.24])
+    assert video.notes() == []
+    short = Video(path, max_frames=3)
+    assert short.count == 3 and len(list(short)) == 3 and short.notes() == []
+
+
+@pytest.mark.parametrize(
+    ('degrees', 'corner'), [(0, (0, 0)), (90, (0, 1)), (180, (1, 1)), (270, (1, 0))]
+)
+def test_phones_videos_are_upright(tmp_path, degrees, corner):
+    frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:24, :32] = 255
+    path = write_video(tmp_path / 'a.mp4', [frame] * 3)
+    turn(path, degrees)
+    for pixels, _ in Video(path):
+        assert pixels.shape == ((48, 64, 3) if degrees % 180 == 0 else (64, 48, 3))
+        height, width = (side // 2 for side in pixels.shape[:2])
+        light = pixels.reshape(2, height, 2, width, 3).mean(axis=(1, 3, 4)) > 128
+        assert light[corner] and light.sum() == 1
+
+
+def test_the_rate_may_change(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', [gray(9 * level) for level in range(9)])
+    set_steps(path, [0.04] * 4 + [0.2] * 5)
+    times = [seconds for _, seconds in Video(path)]
+    np.testing.assert_allclose(times, [0, 0.04, 0.08, 0.12, 0.16, 0.36, 0.56, 0.76, 0.96])
+
+
+def broken(tmp_path, spoil):
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(20)]
+    path = write_video(tmp_path / 'a.avi', frames, code='MJPG')
+    content = path.read_bytes()
+    path.write_bytes(spoil(content, len(content) // 2))
+    video = Video(path)
+    return [seconds for _, seconds in video], video.notes()
+
+
+def test_a_cut_video_says_what_is_missing(tmp_path):
+    times, notes = broken(tmp_path, lambda content, half: content[:half])
+    lost = 20 - len(times)
+    assert 8 <= len(times) <= 10 and notes == [
+        f'{tmp_path / "a.avi"}: {lost} of 20 announced frames could not be read;'
+        ' the file is cut or damaged'
+    ]
+
+
+def test_a_hole_is_passed(tmp_path):
+    size = 6000  # of frames of 2900 bytes
+    times, notes = broken(
+        tmp_path, lambda content, half: content[:half] + bytes(size) + content[half + size :]
+    )
+    assert 16 <= len(times) <= 18 and f'{20 - len(times)} of 20 announced' in notes[0]
+
+
+def test_a_made_up_rate_is_no_missing_frame(tmp_path, monkeypatch):
+    """A browser's recorder announces 1000 frames a second."""
+    path = write_video(tmp_path / 'a.mp4', [gray(20)] * 4)
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
+    monkeypatch.setattr(Capture, 'facts', {5: 1000.0, 7: 1904.0})
+    monkeypatch.setattr(Capture, 'stamps', [0, 103.0, 1800.0, 1903.0])
+    video = Video(path)
+    assert [seconds for _, seconds in video] == [0, 0.103, 1.8, 1.903] and video.notes() == []
+
+
+class Capture:
+    """In the place of OpenCV's."""
+
+    facts: dict = {}
+    stamps: list = []
+
+    def __init__(self, source):
+        self.taken = -1
+
+    def isOpened(self):  # noqa: N802
+        return True
+
+    def get(self, key):
+        if key == cv2.CAP_PROP_POS_MSEC:
+            return self.stamps[self.taken]
+        return self.facts.get(key, 0.0)
+
+    def set(self, key, value):
+        return False
+
+    def read(self):
+        self.taken += 1
+        return (True, gray(9)) if self.taken < len(self.stamps) else (False, None)
+
+    def release(self):
+        pass
+
+
+@pytest.mark.parametrize('none', [-9.2e18, 0.0, float('nan')])
+def test_without_stamps_the_rate_tells(tmp_path, monkeypatch, none):
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
+    monkeypatch.setattr(Capture, 'facts', {5: 10.0, 7: none})
+    monkeypatch.setattr(Capture, 'stamps', [none] * 3)
+    video = Video(tmp_path / 'a.mjpg')
+    assert video.count is None
+    np.testing.assert_allclose([seconds for _, seconds in video], [0, 0.1, 0.2])
+
+
+def test_a_webcam_goes_by_the_clock(monkeypatch):
+    now = iter([5.0, 7.0, 7.0, 7.5, 9.0])
+    monkeypatch.setattr(videos.time, 'monotonic', lambda: next(now))
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
+    monkeypatch.setattr(Capture, 'facts', {5: 0.0, 7: -1.0})
+    monkeypatch.setattr(Capture, 'stamps', [33.0, 66.0, 99.0])
+    video = Video(0, max_frames=3)
+    assert video.fps == videos.DEFAULT_FPS and video.count == 3 and video.is_live
+    assert [seconds for _, seconds in video] == [0, 0.5, 2.0]
+
+
+def test_a_video_without_frames(tmp_path, monkeypatch):
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
+    monkeypatch.setattr(Capture, 'stamps', [])
+    with pytest.raises(InputError, match='a.mp4: no frame of this video can be read'):
+        list(Video(tmp_path / 'a.mp4'))
