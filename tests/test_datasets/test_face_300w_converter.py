@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import scipy.io
 from conftest import run_tool
 from dataset_converters import convert_300w, photo_size
 from PIL import Image
@@ -288,3 +289,23 @@ def test_real_photos(tmp_path):
             x, y, w, h = ann['bbox']
             cx, cy = ann['center']
             assert x < cx < x + w and y < cy < y + h
+
+
+def test_faces_framed_by_the_detector_of_the_archive(tree, monkeypatch, capsys):
+    root, points, out = tree
+    boxes = root / 'Bounding Boxes'
+    boxes.mkdir()
+    for seed, folder in enumerate(points):
+        cell = np.empty((1, 1), object)
+        box = np.array([[11.0 + seed, 13, 61 + seed, 83]])
+        cell[0, 0] = dict(imgName=f'face {seed}_1.jpg', bb_detector=box, bb_ground_truth=box * 0)
+        path = boxes / f'bounding_boxes_{folder.replace("/", "_")}.mat'
+        scipy.io.savemat(path, dict(bounding_boxes=cell))
+    assert not run_tool(monkeypatch, CLI, root, out, '--boxes', 'detector')
+    (face, *_) = load(out, 'train')['annotations']
+    assert face['bbox'] == [10, 12, 50, 70] and face['scale'] == 70 / 200
+    assert face['center'] == [35, 47]
+    assert load(out, 'valid')['annotations'][2]['bbox'] == [15, 12, 50, 70]
+    path.unlink()
+    assert run_tool(monkeypatch, CLI, root, out, '--boxes', 'detector') == 1
+    assert 'no box of it in bounding_boxes_*.mat' in capsys.readouterr().err

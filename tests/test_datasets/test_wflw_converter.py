@@ -293,3 +293,12 @@ def test_a_failed_archive_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='disk full'):
         write_wflw_archive(tmp_path / 'archive', 2, 1)
     assert not list(tmp_path.iterdir())
+
+
+def test_faces_framed_by_the_detector_of_the_list(tree, monkeypatch):
+    root, points, out = tree
+    assert not run_tool(monkeypatch, CLI, root, out, '--boxes', 'detector')
+    for annotation, expected in zip(load(out, 'train')['annotations'], points, strict=True):
+        assert annotation['bbox'] == [19, 14, 52, 47]
+        assert annotation['center'] == [45, 37.5] and annotation['scale'] == 52 / 200
+        assert (np.reshape(annotation['keypoints'], (98, 3))[:, :2] == expected).all()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.command_line import run_converter
+from dataset_converters.command_line import BOXES, run_converter
 from dataset_converters.face_300w import convert_300w
 
 DESCRIPTION = """\
@@ -23,6 +23,7 @@ accept there. Unpack them side by side:
   SOURCE/ibug/                    135         valid, subset challenge
   SOURCE/300W/01_Indoor/          300         test, subset indoor      (optional)
   SOURCE/300W/02_Outdoor/         300         test, subset outdoor     (optional)
+  SOURCE/**/bounding_boxes_*.mat              the detector's boxes, for --boxes detector
 
 each face as NAME.pts beside NAME.jpg or NAME.png. A part of it works too, with a warning.
 """
@@ -35,4 +36,4 @@ Without the link, set data_prefix=dict(img='SOURCE/').
 
 
 if __name__ == '__main__':
-    sys.exit(run_converter(convert_300w, DESCRIPTION, EPILOG, 'data/300w'))
+    sys.exit(run_converter(convert_300w, DESCRIPTION, EPILOG, 'data/300w', BOXES))

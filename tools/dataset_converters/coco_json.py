@@ -78,6 +78,18 @@ def landmark_framing(points: np.ndarray, width: int, height: int) -> dict[str, A
     return dict(bbox=bbox, area=bbox[2] * bbox[3], center=center, scale=scale)
 
 
+def box_framing(box: Sequence[float]) -> dict[str, Any]:
+    """Return ``bbox``, ``area``, ``center`` and ``scale`` of a given box ``(x, y, w, h)``.
+
+    >>> box_framing((10, 20, 100, 80))['center'], box_framing((10, 20, 100, 80))['scale']
+    ([60.0, 60.0], 0.5)
+    """
+    x, y, width, height = map(float, box)
+    center = [x + width / 2, y + height / 2]
+    scale = max(width, height) / PIXEL_STD
+    return dict(bbox=[x, y, width, height], area=width * height, center=center, scale=scale)
+
+
 def face_annotation(
     points: np.ndarray,
     framing: Mapping[str, Any],

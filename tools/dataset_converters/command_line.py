@@ -8,6 +8,13 @@ from typing import Any
 
 from .coco_json import Problems
 
+BOXES = {
+    '--boxes': dict(
+        choices=('landmarks', 'detector'),
+        default='landmarks',
+        help="frame a face by its landmarks, as MMPose does, or by the archive's detector box",
+    )
+}
 Convert = Callable[..., tuple[dict[Path, int], Problems]]
 
 

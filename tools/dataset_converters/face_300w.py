@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .coco_json import Problems
+import numpy as np
+
+from .coco_json import BadSampleError, Problems, box_framing
 from .conversion import Face, build_splits, link_images, write_splits
+from .matlab import load_matlab5
 from .pts import read_pts
 
 NUM_POINTS = 68
@@ -39,7 +42,7 @@ FOLDERS = (
 
 
 def convert_300w(
-    source: str | Path, out: str | Path, skip_bad: bool = False
+    source: str | Path, out: str | Path, skip_bad: bool = False, boxes: str = 'landmarks'
 ) -> tuple[dict[Path, int], Problems]:
     """Write ``annotations/`` and the link ``images`` under ``out``.
 
@@ -49,13 +52,14 @@ def convert_300w(
         source: Where the archives were unpacked.
         out: MMPose's data root for 300W, such as ``data/300w``.
         skip_bad: Leave bad faces out instead of giving up.
+        boxes: Frame faces by their ``'landmarks'``, or by 300W's own boxes of a ``'detector'``.
 
     Returns:
         The number of faces per file written (empty if there was nothing to write or, without
         ``skip_bad``, an error), and what was found wrong.
     """
     source, out = Path(source), Path(out)
-    splits, problems = collect_300w(source)
+    splits, problems = collect_300w(source, boxes)
     folder = out / 'annotations'
     contents = {folder / f'face_landmarks_300w_{name}.json': c for name, c in splits.items()}
     written = write_splits(contents, problems, skip_bad, source)
@@ -64,7 +68,9 @@ def convert_300w(
     return written, problems
 
 
-def collect_300w(source: Path) -> tuple[dict[str, dict[str, Any]], Problems]:
+def collect_300w(
+    source: Path, boxes: str = 'landmarks'
+) -> tuple[dict[str, dict[str, Any]], Problems]:
     """Read every face under ``source``, writing nothing.
 
     Returns:
@@ -77,20 +83,53 @@ def collect_300w(source: Path) -> tuple[dict[str, dict[str, Any]], Problems]:
         problems.errors.append(f'{source}: no 300W face found; one or more of {expected} expected')
         problems.warnings.clear()  # that every count is 0 adds nothing
 
+    given = _read_boxes(source, problems) if boxes == 'detector' else {}
+
     def read(sample: tuple[Folder, Path, Path]) -> Face:
         folder, pts, photo = sample
+        framing = {}
+        if boxes == 'detector':
+            if (folder.path, photo.stem) not in given:
+                raise BadSampleError(photo, 'no box of it in bounding_boxes_*.mat')
+            framing = box_framing(given[folder.path, photo.stem])
         subsets = [folder.subset] if folder.subset else []
         return Face(
             folder.split,
             photo.relative_to(source).as_posix(),
             read_pts(pts, NUM_POINTS),
             str(pts),
+            framing=framing,
             extra=dict(subsets=subsets),
         )
 
     names = dict.fromkeys(folder.split for folder in FOLDERS)
     descriptions = {split: f'300W {split}, 68 points, 0-based' for split in names}
     return build_splits(samples, read, source, descriptions, problems, '300W faces'), problems
+
+
+def _read_boxes(source: Path, problems: Problems) -> dict[tuple[str, str], list[float]]:
+    """Return the detector's boxes (x, y, w, h), 0-based, by folder and photo without suffix.
+
+    They are i·bug's `bounding_boxes_FOLDER.mat`: cells of structs with ``imgName`` and
+    ``bb_detector``, left, top, right, bottom, counted from 1.
+    """
+    folders = {folder.path.replace('/', '_').lower(): folder.path for folder in FOLDERS}
+    boxes = {}
+    for path in sorted(source.rglob('bounding_boxes_*.mat')):
+        name = path.stem.removeprefix('bounding_boxes_').lower()
+        try:
+            cells = load_matlab5(path, ['bounding_boxes'])['bounding_boxes'].ravel()
+            for cell in cells:
+                entry = cell[0, 0]
+                left, top, right, bottom = np.ravel(entry['bb_detector']).astype(float).tolist()
+                photo = Path(str(np.ravel(entry['imgName'])[0])).stem
+                box = [left - 1, top - 1, right - left, bottom - top]
+                boxes[folders.get(name, name), photo] = box
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            problems.errors.append(f'{path}: not as i·bug has it ({error!r}); download it again')
+        except BadSampleError as error:
+            problems.errors.append(str(error))
+    return boxes
 
 
 def _pair_up(source: Path, folder: Folder, problems: Problems) -> list[tuple[Path, Path]]:

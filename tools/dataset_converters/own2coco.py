@@ -15,7 +15,7 @@ from mhhn_landmarks.fileio import write_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import PIXEL_STD, BadSampleError, Problems
+from dataset_converters.coco_json import BadSampleError, Problems, box_framing
 from dataset_converters.command_line import report
 from dataset_converters.conversion import Face, build_splits, link_images, write_splits
 from dataset_converters.groups import group_of, groups_to_test
@@ -219,10 +219,7 @@ def convert(args: argparse.Namespace) -> tuple[dict[Path, int], Problems]:
             raise BadSampleError(face.where, f'{len(face.points)} points, {len(names)} expected')
         framing = {}
         if face.box and args.boxes == 'given':
-            x, y, width, height = np.add(face.box, (-first, -first, 0, 0)).tolist()
-            framing = dict(bbox=[x, y, width, height], area=width * height)
-            framing |= dict(center=[x + width / 2, y + height / 2])
-            framing |= dict(scale=max(width, height) / PIXEL_STD)
+            framing = box_framing(np.add(face.box, (-first, -first, 0, 0)))
         extra = dict(subsets=list(face.subsets))
         points = face.points - first
         return Face(split, find(face), points, face.where, face.visible, framing, extra)

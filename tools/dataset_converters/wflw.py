@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .coco_json import BadSampleError, Problems
+from .coco_json import BadSampleError, Problems, box_framing
 from .conversion import Face, build_splits, link_images, photo_path, write_splits
 
 NUM_POINTS = 98
@@ -37,7 +37,7 @@ def list_name(split: str) -> str:
 
 
 def convert_wflw(
-    source: str | Path, out: str | Path, skip_bad: bool = False
+    source: str | Path, out: str | Path, skip_bad: bool = False, boxes: str = 'landmarks'
 ) -> tuple[dict[Path, int], Problems]:
     """Write ``annotations/`` and the link ``images`` under ``out``.
 
@@ -47,13 +47,14 @@ def convert_wflw(
         source: Where the archives were unpacked.
         out: MMPose's data root for WFLW, such as ``data/wflw``.
         skip_bad: Leave bad faces out instead of giving up.
+        boxes: Frame faces by their ``'landmarks'``, or by the line's box of a ``'detector'``.
 
     Returns:
         The number of faces per file written (empty if there was nothing to write or, without
         ``skip_bad``, an error), and what was found wrong.
     """
     source, out = Path(source), Path(out)
-    splits, problems = collect_wflw(source)
+    splits, problems = collect_wflw(source, boxes)
     folder = out / 'annotations'
     contents = {folder / f'face_landmarks_wflw_{name}.json': c for name, c in splits.items()}
     written = write_splits(contents, problems, skip_bad, source) if contents else {}
@@ -62,7 +63,9 @@ def convert_wflw(
     return written, problems
 
 
-def collect_wflw(source: Path) -> tuple[dict[str, dict[str, Any]], Problems]:
+def collect_wflw(
+    source: Path, boxes: str = 'landmarks'
+) -> tuple[dict[str, dict[str, Any]], Problems]:
     """Read every face under ``source``, writing nothing.
 
     Returns:
@@ -86,7 +89,7 @@ def collect_wflw(source: Path) -> tuple[dict[str, dict[str, Any]], Problems]:
     lines = [line for split in found for line in _lines(source, split, problems)]
     descriptions = {split: f'WFLW {split}, 98 points, 0-based' for split in SPLITS}
     splits = build_splits(
-        lines, lambda line: _face(line, photos), photos, descriptions, problems, 'WFLW faces'
+        lines, lambda line: _face(line, photos, boxes), photos, descriptions, problems, 'WFLW faces'
     )
     _compare_subsets(splits['test']['annotations'], source / list_name('test'), problems)
     return splits, problems
@@ -122,7 +125,7 @@ def _lines(source: Path, split: str, problems: Problems) -> Iterator[_Line]:
         yield _Line(split, f'{path}:{number}', row)
 
 
-def _face(line: _Line, photos: Path) -> Face:
+def _face(line: _Line, photos: Path, boxes: str) -> Face:
     """Read one line.
 
     Raises:
@@ -144,7 +147,11 @@ def _face(line: _Line, photos: Path) -> Face:
         count = f'{total} fields, {NUM_FIELDS} expected: ' if total > NUM_FIELDS else ''
         raise BadSampleError(line.where, f'{count}{error}') from None
     points = np.reshape(numbers[:NUM_COORDINATES], (NUM_POINTS, 2))
-    return Face(line.split, fields[-1], points, line.where, extra=dict(subsets=subsets))
+    x_min, y_min, x_max, y_max = numbers[NUM_COORDINATES:]
+    given = boxes == 'detector'
+    framing = box_framing((x_min, y_min, x_max - x_min, y_max - y_min)) if given else {}
+    extra = dict(subsets=subsets)
+    return Face(line.split, fields[-1], points, line.where, framing=framing, extra=extra)
 
 
 def _number(fields: list[str], index: int) -> float:
@@ -167,10 +174,7 @@ def _number(fields: list[str], index: int) -> float:
 
 
 def _check_box(box: list[float]) -> None:
-    """Refuse a box without area: it is not used, yet a sign of a damaged line.
-
-    It is not used since it is a detector's: MMPose frames a face by its landmarks.
-    """
+    """Refuse a box without area: used or not, it is a sign of a damaged line."""
     x_min, y_min, x_max, y_max = box
     if x_max <= x_min or y_max <= y_min:
         raise ValueError(f'the box has no area: {x_min:g},{y_min:g} to {x_max:g},{y_max:g}')

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.command_line import run_converter
+from dataset_converters.command_line import BOXES, run_converter
 from dataset_converters.wflw import convert_wflw
 
 DESCRIPTION = """\
@@ -33,4 +33,4 @@ data_root='OUT/'. Without the link, set data_prefix=dict(img='SOURCE/WFLW_images
 
 
 if __name__ == '__main__':
-    sys.exit(run_converter(convert_wflw, DESCRIPTION, EPILOG, 'data/wflw'))
+    sys.exit(run_converter(convert_wflw, DESCRIPTION, EPILOG, 'data/wflw', BOXES))
