@@ -1,10 +1,6 @@
-# HGs+HSR, trained on 300W, tested on COFW-68: COFW's test photos with 300W's 68 points.
-_base_ = ['../300w/td-hm_hgs-hsr_8xb4-200e_300w-256x256.py']
+# HGs+HSR, trained on 300W, tested on COFW-68.
+_base_ = ['../_base_/models/hgs-hsr.py', '../_base_/data/cofw68.py']
 
-cofw_root, ann_file = 'data/cofw/', 'annotations/cofw68_test.json'
+from mhhn_mmpose.datasets.pipelines import with_codec
 
-test_dataloader = dict(dataset=dict(data_root=cofw_root, ann_file=ann_file))
-test_evaluator = dict(
-    normalizers=['landmark_box', 'inter_ocular'],
-    ann_file=cofw_root + ann_file,
-    failure_threshold=7.0)
+train_dataloader = with_codec(_base_.train_dataloader, _base_.codec)

@@ -13,7 +13,7 @@ from mmpose.registry import METRICS
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_json_files
 
-from .functional import landmark_errors, mean_where_finite, summarize
+from .functional import failure_rate, landmark_errors, mean_where_finite, summarize
 from .normalizers import Normalizer, check_rules, resolve
 from .samples import LANDMARK_GROUPS, WHOLE_SET, reduce_sample, sort_and_dedupe
 
@@ -59,6 +59,7 @@ class FaceAlignmentMetric(BaseMetric):
             ``box_size`` and ``occluded`` are read by annotation id. Without it they come from the
             sample's ``raw_ann_info``, which MMPose's face datasets mostly do not keep.
         failure_threshold: In percent of the normaliser.
+        also_failures_at: Further thresholds, in percent; 10 adds the score ``FR@10``.
         errors_file: Where to write every image's errors as JSON, for CED curves; each evaluation
             replaces it.
         collect_device: ``'cpu'`` or ``'gpu'``, see ``BaseMetric``.
@@ -74,6 +75,7 @@ class FaceAlignmentMetric(BaseMetric):
         normalizers: Sequence[str | Mapping[str, Any]] = ('inter_ocular',),
         ann_file: str | None = None,
         failure_threshold: float = 10.0,
+        also_failures_at: Sequence[float] = (),
         errors_file: str | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
@@ -82,11 +84,13 @@ class FaceAlignmentMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix or WHOLE_SET)
         self.prefix = prefix
         check_rules(normalizers)
-        if not 0 < failure_threshold < float('inf'):
-            raise ValueError(f'failure_threshold is in percent, above 0, got {failure_threshold}')
+        for threshold in (failure_threshold, *also_failures_at):
+            if not 0 < threshold < float('inf'):
+                raise ValueError(f'failure_threshold is in percent, above 0, got {threshold}')
         self.normalizers = tuple(normalizers)
         self.ann_file = ann_file
         self.failure_threshold = float(failure_threshold)
+        self.also_failures_at = tuple(also_failures_at)
         self.errors_file = errors_file
         self._annotations: dict[int, dict] | None = None
 
@@ -130,8 +134,13 @@ class FaceAlignmentMetric(BaseMetric):
         return {
             f'{subset}/{name}/{score}': value
             for (subset, name), values in scored.items()
-            for score, value in summarize(values, self.failure_threshold).items()
+            for score, value in self._scores(values).items()
         }
+
+    def _scores(self, errors: np.ndarray) -> dict[str, float]:
+        """Return the scores of a set of images from their errors, in percent."""
+        more = {f'FR@{t:g}': failure_rate(errors, t) for t in self.also_failures_at}
+        return {**summarize(errors, self.failure_threshold), **more}
 
     def _rules(self) -> list[Normalizer]:
         """Return the normalisers for the dataset being evaluated."""

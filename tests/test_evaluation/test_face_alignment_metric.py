@@ -62,7 +62,10 @@ def test_known_errors():
     assert scores[FULL + 'AUC'] == pytest.approx(0.8 / 3)
     # 50 px are 50 only up to rounding, so a threshold of exactly 10 would be a coin toss.
     assert evaluate(samples, failure_threshold=10.1)[FULL + 'FR'] == pytest.approx(100 / 3)
-    assert evaluate(samples, failure_threshold=9.9)[FULL + 'FR'] == pytest.approx(200 / 3)
+    scores = evaluate(samples, failure_threshold=9.9, also_failures_at=[10.1, 1.5])
+    assert scores[FULL + 'FR'] == pytest.approx(200 / 3)
+    assert scores[FULL + 'FR@10.1'] == pytest.approx(100 / 3)
+    assert scores[FULL + 'FR@1.5'] == 100
 
 
 def test_one_landmark_off():
