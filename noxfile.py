@@ -10,7 +10,7 @@ nox.options.default_venv_backend = 'uv|virtualenv'
 nox.options.sessions = ['tests']
 
 PYTHONS = ('3.10', '3.11', '3.12')
-EXTRAS = 'mmpose,export,dev'
+EXTRAS = 'mmpose,export,media,dev'
 ALONE = ('--no-deps', '--no-build-isolation')
 STACKS = [
     nox.param('3.11', 'mmcv-lite', True, id='py311-numpy1'),
