@@ -1,39 +1,16 @@
 """tools/misc/publish_model.py on the checkpoint of a short training, and on what is none."""
 
-import contextlib
 import hashlib
-import io
-import re
-import runpy
-import sys
-from types import SimpleNamespace
-from unittest import mock
 
-import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, run_tool
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-import mhhn_mmpose  # noqa: F401  before mmpose.apis, which needs it on mmcv-lite
+from mhhn_mmpose.apis.loading import load_model
 
-CONFIG = ROOT / 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py'
-
-
-def publish(*args) -> SimpleNamespace:
-    """Run the script here, where torch is already loaded."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, 'argv', ['publish_model.py', *map(str, args)]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            runpy.run_path(str(ROOT / 'tools/misc/publish_model.py'), run_name='__main__')
-        except SystemExit as end:
-            code = end.code
-    return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
 
 
 def load(path) -> dict:
@@ -41,26 +18,19 @@ def load(path) -> dict:
 
 
 def config_of(data, work_dir) -> Config:
-    """The tiny MHHN for one epoch on `data`, in this process, with averaged weights."""
+    """A small model for one epoch on `data`, in this process, with averaged weights."""
     cfg = Config.fromfile(CONFIG)
+    cfg.model.backbone.feat_channels = cfg.model.head.in_channels = 48
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         cfg[name].update(num_workers=0, persistent_workers=False)
         cfg[name].dataset.data_root = str(data)
-    cfg.train_dataloader.batch_size = 4
-    cfg.test_evaluator.ann_file = str(data / cfg.test_dataloader.dataset.ann_file)
+    cfg.train_dataloader.batch_size = 6
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     cfg.train_cfg.max_epochs = 1
     cfg.default_hooks.checkpoint.update(interval=1, save_best=None)
     cfg.custom_hooks = [dict(type='EMAHook', momentum=0.5)]
     cfg.work_dir = str(work_dir)
     return cfg
-
-
-def metrics_of(checkpoint, data, work_dir) -> dict:
-    cfg = config_of(data, work_dir)
-    cfg.custom_hooks = []
-    cfg.load_from = str(checkpoint)
-    return Runner.from_cfg(cfg).test()
 
 
 @pytest.fixture(scope='module')
@@ -74,20 +44,23 @@ def trained(generated_300w, tmp_path_factory):
 def published(trained, tmp_path_factory) -> dict:
     """Paths of the published checkpoints, at full and at half precision."""
     out = tmp_path_factory.mktemp('out')
-    for folder, flags in (('full', ()), ('half', ('--half',))):
-        run = publish(trained, out / folder / 'mhhn.pth', *flags)
-        assert run.returncode == 0, run.stderr
-        assert f'{out / folder}' in run.stdout
+    with pytest.MonkeyPatch.context() as patch:
+        for folder, flags in (('full', ()), ('half', ('--half',))):
+            assert not publish(patch, trained, out / folder / 'mhhn.pth', *flags)
     return {folder: next((out / folder).iterdir()) for folder in ('full', 'half')}
 
 
-def test_the_name_holds_the_contents_hash(trained, published, tmp_path):
+def publish(monkeypatch, *arguments):
+    return run_tool(monkeypatch, 'misc/publish_model.py', *arguments)
+
+
+def test_the_name_holds_the_contents_hash(trained, published, tmp_path, monkeypatch):
     for path in published.values():
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         assert path.name == f'mhhn-{digest}.pth'
-    assert publish(trained, tmp_path / 'other.pth').returncode == 0
-    (again,) = tmp_path.iterdir()
-    assert again.name == published['full'].name.replace('mhhn', 'other')
+    assert not publish(monkeypatch, trained, tmp_path / 'other.pth')
+    (second,) = tmp_path.iterdir()
+    assert second.name == published['full'].name.replace('mhhn', 'other')
 
 
 def test_only_weights_and_what_init_model_reads_are_left(trained, published):
@@ -100,7 +73,7 @@ def test_only_weights_and_what_init_model_reads_are_left(trained, published):
         assert set(after['meta']) == {'dataset_meta', 'epoch', 'iter', 'mmengine_version'}
         assert str(trained.parent).encode() not in path.read_bytes()
     full, half = (published[name].stat().st_size for name in ('full', 'half'))
-    assert half < 0.6 * full < 0.3 * trained.stat().st_size
+    assert half < 0.7 * full < 0.3 * trained.stat().st_size
 
 
 def test_the_averaged_weights_are_published(trained, published):
@@ -121,27 +94,18 @@ def test_half_precision_halves_floats_only(published):
         torch.testing.assert_close(half[name].to(weight.dtype), weight, rtol=1e-3, atol=1e-6)
 
 
-def test_metrics_and_outputs_are_those_of_the_training(
-    trained, published, generated_300w, tmp_path
-):
-    from mmpose.apis import inference_topdown, init_model
-
-    expected = metrics_of(trained, generated_300w, tmp_path)
-    assert metrics_of(published['full'], generated_300w, tmp_path) == expected
-    half = metrics_of(published['half'], generated_300w, tmp_path)
-    # After one epoch maps are flat, and a peak may jump: single faces differ, their mean hardly.
-    means = [name for name in expected if name.endswith('/NME')]
-    assert [half[m] for m in means] == pytest.approx([expected[m] for m in means], rel=0.03)
-    photo = next((generated_300w / 'images').rglob('*.*g'))
-    box = np.array([[40, 40, 200, 200]], dtype=np.float32)
-    points = {}
+def test_outputs_are_those_of_the_training(trained, published, generated_300w, tmp_path):
+    cfg = config_of(generated_300w, tmp_path)
+    torch.manual_seed(0)
+    faces = torch.rand(2, 3, 128, 128)
+    maps = {}
     for name, path in dict(trained=trained, **published).items():
-        model = init_model(str(CONFIG), str(path), device='cpu')
+        model = load_model(cfg, path)
         assert model.dataset_meta['dataset_name'] == '300w'
-        (sample,) = inference_topdown(model, str(photo), box)
-        points[name] = sample.pred_instances.keypoints
-    assert np.array_equal(points['full'], points['trained'])
-    assert np.median(np.abs(points['half'] - points['trained'])) < 0.1
+        with torch.no_grad():
+            maps[name] = model(faces, None, mode='tensor')[-1]
+    assert torch.equal(maps['full'], maps['trained'])
+    torch.testing.assert_close(maps['half'], maps['trained'], rtol=0.02, atol=0.02)
 
 
 class Attack:
@@ -152,35 +116,30 @@ class Attack:
 @pytest.mark.parametrize(
     ('content', 'reason'),
     [
-        (b'no checkpoint', 'no file of torch.save'),
-        (b'', 'a damaged one'),
+        (b'no checkpoint', 'unreadable ('),
         (dict(state_dict={}), "no tensors under 'state_dict'"),
         ({'head.weight': torch.zeros(2, 3)}, "no tensors under 'state_dict'"),
         (dict(state_dict=dict(w=torch.tensor([1.0, torch.nan]))), 'the weight w is not finite'),
-        (dict(state_dict=dict(w=Attack())), 'it holds print'),
+        (dict(state_dict=dict(w=Attack())), 'refused, it holds print'),
     ],
 )
-def test_what_is_no_checkpoint_is_refused_in_one_line(content, reason, tmp_path):
+def test_what_is_no_checkpoint_is_refused_in_one_line(content, reason, tmp_path, monkeypatch):
     path = tmp_path / 'in.pth'
     path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
-    run = publish(path, tmp_path / 'out' / 'mhhn.pth')
-    assert run.returncode == 1
-    assert re.fullmatch(rf'{path}: .*{re.escape(reason)}.*\n', run.stderr)
-    assert 'run by a checkpoint' not in run.stdout
+    said = publish(monkeypatch, path, tmp_path / 'out' / 'mhhn.pth')
+    assert said.startswith(f'publish_model: {path}: {reason}')
+    assert '\n' not in said
     assert not (tmp_path / 'out').exists()
 
 
-def test_too_large_for_half_precision(tmp_path):
+def test_too_large_for_half_precision(tmp_path, monkeypatch):
     path = tmp_path / 'in.pth'
     torch.save(dict(state_dict=dict(w=torch.tensor([7e4]), n=torch.tensor(70000))), path)
-    run = publish(path, tmp_path / 'mhhn.pth', '--half')
-    assert run.returncode == 1
-    assert run.stderr == f'{path}: the weight w is not finite in half precision; leave out --half\n'
-    assert publish(path, tmp_path / 'mhhn.pth').returncode == 0
+    said = publish(monkeypatch, path, tmp_path / 'mhhn.pth', '--half')
+    assert said.endswith(f'{path}: the weight w is not finite in half precision; leave out --half')
+    assert not publish(monkeypatch, path, tmp_path / 'mhhn.pth')
 
 
-def test_a_missing_file_and_another_suffix(tmp_path):
-    run = publish(tmp_path / 'none.pth', tmp_path / 'mhhn.pth')
-    assert run.stderr == f'{tmp_path / "none.pth"}: No such file or directory\n'
-    run = publish(__file__, tmp_path)
-    assert run.stderr.splitlines()[-1].endswith(f'OUT must end in .pth, got {tmp_path}')
+def test_another_suffix(tmp_path, monkeypatch, capsys):
+    assert publish(monkeypatch, __file__, tmp_path) == 2
+    assert capsys.readouterr().err.strip().endswith(f'OUT must end in .pth, got {tmp_path}')
