@@ -81,7 +81,7 @@ def jpeg_warning(content: bytes) -> str | None:
     return next((line for line in lines if line.startswith(JPEG_WARNINGS)), None)
 
 
-def doubt_about(path: str | Path) -> str | None:
+def damage_notice(path: str | Path) -> str | None:
     """Return a notice if a photo that can be read may have wrong parts; see `jpeg_warning`."""
     warning = jpeg_warning(Path(path).read_bytes())
     return warning and f'{path}: parts of the photo may be wrong ({warning}); look at it'

@@ -23,7 +23,13 @@ from odd_photos import (
 from PIL import Image, features
 
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.photos import LARGEST_SIDE, decode_photo, doubt_about, jpeg_warning, read_photo
+from mhhn_landmarks.photos import (
+    LARGEST_SIDE,
+    damage_notice,
+    decode_photo,
+    jpeg_warning,
+    read_photo,
+)
 
 HEIGHT, WIDTH = PICTURE.shape[:2]
 
@@ -181,11 +187,11 @@ def test_more_pixels_than_pillow_takes_are_called_too_large(tmp_path, monkeypatc
 def test_a_damaged_middle_is_doubted_and_nothing_else(tmp_path, capfd, form, place):
     path = tmp_path / 'a.jpg'
     path.write_bytes(jpeg(**form))
-    assert doubt_about(path) is None
+    assert damage_notice(path) is None
     whole = read_photo(path)
     damage(path, place)
     words = r'.*a.jpg: parts of the photo may be wrong \(Corrupt JPEG data: .*\); look at it'
-    assert re.fullmatch(words, doubt_about(path))
+    assert re.fullmatch(words, damage_notice(path))
     assert capfd.readouterr().err == ''
     os.write(2, b'stderr is back')
     assert capfd.readouterr().err == 'stderr is back'
@@ -196,7 +202,7 @@ def test_a_damaged_middle_is_doubted_and_nothing_else(tmp_path, capfd, form, pla
 @pytest.mark.parametrize('name', ODD)
 def test_odd_photos_are_not_doubted(tmp_path, name):
     ODD[name][0](tmp_path / name)
-    assert doubt_about(tmp_path / name) is None
+    assert damage_notice(tmp_path / name) is None
 
 
 @pytest.mark.parametrize('content', [b'', b'no photo', b'\xff\xd8', jpeg()[:99]])

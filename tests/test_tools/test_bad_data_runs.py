@@ -144,7 +144,7 @@ def lines_of(capsys, data):
     return [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
 
 
-def test_check_dataset_tells_of_photos_in_doubt(data, options, monkeypatch, capsys):
+def test_check_dataset_tells_of_damaged_photos(data, options, monkeypatch, capsys):
     file, path = data / FILE.format('train'), photo(data, 'train')
     write_turned(path, 1)
     damage(path)
@@ -155,9 +155,9 @@ def test_check_dataset_tells_of_photos_in_doubt(data, options, monkeypatch, caps
     file.write_text(json.dumps(content))
     arguments = ['misc/check_dataset.py', CONFIG, '--split', 'train', *options]
     assert run_tool(monkeypatch, *arguments) == 1
-    doubt, summary = lines_of(capsys, data)
-    assert doubt.startswith(f'{file}: {path}: parts of the photo may be wrong (Corrupt JPEG data')
-    assert summary == f'{file}: 4 faces can be used, 0 faults, 1 photos in doubt'
+    notice, summary = lines_of(capsys, data)
+    assert notice.startswith(f'{file}: {path}: parts of the photo may be wrong (Corrupt JPEG data')
+    assert summary == f'{file}: 4 faces can be used, 0 faults, 1 photos that may be damaged'
 
 
 def test_check_dataset_looks_at_mmposes_own_classes_too(data, options, monkeypatch, capsys):

@@ -16,7 +16,7 @@ from mhhn_landmarks.annotations import LARGEST_OUTSIDE, SILENT_OUTSIDE
 from .coco_json import BadSampleError, Problems
 from .cofw68 import collect_cofw68
 from .cofw_photos import FIRST_TEST_ID, load_photo, photo_name, write_photo
-from .conversion import Face, build_splits, leads_away, write_splits
+from .conversion import Face, build_splits, refuse_link, write_splits
 from .matlab import hdf5_columns, hdf5_errors, hdf5_variable, open_matlab73
 
 NUM_POINTS = 29
@@ -82,7 +82,7 @@ def _collect(source: Path, out: Path, problems: Problems) -> dict[Path, dict[str
     elif len(missing) == 1:
         problems.warnings.append(f'{source}: no {missing[0]} in it; left out')
     folder, images = out / 'annotations', out / 'images'
-    if leads_away(images, problems):
+    if refuse_link(images, problems):
         return {}
     contents = {}
     for part, path in found.items():

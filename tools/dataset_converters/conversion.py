@@ -17,7 +17,7 @@ import numpy as np
 from mhhn_landmarks.annotations import check_framing, check_points
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_json_files
-from mhhn_landmarks.photos import doubt_about
+from mhhn_landmarks.photos import damage_notice
 
 from .coco_json import (
     BadSampleError,
@@ -88,8 +88,8 @@ def build_splits(
                 width, height = photo_size(path)
                 crc32 = zlib.crc32(path.read_bytes())  # by which `LoadFaceImage` knows it again
                 records[face.file_name] = dict(width=width, height=height, crc32=crc32)
-                if doubt := doubt_about(path):
-                    problems.warnings.append(f'{doubt}; kept')
+                if notice := damage_notice(path):
+                    problems.warnings.append(f'{notice}; kept')
             splits[face.split].add(face, records[face.file_name], problems)
         except InputError as error:
             problems.errors.append(str(error))
@@ -110,7 +110,7 @@ def write_splits(
         The number of faces per file written; empty if there was nothing to write.
     """
     for folder in {target.parent for target in contents}:
-        if leads_away(folder, problems):
+        if refuse_link(folder, problems):
             return {}
     if problems.errors and not skip_bad:
         return {}
@@ -132,7 +132,7 @@ def write_splits(
     return written
 
 
-def leads_away(folder: Path, problems: Problems) -> bool:
+def refuse_link(folder: Path, problems: Problems) -> bool:
     """Return, and note, whether a folder to write to is a link, as an archive may have brought."""
     if folder.is_symlink():
         problems.errors.append(f'{folder}: a link to {folder.readlink()}; remove it')

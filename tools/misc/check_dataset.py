@@ -19,7 +19,7 @@ from mmpose.registry import DATASETS
 
 from mhhn_landmarks.annotations import read_annotation_file, record_faults
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_landmarks.photos import doubt_about
+from mhhn_landmarks.photos import damage_notice
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.datasets.face import CheckedFaces, photo_record
 
@@ -85,7 +85,7 @@ def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
 
 
 def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], list[str]]:
-    """Return how many annotations can be used, what is wrong with the others, and doubts.
+    """Return how many annotations can be used, faults of the others, and photos perhaps damaged.
 
     Args:
         dataset: Its annotations unread.
@@ -93,7 +93,7 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
     """
     checks = isinstance(dataset, CheckedFaces)
     faces, faults = dataset.load_and_check() if checks else read(dataset)
-    load, bad, doubts = LoadFaceImage(), set(), []
+    load, bad, notices = LoadFaceImage(), set(), []
     for face in with_progress(list({face['img_path']: face for face in faces}.values()), label):
         path = face['img_path']
         try:
@@ -102,8 +102,8 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
             bad.add(path)
             faults.append(str(error))
         else:
-            doubts += filter(None, [Path(path).is_file() and doubt_about(path)])
-    return sum(face['img_path'] not in bad for face in faces), faults, doubts
+            notices += filter(None, [Path(path).is_file() and damage_notice(path)])
+    return sum(face['img_path'] not in bad for face in faces), faults, notices
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,13 +118,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             datasets.setdefault(dataset.ann_file, dataset)
     total = 0
     for file, dataset in datasets.items():
-        usable, faults, doubts = check(dataset, Path(file).name)
-        total += len(faults) + len(doubts)
-        for fault in faults + doubts:
+        usable, faults, notices = check(dataset, Path(file).name)
+        total += len(faults) + len(notices)
+        for fault in faults + notices:
             print(f'{file}: {fault}')
         kind = 'faces' if isinstance(dataset, CheckedFaces) else 'annotations'
-        doubtful = f', {len(doubts)} photos in doubt' if doubts else ''
-        print(f'{file}: {usable} {kind} can be used, {len(faults)} faults{doubtful}')
+        damaged = f', {len(notices)} photos that may be damaged' if notices else ''
+        print(f'{file}: {usable} {kind} can be used, {len(faults)} faults{damaged}')
     return int(total > 0)
 
 
