@@ -1,47 +1,51 @@
-"""Change steps of a data loader's pipeline by their type, for configs."""
+"""Change pipeline steps by their type, in a config that inherits from another."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
+from typing import Any, TypeVar
+
+Part = TypeVar('Part', dict, list)
 
 
-def with_step(dataloader: dict, kind: str, **arguments: object) -> dict:
-    """Return a copy of a loader's config in which every pipeline step of a type is changed.
+def with_step(part: Part, kind: str, **arguments: object) -> Part:
+    """Return a copy of a part of a config in which every pipeline step of a type is changed.
 
     Args:
-        dataloader: Config of a data loader, such as `_base_.train_dataloader`.
+        part: Config of a data loader, such as `_base_.train_dataloader`, or `_base_.custom_hooks`.
         kind: Type of the steps to change.
         arguments: What these steps take instead; `type` too.
 
     Raises:
-        ValueError: If the pipeline has no such step.
+        ValueError: If there is no such step.
 
     >>> loader = dict(dataset=dict(pipeline=[dict(type='LoadImage'), dict(type='PackPoseInputs')]))
     >>> with_step(loader, 'LoadImage', type='LoadFaceImage')['dataset']['pipeline'][0]
     {'type': 'LoadFaceImage'}
     """
-    changed = deepcopy(dict(dataloader))
-    steps = [step for step in changed['dataset']['pipeline'] if step['type'] == kind]
+    changed = deepcopy(part)
+    steps = list(_steps(changed, kind))
     if not steps:
-        types = [step['type'] for step in changed['dataset']['pipeline']]
-        raise ValueError(f'the pipeline has no {kind}, only {types}')
+        raise ValueError(f'no pipeline here has a step of type {kind!r}')
     for step in steps:
-        step.update(deepcopy(arguments))
+        step.update(arguments)
     return changed
 
 
-def with_codec(dataloader: dict, codec: dict) -> dict:
-    """Return a copy of a loader's config whose pipeline crops and makes targets for a codec.
+def with_codec(part: Part, codec: dict) -> Part:
+    """Return a copy of a part of a config whose pipelines crop and make targets for a codec.
 
-    `TopdownAffine` takes the codec's `input_size`; `GenerateTarget`, where there is one, takes the
-    codec. The head's decoder is the third place that names it.
+    Every `GenerateTarget` takes the codec; every `TopdownAffine` its `input_size`, and `use_udp` as
+    its `convention` asks. The head's decoder is the other place that names the codec.
 
     Args:
-        dataloader: Config of a data loader, such as `_base_.train_dataloader`.
+        part: Config of a data loader, such as `_base_.train_dataloader`, or `_base_.custom_hooks`,
+            where MMPose keeps the pipeline of a second stage.
         codec: Config of the codec, whole.
 
     Raises:
-        ValueError: If the pipeline has no `TopdownAffine`.
+        ValueError: If a data loader crops no faces, so has no `TopdownAffine`.
 
     >>> pipeline = [dict(type='TopdownAffine'), dict(type='GenerateTarget', encoder=None)]
     >>> codec = dict(type='SDTHeatmap', input_size=(128, 128), heatmap_size=(32, 32), sigma=1.5)
@@ -50,7 +54,26 @@ def with_codec(dataloader: dict, codec: dict) -> dict:
     >>> affine['input_size'], target['encoder'] == codec
     ((128, 128), True)
     """
-    changed = with_step(dataloader, 'TopdownAffine', input_size=codec['input_size'])
-    if any(step['type'] == 'GenerateTarget' for step in changed['dataset']['pipeline']):
-        changed = with_step(changed, 'GenerateTarget', encoder=dict(codec))
+    changed = deepcopy(part)
+    affines = list(_steps(changed, 'TopdownAffine'))
+    if isinstance(changed, dict) and not affines:
+        raise ValueError("the loader's pipeline has no TopdownAffine: SDT needs top-down data")
+    use_udp = codec['type'] == 'UDPHeatmap' or codec.get('convention') == 'udp'
+    for affine in affines:
+        affine['input_size'] = codec['input_size']
+        if affine.get('use_udp', False) != use_udp:
+            affine['use_udp'] = use_udp
+    for target in _steps(changed, 'GenerateTarget'):
+        target['encoder'] = deepcopy(dict(codec))
     return changed
+
+
+def _steps(part: Any, kind: str) -> Iterator[dict]:
+    """Yield every dictionary of a type, at any depth."""
+    if isinstance(part, dict):
+        if part.get('type') == kind:
+            yield part
+        part = list(part.values())
+    if isinstance(part, (list, tuple)):
+        for inner in part:
+            yield from _steps(inner, kind)
