@@ -57,8 +57,6 @@ def build_config(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     name = os.path.splitext(os.path.basename(args.config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', name)
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         on_cpu = get_device() == 'cpu'
         cfg.optim_wrapper.type = 'CpuAmpOptimWrapper' if on_cpu else 'AmpOptimWrapper'
@@ -70,6 +68,8 @@ def build_config(args: argparse.Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if cfg.get('resume'):
         cfg.load_from = checkpoint_to_resume(cfg.get('load_from'), cfg.work_dir)
         cfg.resume = cfg.load_from is not None

@@ -5,7 +5,13 @@ import os
 import pytest
 import torch
 
-from mhhn_mmpose.engine.resuming import find_last_checkpoint
+from mhhn_landmarks.errors import InputError
+from mhhn_mmpose.engine.loops.time_budget_loop import SPENT
+from mhhn_mmpose.engine.resuming import (
+    check_resumable,
+    checkpoint_to_resume,
+    find_last_checkpoint,
+)
 
 
 @pytest.fixture
@@ -61,3 +67,39 @@ def test_nothing_to_resume(tmp_path):
     torch.save({}, tmp_path / 'best_NME_epoch_3.pth')
     assert find_last_checkpoint(tmp_path) is None
     assert find_last_checkpoint(tmp_path / 'none') is None
+
+
+def test_what_resume_means(run, tmp_path_factory):
+    empty = tmp_path_factory.mktemp('empty')
+    assert checkpoint_to_resume(None, run) == str(run / 'epoch_3.pth')
+    assert checkpoint_to_resume(str(run), empty) == str(run / 'epoch_3.pth')
+    assert checkpoint_to_resume(str(run / 'epoch_1.pth'), empty) == str(run / 'epoch_1.pth')
+    assert checkpoint_to_resume(None, empty) is None
+    with pytest.raises(InputError, match=f'--resume {empty}: no readable epoch_'):
+        checkpoint_to_resume(str(empty), run)
+    with pytest.raises(InputError, match='--resume nothere.pth: no such checkpoint or folder'):
+        checkpoint_to_resume('nothere.pth', run)
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [
+        (dict(state_dict=torch.nn.Linear(4, 2).state_dict()), 'another model than c.py .other sh'),
+        (dict(optimizer=None), r'weights without the state of a training \(optimizer\)'),
+        (dict(message_hub=dict(runtime_info={SPENT: 3.0})), 'of a run with --max-minutes'),
+        ({}, None),
+    ],
+    ids=['model', 'weights', 'budget', 'good'],
+)
+def test_what_can_be_resumed(change, reason, tmp_path):
+    model = torch.nn.Linear(3, 2)
+    content = dict(state_dict=model.state_dict(), optimizer={}, message_hub={}, meta={}) | change
+    file = tmp_path / 'epoch_1.pth'
+    torch.save({key: value for key, value in content.items() if value is not None}, file)
+    if reason is None:
+        check_resumable(model, str(file), 'c.py')
+    else:
+        with pytest.raises(InputError, match=reason):
+            check_resumable(model, str(file), 'c.py')
+    if 'message_hub' in change:
+        check_resumable(model, str(file), 'c.py', time_budget=True)

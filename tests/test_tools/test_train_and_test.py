@@ -1,0 +1,109 @@
+"""tools/train.py and tools/test.py: what their arguments do, and what they refuse."""
+
+import json
+
+import pytest
+import torch
+from conftest import ROOT, run_tool
+from mmengine.config import Config
+
+import mhhn_mmpose  # noqa: F401
+
+HGS, MHHN = (
+    ROOT / f'configs/300w/td-hm_{name}-tiny_2xb8-30e_300w-128x128.py' for name in ('hgs', 'mhhn')
+)
+VALID = 'annotations/face_landmarks_300w_valid.json'
+
+
+@pytest.fixture(scope='module')
+def options(generated_300w):
+    """For one epoch of a small model, in this process."""
+    given = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
+    given |= {'train_cfg.max_epochs': 1, 'default_hooks.checkpoint.interval': 1}
+    for split in ('train', 'val', 'test'):
+        given[f'{split}_dataloader.dataset.data_root'] = generated_300w
+        given[f'{split}_dataloader.num_workers'] = 0  # persistent_workers stays True
+    given |= {f'{split}_evaluator.ann_file': generated_300w / VALID for split in ('val', 'test')}
+    return ['--cfg-options', *(f'{key}={value}' for key, value in given.items())]
+
+
+@pytest.fixture(scope='module')
+def run(options, tmp_path_factory):
+    """A run of one epoch."""
+    folder = tmp_path_factory.mktemp('work') / 'run'
+    with pytest.MonkeyPatch.context() as patch:
+        assert not run_tool(patch, 'train.py', HGS, '--work-dir', folder, *options)
+    return folder
+
+
+def epoch_of(file) -> int:
+    return torch.load(file)['meta']['epoch']
+
+
+@pytest.mark.parametrize('what', ['folder', 'file', 'work dir'])
+def test_resume(what, run, options, tmp_path, monkeypatch):
+    work_dir = tmp_path / 'more'
+    resume = dict(folder=[run], file=[run / 'epoch_1.pth']).get(what, [])
+    if what == 'work dir':
+        work_dir.mkdir()
+        (work_dir / 'epoch_1.pth').write_bytes((run / 'epoch_1.pth').read_bytes())
+    arguments = [HGS, '--work-dir', work_dir, '--no-validate', '--resume', *resume, *options]
+    assert not run_tool(monkeypatch, 'train.py', *arguments, 'train_cfg.max_epochs=2')
+    assert epoch_of(work_dir / 'epoch_2.pth') == 2
+    (log,) = work_dir.glob('*/*.log')
+    assert 'resumed epoch: 1' in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (['--resume', 'nothere.pth'], '--resume nothere.pth: no such checkpoint or folder'),
+        (['--max-minutes', '1', 'train_cfg.by_epoch=False'], 'needs train_cfg.by_epoch=True'),
+        (
+            ['--launcher', 'none', 'default_hooks.checkpoint.save_best=coco/AP'],
+            "no score 'coco/AP'",
+        ),
+    ],
+    ids=['resume', 'iterations', 'save_best'],
+)
+def test_a_training_that_cannot_work_ends_in_one_line(
+    arguments, reason, options, tmp_path, monkeypatch
+):
+    work_dir = ['--work-dir', tmp_path, *options]
+    said = run_tool(monkeypatch, 'train.py', HGS, *arguments[:2], *work_dir, *arguments[2:])
+    assert said.startswith('train: ') and reason in said and '\n' not in said
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_a_foreign_checkpoint_is_refused(run, options, tmp_path, monkeypatch):
+    """HGs' weights in MHHN's config."""
+    reason = f'weights of another model than {MHHN} (lacks backbone.attentions.0.gamma)'
+    foreign = run / 'epoch_1.pth'
+    for tool, *arguments in (('test', foreign), ('train', '--resume', foreign)):
+        work_dir = ['--work-dir', tmp_path / tool]
+        said = run_tool(monkeypatch, f'{tool}.py', MHHN, *arguments, *work_dir, *options)
+        assert said.startswith(f'{tool}: {foreign}: {reason};')
+        assert not list((tmp_path / tool).glob('*.json')) + list((tmp_path / tool).glob('*.pth'))
+
+
+def test_a_time_budget(run, options, tmp_path, monkeypatch):
+    """0.02 minutes of a training of hours: the rate has fallen, the last epoch is evaluated."""
+    epochs = ['train_cfg.max_epochs=2000', 'param_scheduler.1.T_max=2000']
+    arguments = [HGS, '--work-dir', tmp_path, '--max-minutes', '0.03', *options, *epochs]
+    assert not run_tool(monkeypatch, 'train.py', *arguments)
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'full/inter_ocular/NME' in log.read_text().splitlines()[-1]
+    last = torch.load((tmp_path / 'last_checkpoint').read_text())
+    assert last['meta']['epoch'] < 2000
+    groups = last['optimizer']['param_groups']
+    assert all(group['lr'] < 0.1 * group['initial_lr'] for group in groups)
+
+
+def test_test_writes_metrics_and_errors(run, options, tmp_path, monkeypatch):
+    arguments = ['--work-dir', tmp_path, '--out', tmp_path / 'again.json', *options]
+    assert not run_tool(monkeypatch, 'test.py', HGS, run / 'epoch_1.pth', *arguments)
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    assert metrics['full/inter_ocular/NME'] > 0
+    assert json.loads((tmp_path / 'again.json').read_text()) == metrics
+    assert len(json.loads((tmp_path / 'errors.json').read_text())['images']) == 9
+    assert Config.fromfile(tmp_path / HGS.name).load_from == str(run / 'epoch_1.pth')
