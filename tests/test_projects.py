@@ -45,7 +45,7 @@ def people(tmp_path_factory) -> Path:
 def generated_wflw(tmp_path_factory) -> Path:
     """A generated WFLW, converted."""
     from dataset_converters.wflw import convert_wflw
-    from generated_faces.wflw_archive import write_wflw_archive
+    from generated_faces.archives import write_wflw_archive
 
     folder = tmp_path_factory.mktemp('wflw')
     write_wflw_archive(folder / 'archive', num_train=3, num_test=2)

@@ -8,8 +8,8 @@ import pytest
 from conftest import run_tool
 from dataset_converters.aflw import convert_aflw
 from generated_faces import landmarks, random_face, render
-from generated_faces.aflw_archive import write_aflw_archive
-from scipy.io import loadmat, savemat
+from generated_faces.matlab_archives import write_aflw_archive
+from scipy.io import savemat
 
 CLI = 'dataset_converters/aflw2coco.py'
 WIDTH, HEIGHT = 231, 187
@@ -223,21 +223,6 @@ def test_command(tree, monkeypatch, capsys):
     assert run_tool(monkeypatch, CLI, '--help') == 0
     said = capsys.readouterr().out
     assert all(word in said for word in ('research only', 'compositional.html', '1165'))
-
-
-def test_archive_of_generated_faces(tmp_path):
-    counts = dict(num_train=5, num_test=4, seed=3)
-    assert write_aflw_archive(tmp_path / 'archive', **counts)
-    assert not write_aflw_archive(tmp_path / 'archive', **counts)
-    with pytest.raises(ValueError, match='num_test must be a whole number of at least 1'):
-        write_aflw_archive(tmp_path / 'other', num_train=5, num_test=0)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ['archive']
-    mat = loadmat(tmp_path / 'archive/AFLWinfo_release.mat')
-    shapes = [mat[name].shape for name in ('bbox', 'data', 'mask_new', 'nameList', 'ra')]
-    assert shapes == [(9, 4), (9, 38), (9, 19), (9, 1), (1, 9)]
-    names = [cell.item() for cell in mat['nameList'][:, 0]]
-    assert len(set(names)) == 8 and {name[:2] for name in names} == {'0/', '2/'}
-    assert 0 < mat['mask_new'].all(axis=1).sum() < 9
 
 
 @pytest.mark.parametrize(('split', 'test_mode'), [('train', False), ('test', True)])

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 from dataset_converters.cofw import convert_cofw
 from generated_faces import landmarks, occluded, render
-from generated_faces.cofw_archive import cofw_faces, write_cofw_archive
+from generated_faces.matlab_archives import cofw_faces, write_cofw_archive
 
 NUM_TEST = 3
 POINTS = 'test_annotations/{}_points.mat'

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 from dataset_converters.cofw import convert_cofw
-from generated_faces.cofw_archive import write_cofw_archive
+from generated_faces.matlab_archives import write_cofw_archive
 
 TRAIN = 'COFW_train_color.mat'
 PHOTO = '#refs#/photo2'  # of the second face

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from dataset_converters.cofw import convert_cofw
 from generated_faces import landmarks, occluded, render
-from generated_faces.cofw_archive import cofw_faces, write_cofw_archive
+from generated_faces.matlab_archives import cofw_faces, write_cofw_archive
 
 CLI = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'cofw2coco.py'
 NUM_TRAIN, NUM_TEST = 3, 2
@@ -225,23 +225,3 @@ def test_command(source, tmp_path, monkeypatch, capsys):
     assert run_cli(monkeypatch, '--help') == 0
     text = capsys.readouterr().out
     assert 'https://data.caltech.edu/' in text and TRAIN in text and 'licence' in text
-
-
-def test_archive_is_written_whole_or_not_at_all(archive, tmp_path, monkeypatch):
-    head = (archive / TRAIN).read_bytes()[:128]
-    assert head.startswith(b'MATLAB 7.3 MAT-file') and head.endswith(b'\x00\x02IM')
-    before = {path: path.stat().st_mtime_ns for path in archive.iterdir()}
-    assert not write_cofw_archive(archive, NUM_TRAIN, NUM_TEST, cofw68=False)
-    assert before == {path: path.stat().st_mtime_ns for path in archive.iterdir()}
-    with pytest.raises(ValueError, match='remove it or choose another'):
-        write_cofw_archive(archive, NUM_TRAIN, NUM_TEST, cofw68=True)
-    with pytest.raises(ValueError, match='num_test must be'):
-        write_cofw_archive(tmp_path / 'a', 1, 0)
-
-    def stop(done, total):
-        if (done, total) == (2, 3):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_cofw_archive(tmp_path / 'a', 1, 2, progress=stop)
-    assert not list(tmp_path.iterdir())

@@ -1,35 +1,18 @@
-"""Synthetic faces with exact landmarks: the default data, so that nothing need be downloaded.
+"""Drawn faces with exact landmarks: the default data, so that nothing need be downloaded.
 
 >>> face = random_face(7)
 >>> picture, points = render(face), landmarks(face, '300w')
 """
 
-from .aflw_archive import write_aflw_archive
-from .cofw_archive import write_cofw_archive
+from .archives import write_300w_archive, write_pts, write_wflw_archive
+from .matlab_archives import write_aflw_archive, write_cofw_archive
 from .params import Asymmetry, Camera, Expression, Face, Look, Patch, Pose, Shape
 from .render import render
 from .sampling import random_face
 from .schemes import SCHEMES, landmarks, occluded
-from .wflw_archive import write_wflw_archive
-from .writer import write_300w_archive, write_pts
 
 __all__ = [
-    'SCHEMES',
-    'Asymmetry',
-    'Camera',
-    'Expression',
-    'Face',
-    'Look',
-    'Patch',
-    'Pose',
-    'Shape',
-    'landmarks',
-    'occluded',
-    'random_face',
-    'render',
-    'write_300w_archive',
-    'write_aflw_archive',
-    'write_cofw_archive',
-    'write_pts',
-    'write_wflw_archive',
-]
+    'SCHEMES', 'Asymmetry', 'Camera', 'Expression', 'Face', 'Look', 'Patch', 'Pose', 'Shape',
+    'landmarks', 'occluded', 'random_face', 'render', 'write_300w_archive', 'write_aflw_archive',
+    'write_cofw_archive', 'write_pts', 'write_wflw_archive',
+]  # fmt: skip
