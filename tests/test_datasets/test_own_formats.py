@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 import shutil
 
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT, run_tool
 from dataset_converters import own2coco
 from dataset_converters.groups import groups_to_test
 from mmengine.config import Config
@@ -129,6 +131,29 @@ def test_every_kind_gives_the_same_faces(kind, source, tmp_path):
         assert list(dataset.metainfo['keypoint_name2id']) == names
     assert cfg.model.head.out_channels == 5
     assert cfg.val_evaluator.normalizers[0].keypoint_indices == [0, 1]
+
+
+def test_from_photos_to_scores_by_the_page(source, tmp_path, monkeypatch):
+    table(source)
+    monkeypatch.chdir(tmp_path)
+    assert own2coco.main(['mine', 'data/mine', '--normalizer', 'eye_left', 'eye_right']) == 0
+    config = (tmp_path / 'data/mine/config.py').read_text()
+    page = (ROOT / 'docs/adding_a_dataset.md').read_text()
+    (block,) = re.findall(r'^```python\n(_base_.*?)^```', page, re.MULTILINE | re.DOTALL)
+    assert block.replace('out_channels=12', 'out_channels=5') in config
+    shutil.move('data', 'moved')  # with all that the config needs but the photos
+    (tmp_path / 'moved/mine/images').unlink()
+    (tmp_path / 'moved/mine/images').symlink_to(source)
+    small = ['model.backbone.feat_channels=8', 'model.head.in_channels=8', 'train_cfg.max_epochs=1']
+    for loader in ('train', 'val', 'test'):
+        small += [f'{loader}_dataloader.{key}' for key in ('num_workers=0', 'persistent_workers=0')]
+    run = ['moved/mine/config.py', '--work-dir', 'run']
+    options = ['--cfg-options', *small]
+    assert run_tool(monkeypatch, 'train.py', *run, '--no-validate', *options) == 0
+    run.insert(1, 'run/epoch_1.pth')
+    assert run_tool(monkeypatch, 'test.py', *run, *options) == 0
+    scores = json.loads((tmp_path / 'run/metrics.json').read_text())
+    assert scores['full/inter_ocular/NME'] > 0
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ and, unless it is there, OUT/config.py; then: python tools/train.py OUT/config.p
 PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
 SIDES = dict(left='right', l='r', links='rechts', gauche='droite')
 LOPSIDED = 0.4  # of the mean face's RMS size; drawn and real faces stay below 0.25
-STEPS = 1500  # of training, with the tiny model's batch
+STEPS = 800  # of training: three minutes on two cores; more for many photos, in config.py
 BATCH = 8
 
 CONFIG = """\
