@@ -1,25 +1,36 @@
-"""A web page: drop a photo, see landmarks, heatmaps and the fitted Gaussians."""
+"""A web page for the landmarks of photos and of the webcam; needs no package of its own."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import base64
+import json
+import threading
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import cv2
 import numpy as np
 
-from mhhn_landmarks.boxes import squares
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.sources import open_source
-from mhhn_landmarks.writing import count
-from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
-from mhhn_mmpose.apis.detector import DETECTORS, build_detector
-from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks
-from mhhn_mmpose.apis.fitting import plot_fit
-from mhhn_mmpose.codecs import SDTHeatmap
+from mhhn_landmarks.photos import decode_photo
+from mhhn_landmarks.writing import COLUMNS, Face, rows_of, to_csv, to_dict
 
-INVITATION = 'Drop a photo of a face above.'
-LONGEST = 1600  # pixels of a photo's longer side; larger ones are shrunk, for the browser's sake
+HERE = Path(__file__).parent
+FILES = {  # address, file, type
+    '/': ('web_demo.html', 'text/html; charset=utf-8'),
+    '/example.jpg': ('example.jpg', 'image/jpeg'),
+}
+LARGEST_FILE = 100 * 2**20  # bytes
+LONGEST_SHOWN = 3000  # pixels of the longer side of what the browser shows
+RULES = {  # what a browser may do with the answers
+    'Content-Security-Policy': "default-src 'self' 'unsafe-inline' data: blob:",
+    'X-Content-Type-Options': 'nosniff',
+    'Cache-Control': 'no-store',
+}
+Find = Callable[[np.ndarray], Sequence[Face]]
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -27,117 +38,126 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--config', required=True, help='config file of the model')
     parser.add_argument('--checkpoint', required=True, help='its weights')
-    parser.add_argument('--detector', choices=DETECTORS, default=DETECTORS[0])
-    parser.add_argument('--device', help="such as cpu or cuda:0; the GPU if there's one")
-    parser.add_argument('--amp', action='store_true', help='compute in 16 bits; CPU: bfloat16')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 lets other machines in')
     parser.add_argument('--port', type=int, default=7860)
     return parser.parse_args(argv)
 
 
-class Page:
-    """What the page does.
+def answer(find: Find, content: bytes, name: str) -> dict:
+    """Return what the page shows of a photo: its faces, the upright photo, and files to keep.
 
     Args:
-        aligner: With heatmaps.
-        detector: Name of the face detector.
-        device: Where it runs; None for the CPU.
-    """
-
-    def __init__(self, aligner: FaceAligner, detector: str, device: str | None = None):
-        self.aligner = aligner
-        self.detect = build_detector(detector, aligner.num_landmarks, device)
-
-    def look(self, photo: str | None) -> tuple:
-        """Return pictures of landmarks and heatmaps, what was found, in words and for `fit`.
-
-        Args:
-            photo: The file, or None where there is none.
-        """
-        if photo is None:
-            return None, None, INVITATION, None
-        try:
-            picture = next(iter(open_source(photo))).pixels
-        except InputError:
-            return None, None, 'No photo that can be read; try a JPEG or PNG file.', None
-        shrink = LONGEST / max(picture.shape[:2])
-        if shrink < 1:
-            picture = cv2.resize(picture, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        boxes = squares(self.detect(picture))
-        faces = self.aligner([(picture, box) for box in boxes])
-        drawn = draw_landmarks(picture, faces, range(len(faces)))
-        heat = draw_heatmaps(picture, faces, self.aligner.activation)
-        told = 'No face found; try another photo.'
-        if faces:
-            scores = ', '.join(f'{i}: {f.scores.mean():.2f}' for i, f in enumerate(faces))
-            told = f'Found {count(len(faces), "face")}; mean score of face {scores}'
-        return drawn[..., ::-1], heat[..., ::-1], told, (picture, faces)
-
-    def fit(
-        self,
-        found: tuple[np.ndarray, list[FaceLandmarks]] | None,
-        face: float,
-        landmark: float,
-    ) -> np.ndarray | None:
-        """Return the picture of one landmark's fit, or None where there is no such face."""
-        if not found or not 0 <= face < len(found[1]):
-            return None
-        picture, faces = found
-        return plot_fit(picture, faces[int(face)], self.aligner.codec, int(landmark))
-
-
-def build_page(page: Page):
-    """Lay out the page.
+        find: From a picture, BGR (h, w, 3) uint8, to its faces.
+        content: Of the photo's file.
+        name: Of the photo.
 
     Raises:
-        InputError: If Gradio is not installed.
+        InputError: If the photo cannot be read.
     """
+    pixels = decode_photo(content, name)
+    height, width = pixels.shape[:2]
+    faces = [to_dict(face, number) for number, face in enumerate(find(pixels))]
+    entry = dict(picture=name, width=width, height=height, faces=faces)
+    shrink = LONGEST_SHOWN / max(height, width)
+    if shrink < 1:
+        size = max(1, round(width * shrink)), max(1, round(height * shrink))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    jpeg = base64.b64encode(cv2.imencode('.jpg', pixels)[1]).decode()
+    return dict(
+        entry,
+        picture=f'data:image/jpeg;base64,{jpeg}',
+        json=json.dumps(dict(pictures=[entry]), allow_nan=False),
+        csv=to_csv([COLUMNS, *rows_of(entry)]).decode(errors='replace'),
+    )
+
+
+class Page(BaseHTTPRequestHandler):
+    """Serves the page, its example, and `answer`; `serve` adds `find` and `turn`."""
+
+    find: Find
+    turn: threading.Lock
+    protocol_version = 'HTTP/1.1'
+    timeout = 60  # seconds for which a silent connection is kept
+
+    def do_GET(self) -> None:
+        """Send a file of the page."""
+        file, kind = FILES.get(urlsplit(self.path).path, (None, ''))
+        if file:
+            self._send(200, (HERE / file).read_bytes(), kind)
+        else:
+            self._send(404, b'no such page', 'text/plain')
+
+    def do_POST(self) -> None:
+        """Take a photo's file and send its faces."""
+        address = urlsplit(self.path)
+        length = int(self.headers.get('Content-Length') or 0)
+        if address.path != '/find' or not 0 < length <= LARGEST_FILE:
+            self.close_connection = True
+            reason = f'a photo of at most {LARGEST_FILE >> 20} MB is taken'
+            self._send_json(413 if length > LARGEST_FILE else 400, dict(error=reason))
+            return
+        content = self.rfile.read(length)
+        name = parse_qs(address.query).get('name', ['photo'])[0]
+        try:
+            with self.turn:  # one photo after another: each has all cores
+                reply = answer(type(self).find, content, name)
+        except InputError as error:
+            self._send_json(400, dict(error=str(error)))
+            return
+        self._send_json(200, reply)
+
+    def _send_json(self, status: int, content: dict) -> None:
+        self._send(status, json.dumps(content).encode(), 'application/json')
+
+    def _send(self, status: int, content: bytes, kind: str) -> None:
+        self.send_response(status)
+        for key, value in RULES.items():
+            self.send_header(key, value)
+        self.send_header('Content-Type', kind)
+        self.send_header('Content-Length', str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_) -> None:
+        """Say nothing of each request."""
+
+
+def serve(find: Find, host: str, port: int) -> ThreadingHTTPServer:
+    """Return the server of the page, which is to be run by its `serve_forever`.
+
+    Raises:
+        InputError: If the port is taken.
+    """
+    page = type('Page', (Page,), dict(find=staticmethod(find), turn=threading.Lock()))
     try:
-        import gradio
-    except ImportError as error:
-        raise InputError('Gradio is not installed; run: pip install gradio') from error
-    with gradio.Blocks(title='MHHN face alignment', analytics_enabled=False) as blocks:
-        gradio.Markdown(
-            '# Face alignment\nDrop a photo; dots are violet (unsure) to yellow (sure).'
-        )
-        found = gradio.State()
-        with gradio.Row():
-            photo = gradio.Image(label='Photo', type='filepath', sources=['upload', 'clipboard'])
-            # Gradio's own reading shows a bare 'Error' for what is no photo.
-            photo.preprocess = lambda payload: payload and payload.path
-            drawn = gradio.Image(label='Landmarks', interactive=False)
-            heat = gradio.Image(label='Heatmaps', interactive=False)
-        told = gradio.Markdown(INVITATION)
-        fits = isinstance(page.aligner.codec, SDTHeatmap)
-        with gradio.Row(visible=fits):
-            with gradio.Column(scale=1):
-                face = gradio.Number(0, label='Face', precision=0, minimum=0)
-                last = page.aligner.num_landmarks - 1
-                landmark = gradio.Slider(0, last, value=min(36, last), step=1, label='Landmark')
-            fit = gradio.Image(label='Fitted Gaussian', interactive=False, scale=2)
-        event = photo.change(page.look, photo, [drawn, heat, told, found], api_name='look')
-        if fits:
-            parts = dict(fn=page.fit, inputs=[found, face, landmark], outputs=fit)
-            event.then(**parts, api_name=False)
-            landmark.release(**parts, api_name=False)
-            face.change(**parts, api_name=False)
-    return blocks
+        return ThreadingHTTPServer((host, port), page)
+    except OSError as error:
+        raise InputError(f'{host}:{port}: {error.strerror}; try another --port') from error
+
+
+def build_finder(args: argparse.Namespace) -> Find:
+    """Return what finds the faces of a picture, by a model of PyTorch."""
+    from mhhn_landmarks.boxes import squares
+    from mhhn_mmpose.apis.aligner import FaceAligner
+    from mhhn_mmpose.apis.detector import DETECTORS, build_detector
+
+    aligner = FaceAligner(args.config, args.checkpoint)
+    detect = build_detector(DETECTORS[0], aligner.num_landmarks)
+    return lambda pixels: aligner([(pixels, box) for box in squares(detect(pixels))])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, build, serve."""
     args = parse_args(argv)
     try:
-        aligner = FaceAligner(
-            args.config, args.checkpoint, args.device, heatmaps=True, amp=args.amp
-        )
-        blocks = build_page(Page(aligner, args.detector, args.device))
+        server = serve(build_finder(args), args.host, args.port)
     except InputError as error:
         raise SystemExit(f'web_demo: {error}') from error
+    print(f'http://{args.host}:{server.server_port} (Ctrl-C ends it)', flush=True)
     try:
-        blocks.launch(server_name=args.host, server_port=args.port)
-    except OSError as error:
-        raise SystemExit(f'web_demo: {error}; try another --port') from error
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
 
 
 if __name__ == '__main__':

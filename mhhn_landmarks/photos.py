@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from .errors import InputError
 from .fileio import stderr_to_a_file
-from .formats import HEAD, OTHERS, kind_of
+from .formats import HEAD, OTHERS, VIDEOS, kind_of
 
 LARGEST_SIDE = 32766  # px; cv2.warpAffine, which cuts faces out, takes no larger photo
 EXIF_ORIENTATION = 0x0112
@@ -52,6 +52,8 @@ def decode_photo(content: bytes, name: str | Path) -> np.ndarray:
     kind = kind_of(content[:HEAD])
     if kind in OTHERS:
         raise InputError(f'{name}: this is a {kind}, not a photo; {OTHERS[kind]}')
+    if kind in VIDEOS:
+        raise InputError(f'{name}: this is a video, not a photo; save one of its frames')
     if reason := _fault(content, kind):
         raise InputError(f'{name}: unreadable photo ({reason}); copy or unpack it again')
     pixels = _by_pillow(content, name, kind) if kind in BY_PILLOW else _by_opencv(content, name)

@@ -1,9 +1,8 @@
-"""demo/face_demo.py and demo/web_demo.py with random weights on generated faces."""
+"""demo/face_demo.py with random weights on generated faces."""
 
 import csv
 import json
 import runpy
-import shutil
 
 import cv2
 import numpy as np
@@ -14,7 +13,6 @@ from generated_faces import landmarks, random_face, render
 from mmengine.config import Config
 
 DEMO = runpy.run_path(str(ROOT / 'demo/face_demo.py'))
-WEB = runpy.run_path(str(ROOT / 'demo/web_demo.py'))
 CONFIG = str(ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py')
 FACES = [random_face(i) for i in range(3)]
 
@@ -133,48 +131,3 @@ def test_the_detector_finds_a_drawn_face(data, tmp_path):
     found = build_detector('mtcnn', 68)(larger)
     assert overlaps(found[:1], 3 * truth).max() > 0.5
     assert len(build_detector('mtcnn', 68)(np.full((120, 90, 3), 99, np.uint8))) == 0
-
-
-@pytest.fixture
-def page(data):
-    pytest.importorskip('gradio', reason='pip install gradio')
-    pytest.importorskip('facenet_pytorch', reason='pip install --no-deps -r requirements/demo.txt')
-    aligner = WEB['FaceAligner'](CONFIG, data / 'weights.pth', 'cpu', heatmaps=True)
-    return WEB['Page'](aligner, 'mtcnn')
-
-
-def test_the_page_answers(data, page, tmp_path):
-    photo = cv2.imread(str(data / 'photos/0.png'))[..., ::-1]
-    drawn, heat, told, found = page.look(str(data / 'photos/0.png'))
-    assert drawn.shape == heat.shape == photo.shape
-    assert told.startswith('Found 1 face; mean score of face 0: ')
-    assert 0.001 < (drawn != photo).mean() < 0.3
-    assert page.fit(found, 0, 30).std() > 20 and page.fit(found, 1, 30) is None
-    cv2.imwrite(str(tmp_path / 'grey.png'), np.full((120, 90, 3), 99, np.uint8))
-    assert page.look(str(tmp_path / 'grey.png'))[2].startswith('No face found')
-    cv2.imwrite(str(tmp_path / 'large.png'), cv2.resize(photo[..., ::-1], (3000, 2000)))
-    assert page.look(str(tmp_path / 'large.png'))[0].shape == (1067, 1600, 3)
-    assert page.look(None)[0] is None and page.fit(None, 0, 30) is None
-
-
-def test_the_page_in_a_browser(data, page, tmp_path):
-    driver = pytest.importorskip('playwright.sync_api', reason='pip install playwright')
-    if not (browser := shutil.which('chromium')):
-        pytest.skip('no Chromium here; apt install chromium')
-    (tmp_path / 'text.jpg').write_text('no photo')
-    blocks = WEB['build_page'](page)
-    _, address, _ = blocks.launch(server_name='127.0.0.1', prevent_thread_lock=True, quiet=True)
-    try:
-        with driver.sync_playwright() as tool:
-            tab = tool.chromium.launch(executable_path=browser, args=['--no-sandbox']).new_page()
-            tab.goto(address)
-            photo = tab.locator('input[type=file]')
-            photo.set_input_files(data / 'photos/0.png', timeout=60_000)
-            tab.get_by_text('Found 1 face').wait_for(timeout=60_000)
-            shown = 'document.querySelectorAll(\'img[src*="/file="]\').length >= 3'
-            tab.wait_for_function(shown, timeout=60_000)
-            tab.goto(address)
-            photo.set_input_files(tmp_path / 'text.jpg')
-            tab.get_by_text('No photo that can be read').wait_for(timeout=60_000)
-    finally:
-        blocks.close()

@@ -153,6 +153,7 @@ def test_a_still_gif_is_a_photo_and_an_animation_is_none(tmp_path):
 OTHERS = {
     b'%PDF-1.7': 'this is a PDF, not a photo; save its photo',
     b'\n<!DOCTYPE html><html>': 'this is a web page or SVG, not a photo; download the photo itself',
+    b'\x1a\x45\xdf\xa3': 'this is a video, not a photo; save one of its frames',
     b'PK\x03\x04': 'this is a ZIP archive, not a photo; unpack it',
     b'\0\x05\x16\x07\0\x02': "this is a Mac's side file, not a photo; take the photo that",
     b'\0\0\0\x18ftypcrx \0\0\0\0crx isom': 'this is a raw file, not a photo; save it as JPEG',
