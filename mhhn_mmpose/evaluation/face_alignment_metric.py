@@ -1,15 +1,17 @@
 """`FaceAlignmentMetric`: every row of a face alignment table from one pass over the test set."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import mmengine
 import numpy as np
 from mmengine.evaluator import BaseMetric
+from mmengine.fileio import get_text
 from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
+from mhhn_landmarks.annotations import is_photo
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_json_files
 
@@ -158,8 +160,8 @@ class FaceAlignmentMetric(BaseMetric):
             self._annotations = self._read_annotations()
         found = self._annotations.get(sample['id'])
         # Ids start anew in every split, so the same id may be another face.
-        photo = Path(sample.get('img_path') or '').as_posix()
-        if found is None or not photo.endswith(found['file_name']):
+        name = found and found['file_name']
+        if found is None or (name and not is_photo(sample.get('img_path') or '', name)):
             raise ValueError(f"not in ann_file '{self.ann_file}'; give that of this dataset")
         return found
 
@@ -168,7 +170,7 @@ class FaceAlignmentMetric(BaseMetric):
         kept = ('subsets', 'box_size', 'occluded')
         try:
             # As JSON whatever its name: MMEngine would unpickle a .pkl, and a .yaml may hold code.
-            content = mmengine.load(self.ann_file, file_format='json')
+            content = json.loads(get_text(self.ann_file, encoding='utf-8-sig'))
             photos = {image['id']: image['file_name'] for image in content.get('images', ())}
             return {
                 ann['id']: {key: ann[key] for key in kept if key in ann}

@@ -82,3 +82,16 @@ def test_landmark_box():
     width, height = np.ptp(points, axis=0)
     scores = evaluate([sample], normalizers=['landmark_box'])
     assert scores['full/landmark_box/NME'] == pytest.approx(500 / np.sqrt(width * height))
+
+
+@pytest.mark.parametrize(('name', 'same'), [('./set//1.jpg', True), ('et/1.jpg', False)])
+def test_photos_are_compared_by_whole_names(tmp_path, name, same):
+    content = dict(images=[dict(id=4, file_name=name)], annotations=[dict(id=1, image_id=4)])
+    ann_file = tmp_path / 'ann.json'
+    ann_file.write_text(json.dumps(content), encoding='utf-8-sig')
+    sample = dict(face(1, 1.0, 4.0), img_path='data/set/1.jpg')
+    if same:
+        assert evaluate([sample], 'cofw', ann_file=str(ann_file))
+    else:
+        with pytest.raises(ValueError, match='not in ann_file'):
+            evaluate([sample], 'cofw', ann_file=str(ann_file))
