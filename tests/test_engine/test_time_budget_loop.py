@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+import torch.multiprocessing as mp
 from mmengine.hooks import Hook
 from toy_training import train
 
@@ -27,11 +28,12 @@ class Clock(Hook):
     """A step takes a second, a validation none or some, whatever the real time."""
 
     def __init__(self, monkeypatch, validation=0.0, killed_after=None):
-        self.now, self.validation, self.killed_after = 0.0, validation, killed_after
+        self.now, self.step = 0.0, 1
+        self.validation, self.killed_after = validation, killed_after
         monkeypatch.setattr(time_budget_loop.time, 'monotonic', lambda: self.now)
 
     def after_train_iter(self, runner, **_):
-        self.now += 1
+        self.now += self.step
         if self.now == self.killed_after:
             raise KeyboardInterrupt
 
@@ -92,6 +94,28 @@ def test_a_killed_run_has_the_rest_of_its_budget(tmp_path, monkeypatch):
     assert go_on(60) == (0, [])
     spent, rates = go_on(80)
     assert 13 < spent <= 20 and rates[-1] < 0.01 * PEAK
+
+
+def _train_on(rank, store, folder):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock(patch)
+        clock.step = 1 + rank  # the second process believes that twice the time has gone
+        rates = train_for(30, folder, clock).record.rates
+    torch.save(rates, folder / f'{rank}.pt')
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(
+    'fork' not in mp.get_all_start_methods(), reason='needs fork, this system has only spawn'
+)
+def test_processes_agree(tmp_path):
+    mp.start_processes(_train_on, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork')
+    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
+    assert first == second and 25 < len(first) <= 30
 
 
 class Pause(Hook):
