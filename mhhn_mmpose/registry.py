@@ -1,7 +1,7 @@
 """The scope `mhhn_mmpose`, in which MMEngine builds configs taken from this package.
 
-A config with `_base_ = ['mhhn_mmpose::300w/...']` has that scope; every type in it is MMPose's or
-registered there, so these registries are empty and ask MMPose's.
+A config with `_base_ = ['mhhn_mmpose::300w/...']` has this scope. Its types are all registered with
+MMPose, so the registries here are empty and ask MMPose's.
 """
 
 import mmpose.registry

@@ -1,15 +1,16 @@
 """What a checkpoint may hold: tensors, and the plain data that MMEngine 0.10 writes beside them.
 
-torch >= 2.6 loads with `weights_only=True`: its unpickler makes only what is on a list. To it come
-MMEngine's HistoryBuffer and arrays and scalars of numbers. Nothing on the list may give a file the
-way to code, so what numpy leaves open is closed by stand-ins:
+From 2.6 on, torch loads with `weights_only=True`: its unpickler makes only what is on a list. This
+module adds MMEngine's HistoryBuffer, and arrays and scalars of numbers. No entry may give a file a
+way to run code, so stand-ins take the place of what numpy leaves open:
 
-* A dtype's `__setstate__` takes any fields, with which an array's bytes are followed as pointers.
-  `_number_dtype` gives numpy's own immutable dtypes, whose `__setstate__` does nothing. A foreign
-  byte order would be lost; no MMEngine writes one.
-* A name without a dot cannot be written in a pickle: so may classes be restored, yet not called.
-* numpy frees an array's memory when its state is set a second time. The one function on torch's own
-  list that shares this memory with a tensor, for XLA devices, is taken off it.
+* A dtype's `__setstate__` accepts any fields, by which the bytes of an array are followed as
+  pointers. `_number_dtype` returns numpy's own immutable dtypes, whose `__setstate__` does nothing.
+  A byte order given there would be lost; MMEngine writes none.
+* A pickle cannot call a name without a dot, so classes are listed without one: their objects can
+  be restored, but the classes not called.
+* numpy frees an array's memory when its state is set a second time. One function on torch's own
+  list, for XLA devices, shares this memory with a tensor; it is removed from the list.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ STATISTICS = ('min', 'max', 'current', 'mean')  # HistoryBuffer's, named in its 
 
 
 def allow_checkpoint_classes() -> None:
-    """Add them to torch's list for this process."""
+    """Add the classes above to the list of torch, for this process."""
     import torch
     from mmengine.logging import HistoryBuffer
     from torch._weights_only_unpickler import _get_allowed_globals

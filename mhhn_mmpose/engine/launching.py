@@ -1,4 +1,4 @@
-"""How a process begins, and ends when it is not alone: without its launcher, or on a full disk."""
+"""The process of a training: how it computes, when it ends, and with which words."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def flush_denormals() -> None:
-    """Let the CPU take numbers below 1e-38 for 0, in this thread and in those it starts later.
+    """Let the CPU treat numbers below 1e-38 as 0, in this thread and in those it starts later.
 
-    It computes with them many times as slowly, and the gradients of the attention, whose factor
-    starts at 0, are full of them: on a CPU the first epochs of a tiny MHHN took 4 times as long.
+    A CPU computes with such numbers many times as slowly. The attention's gradients are full of
+    them, because its factor starts at 0: the first epochs of a tiny MHHN took 4 times as long.
     """
     for kind in (np.float32, np.float64):
-        np.finfo(kind)  # is kept; found out later it would warn that there are no denormals
+        np.finfo(kind)  # numpy keeps it; made later, it would warn of missing denormals
     torch.set_flush_denormal(True)
 
 
 def end_with_launcher(kind: str = 'none') -> None:
-    """Let the kernel kill this process when its launcher is killed, which cannot end it any more.
+    """Let the kernel kill this process when its launcher dies (Linux only).
 
-    Otherwise it would train on and write into the work dir while a second run resumes there. On
-    Linux; elsewhere, and without a launcher, nothing is done. tools/dist_*.sh give the launcher's
-    process number in LAUNCHER_PID, for a launcher that did not live until here.
+    Otherwise it would train on, and write into the work dir of the run that resumes there. A
+    launcher can die before this call: tools/dist_*.sh put its process number into LAUNCHER_PID.
 
     Args:
-        kind: What --launcher says. With 'slurm' the launcher is slurmstepd; torchrun is known by
-            its environment.
+        kind: The argument --launcher. With 'slurm' the launcher is slurmstepd; torchrun is known
+            by an environment variable. Without either, nothing is done.
     """
     if kind != 'slurm' and 'TORCHELASTIC_RUN_ID' not in os.environ:
         return
@@ -55,7 +54,7 @@ def end_with_launcher(kind: str = 'none') -> None:
 
 def _is_running(process: int) -> bool:
     try:
-        # 'pid (name) state ...'; Z is a killed process that nobody has waited for yet.
+        # 'pid (name) state ...'; a killed process that nobody has waited for is in state Z.
         state = Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()[0]
     except OSError:
         return False
@@ -76,7 +75,7 @@ def drop_persistent_workers(cfg: Config) -> None:
 
 @contextmanager
 def full_disk_in_one_line(work_dir: str | Path) -> Iterator[None]:
-    """End the program with one line, instead of a traceback, when a file cannot be written."""
+    """End the program with one line where the disk is full."""
     try:
         yield
     except OSError as error:

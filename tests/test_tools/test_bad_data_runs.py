@@ -55,10 +55,7 @@ def test_a_truncated_photo_stops_the_training_with_one_line(data, options, monke
     path = photo(data, 'train')
     cut(path)
     said = run_tool(monkeypatch, 'train.py', CONFIG, '--work-dir', data / 'work', *options)
-    reason = 'unreadable photo (the file is truncated); unpack it again'
-    if path.suffix == '.png':
-        reason = 'unreadable photo (truncated, damaged or none for OpenCV); unpack it again'
-    assert said == f'train: {path}: {reason}'
+    assert said.startswith(f'train: {path}: unreadable photo (') and '\n' not in said
     assert 'Traceback' not in ''.join(capfd.readouterr())
     assert not list((data / 'work').glob('*.pth'))
 

@@ -31,12 +31,12 @@ register_backend('atomic', AtomicBackend, force=True)
 class AtomicCheckpointHook(CheckpointHook):
     """`CheckpointHook` for runs that may be killed at any moment; arguments are the same.
 
-    * Checkpoints are written by `AtomicBackend`, unless `backend_args` says otherwise.
-    * An outdated checkpoint is removed after its successor is written and not before, so the disk
-      holds one more than `max_keep_ckpts` for a moment.
-    * A run resumed from the end of an epoch first does the validation due there: the checkpoint was
-      saved before it, and MMEngine would go on to the next epoch.
-    * The best checkpoint is looked for in this run's folder, wherever it was moved.
+    * `AtomicBackend` writes the checkpoints, unless `backend_args` names another.
+    * An outdated checkpoint is removed after its successor is written, so the disk needs room for
+      one more than `max_keep_ckpts`.
+    * A checkpoint is saved before the validation of its epoch. A run resumed from it makes up for
+      that validation; MMEngine would leave it out.
+    * The best checkpoint is looked for in the run's folder, also after the folder was moved.
     """
 
     def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
@@ -45,7 +45,7 @@ class AtomicCheckpointHook(CheckpointHook):
         super().__init__(*args, backend_args=backend_args, **kwargs)
 
     def before_train(self, runner) -> None:
-        """See `CheckpointHook.before_train`; for a resumed run also the validation it missed.
+        """See `CheckpointHook.before_train`; a resumed run makes up for a missed validation.
 
         Raises:
             RuntimeError: If the processes do not resume after the same number of steps.
@@ -65,7 +65,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self._validate_if_due(runner)
 
     def _adopt_files(self, runner) -> None:
-        """Take over the paths that the message hub holds, in the folder of this run."""
+        """Take over the message hub's paths, all of them in this run's folder."""
         if 'last_ckpt' in runner.message_hub.runtime_info:
             self.last_ckpt = self._here(runner.message_hub.get_info('last_ckpt'))
         if getattr(self, 'best_ckpt_path', None):
@@ -94,7 +94,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     @contextmanager
     def _saving(self) -> Iterator[None]:
-        """Remove files after all is saved; if it cannot be, leave them and end every process."""
+        """Remove outdated files after saving. If saving fails, keep them and end every process."""
         backend, outdated, failure = self.file_backend, [], [None]
         self.file_backend = copy(backend)
         self.file_backend.remove = outdated.append
@@ -106,7 +106,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self.file_backend = backend
         broadcast_object_list(failure)
         if failure[0] is not None:
-            # The main process says why; the others would say that it has left them.
+            # Only the main process knows why; the others end without a word.
             raise failure[0] if is_main_process() else SystemExit(1)
         best = getattr(self, 'best_ckpt_path_dict', {}).values()
         current = {self.last_ckpt, getattr(self, 'best_ckpt_path', None), *best}

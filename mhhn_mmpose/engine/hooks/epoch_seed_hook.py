@@ -1,4 +1,4 @@
-"""Randomness that a resumed run repeats."""
+"""Random numbers that a resumed run repeats."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from torch.utils.data import DataLoader
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Makes an epoch's randomness a function of (seed, epoch, process, loader worker).
+    """Seed every training epoch by (seed, epoch, process, loader worker).
 
-    MMEngine's checkpoints hold no state of a random generator, so a resumed run would augment
-    otherwise than one that was not interrupted. Here every training epoch seeds the process and its
-    loader workers anew; persistent workers are started again, as they would go on with the state
-    of the epoch before. For `EpochBasedTrainLoop`.
+    MMEngine's checkpoints hold no state of a random generator. With this hook, a resumed run draws
+    what the uninterrupted one draws. Persistent loader workers keep their generators from epoch to
+    epoch, so they are restarted at each one. For `EpochBasedTrainLoop`.
     """
 
     def before_train_epoch(self, runner) -> None:
-        """Seed this process, and the workers that the epoch is about to start."""
+        """Seed this process, and the loader workers that the epoch will start."""
         key = (runner.seed, runner.epoch, runner.rank)
         seed_everything(key)
         runner.train_dataloader.worker_init_fn = partial(_seed_worker, key=key)
         _end_workers(runner.train_dataloader)
 
     def after_train(self, runner) -> None:
-        """End all loader workers, for which the garbage collector would wait 5 s each."""
+        """End all loader workers; the garbage collector would wait 5 s for each."""
         _end_workers(runner.train_dataloader)
         if runner.val_loop is not None:
             _end_workers(runner.val_dataloader)
@@ -43,7 +42,7 @@ def _end_workers(loader: DataLoader) -> None:
 
 def seed_everything(key: tuple[int, ...]) -> None:
     """Seed Python, numpy and torch, on all devices, by non-negative integers."""
-    # SeedSequence mixes: keys that differ by one give unrelated streams, unlike sums of them.
+    # SeedSequence mixes the key: neighbouring keys give unrelated streams, unlike their sums.
     numbers = np.random.SeedSequence(key).generate_state(3)
     for seed, number in zip((random.seed, np.random.seed, torch.manual_seed), numbers, strict=True):
         seed(int(number))

@@ -1,4 +1,4 @@
-"""Pictures of what is tested, one for each face."""
+"""Pictures of a test, one for each face."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmpose.registry import HOOKS
 
 @HOOKS.register_module()
 class FaceVisualizationHook(PoseVisualizationHook):
-    """`PoseVisualizationHook` that does not draw again what `FullBatchSampler` repeats."""
+    """`PoseVisualizationHook` that draws the faces once that `FullBatchSampler` repeats."""
 
     def after_test_iter(
         self,

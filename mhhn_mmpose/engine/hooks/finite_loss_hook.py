@@ -19,17 +19,16 @@ class NonFiniteLossError(FloatingPointError):
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Raise `NonFiniteLossError` in every process once one of them has a loss that is not finite.
+    """Raise `NonFiniteLossError` in every process when one of them has a loss that is not finite.
 
-    MMEngine takes the optimizer's step before any hook sees the loss, so the weights in memory are
-    lost by then. It stands before `CheckpointHook` in every iteration and epoch, so that no
-    checkpoint of them is written and no older one removed. A gradient can overflow where the loss
-    did not, in the last iteration before a checkpoint: weights and buffers are looked at once an
-    epoch (with checkpoints by iteration, such a step is noticed in the iteration after it).
+    MMEngine takes the optimizer's step before a hook sees the loss, so the weights in memory are
+    lost by then. This hook runs before `CheckpointHook`: no checkpoint of them is written, and no
+    older one removed. A gradient can overflow where the loss did not, so weights and buffers are
+    looked at after every epoch.
 
-    The loss terms are on the CPU already when this looks at them, as MMEngine's `RuntimeInfoHook`
-    waits for the device in every iteration. With several processes one number is reduced, since a
-    process that ended by itself would leave the others waiting for its gradients.
+    The cost is small: MMEngine's `RuntimeInfoHook` has brought the loss to the CPU already, and
+    several processes exchange one number. They must: where one process ends alone, the others
+    wait for its gradients.
     """
 
     priority = 'HIGH'

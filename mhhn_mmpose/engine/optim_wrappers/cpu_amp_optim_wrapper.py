@@ -14,14 +14,14 @@ from mmengine.registry import OPTIM_WRAPPERS
 class CpuAmpOptimWrapper(OptimWrapper):
     """`OptimWrapper` whose forward passes run under torch's autocast to bfloat16.
 
-    For CPUs that compute in bfloat16 (AMX, AVX512_BF16); others get slower by it. Weights and
+    Faster on CPUs that compute in bfloat16 (AMX, AVX512_BF16), slower on others. Weights and
     optimizer stay in float32.
 
     Args:
         optimizer: As in `OptimWrapper`.
-        dtype: 'bfloat16', as an option of `AmpOptimWrapper`.
-        loss_scale: An option of `AmpOptimWrapper`, without effect: bfloat16 has float32's range, so
-            that no gradient has to be scaled.
+        dtype: 'bfloat16' or None; `AmpOptimWrapper` has this option.
+        loss_scale: Without effect, for configs made for `AmpOptimWrapper`: bfloat16 has float32's
+            range, so gradients need no scaling.
         kwargs: As in `OptimWrapper`.
 
     Raises:
