@@ -87,7 +87,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--names', nargs='+', help="default: the source's, else 0, 1, 2, ...")
     parser.add_argument(
         '--flip-pairs', nargs='+', metavar='A:B', help='landmarks, by name or number, that change'
-        ' places in a mirrored photo; default: by names such as eye_left, eye_right',
+        ' places in a mirrored photo, or none; default: by names such as eye_left, eye_right',
     )  # fmt: skip
     parser.add_argument(
         '--normalizer', nargs=2, metavar=('A', 'B'), help='errors are divided by the distance of'
@@ -116,6 +116,8 @@ def find_swaps(names: Sequence[str], pairs: Sequence[str] | None) -> list[int]:
     [1, 0, 2]
     """
     swaps = list(range(len(names)))
+    if len(names) == 1 or pairs == ['none']:
+        return swaps
     if pairs is None:
         mirrored = {**SIDES, **{right: left for left, right in SIDES.items()}}
         for index, name in enumerate(names):
