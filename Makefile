@@ -70,7 +70,7 @@ lint: .venv/.installed
 	@touch $@
 
 # The whole repository is the source, so that links are right here and on GitHub; see docs/conf.py.
-sphinx = .venv/bin/python -W ignore -m sphinx -c docs -n --keep-going
+sphinx = .venv/bin/python -W ignore -m sphinx -c docs --keep-going
 
 docs: .venv/.docs
 	@$(sphinx) -q -W . docs/_build/html
@@ -87,4 +87,4 @@ dist:
 	@build/env/bin/python -m twine check --strict dist/*
 
 clean:
-	rm -rf .venv build dist docs/_build *.egg-info .*_cache .hypothesis .coverage*
+	rm -rf .venv build dist docs/_build docs/_api *.egg-info .*_cache .hypothesis .coverage*

@@ -1,7 +1,8 @@
-"""Sphinx: the source is the whole repository, so that links work here as they do on GitHub.
+"""Settings of Sphinx, for `make docs`.
 
-`make docs` runs it: README, CHANGELOG, CONTRIBUTING, docs/ and the READMEs of configs/ and
-projects/ are pages; what else they link to in the repository is a download.
+The source is the whole repository, so that links work here as they do on GitHub: README, CHANGELOG,
+CONTRIBUTING, docs/ and the READMEs of configs/ and projects/ are pages; other files they link to are
+downloads. The API's pages are made from the packages, in docs/_api.
 """
 
 import sys
@@ -20,12 +21,32 @@ root_doc = 'docs/index'
 include_patterns = [
     '*.md',
     'docs/*.md',
+    'docs/_api/*/mhhn*.rst',
     'configs/*/README.md',
     'projects/README.md',
     'projects/*/README.md',
 ]
 exclude_patterns = ['.*', 'data', 'work_dirs', 'docs/_build', 'mhhn_mmpose']
-extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon', 'sphinx.ext.viewcode']
+extensions = [
+    'myst_parser',
+    'sphinx.ext.apidoc',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.napoleon',
+    'sphinx.ext.viewcode',
+]
+
+apidoc_modules = [
+    {
+        'path': f'../{package}',
+        'destination': f'docs/_api/{package}',
+        'separate_modules': True,
+        'module_first': True,
+        'automodule_options': ['members', 'show-inheritance'],
+    }
+    for package in ('mhhn_mmpose', 'mhhn_landmarks')
+]
+# Each name stands on the page of the module that has it, not of those that import it.
+autodoc_default_options = {'ignore-module-all': True}
 
 # What GitHub does: $inline$ and ```math formulas, anchors of headings.
 myst_enable_extensions = ['dollarmath']
@@ -39,11 +60,6 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-# Of other packages' classes nothing can be looked up without internet.
-nitpick_ignore_regex = [
-    ('py:.*', r'(torch|nn|numpy|np|collections|mmengine|mmpose)\..*'),
-    ('py:class', r'Tensor|(pathlib\.)?Path|InferenceSession|.*\.(T|Entry)'),
-]
 
 smartquotes = False
 html_theme = 'furo'
