@@ -76,7 +76,7 @@ def load_config(path: str | Path) -> Config:
         InputError: If there is none, or it is not valid.
 
     >>> load_config('configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py').codec.sigma
-    3.0
+    1.5
     """
     in_package = '::' in str(path)
     if not in_package and not Path(path).is_file():
