@@ -1,8 +1,8 @@
 """Settings of Sphinx, for `make docs`.
 
-The source is the whole repository, so that links work here as they do on GitHub: README, CHANGELOG,
-CONTRIBUTING, docs/ and the READMEs of configs/ and projects/ are pages; other files they link to are
-downloads. The API's pages are made from the packages, in docs/_api.
+The source is the whole repository, so that links work here as they do on GitHub. All its Markdown
+is pages; other files that it links to are downloads. The API's pages are made from the packages, in
+docs/_api.
 """
 
 import sys
