@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -87,7 +87,8 @@ def _stage(path: Path, content: bytes) -> str:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it 0600
+        with suppress(OSError):  # as on memory sticks, which know no modes
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it 0600
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -100,7 +101,8 @@ def _sync_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with suppress(OSError):  # as on some network drives; the file is in its place
+            os.fsync(handle)
     finally:
         os.close(handle)
 

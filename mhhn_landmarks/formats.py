@@ -12,7 +12,10 @@ _SIGNS = (
     (0, b'\x1a\x45\xdf\xa3', 'Matroska'), (8, b'AVI ', 'AVI'), (0, b'0&\xb2\x75', 'WMV'),
     (0, b'FLV', 'FLV'), (0, b'OggS', 'Ogg'), (0, b'\0\0\1\xba', 'MPEG'), (0, b'\0\0\1\xb3', 'MPEG'),
     (4, b'moov', 'MP4'), (4, b'mdat', 'MP4'), (4, b'wide', 'MP4'), (4, b'free', 'MP4'),
-    (0, b'%PDF', 'PDF'), (0, b'8BPS', 'Photoshop file'), (0, b'PK\3\4', 'ZIP archive'),
+    (0, b'%PDF', 'PDF'), (0, b'8BPS', 'Photoshop file'), (0, b'\xff\x0a', 'JPEG XL file'),
+    (4, b'JXL ', 'JPEG XL file'), (0, b'version https://git-lfs', 'pointer of Git LFS'),
+    (0, b'PK\3\4', 'packed file'), (0, b'\x1f\x8b', 'packed file'), (0, b'Rar!', 'packed file'),
+    (0, b'7z\xbc\xaf', 'packed file'),
     (0, b'FUJIFILMCCD-RAW', 'raw file'), (0, b'IIRO', 'raw file'), (0, b'IIU\0', 'raw file'),
     (0, b'\0\5\x16\7', "Mac's side file"),
 )  # fmt: skip
@@ -24,7 +27,9 @@ VIDEOS = {'MP4', 'Matroska', 'AVI', 'WMV', 'FLV', 'Ogg', 'MPEG'}
 OTHERS = {  # never a photo or a video, and what to do
     'PDF': 'save its photo as JPEG or PNG',
     'Photoshop file': 'save it as JPEG or PNG',
-    'ZIP archive': 'unpack it',
+    'JPEG XL file': 'save it as JPEG or PNG',
+    'packed file': 'unpack it',
+    'pointer of Git LFS': 'run: git lfs pull',
     'raw file': 'save it as JPEG or PNG',
     'web page or SVG': 'download the photo itself',
     "Mac's side file": 'take the photo that it lies beside',

@@ -117,7 +117,15 @@ def open_source(text: str | Path, max_frames: int | None = None) -> Photos | Fra
     Raises:
         InputError: If it cannot be opened.
     """
-    path, text = Path(text), str(text)
+    if not str(text).strip():
+        raise InputError('the name of the input is empty')
+    try:
+        return _open(str(text), Path(text).expanduser(), max_frames)
+    except OSError as error:  # no permission, a name that is too long
+        raise InputError(f'{str(text)[:200]}: cannot be read ({error.strerror})') from error
+
+
+def _open(text: str, path: Path, max_frames: int | None) -> Photos | Frames:
     webcam = re.fullmatch(r'(?:/dev/video)?([0-9]+)', text)
     if webcam and not path.is_file() and not path.is_dir():
         if (number := int(webcam[1])) > LARGEST_WEBCAM:
@@ -129,10 +137,7 @@ def open_source(text: str | Path, max_frames: int | None = None) -> Photos | Fra
         return Photos(path)
     if not path.is_file():
         raise InputError(f'{text}: no such photo, folder or video')
-    try:
-        kind = kind_of_file(path)
-    except OSError as error:
-        raise InputError(f'{text}: cannot be read ({error.strerror})') from error
+    kind = kind_of_file(path)
     photo = kind in PHOTOS or kind in OTHERS or (not kind and path.suffix.lower() in SUFFIXES)
     if photo and not (kind == 'GIF' and _is_animated(path)):
         return Photos(path)

@@ -38,7 +38,8 @@ def follow(
     >>> [len(boxes) for _, boxes, _ in follow(enumerate([face, nothing, face, face]))]
     [0, 0, 1, 1]
     """
-    track, numbers = FaceTracker(), {}
+    track = FaceTracker()
+    numbers: dict[int, int] = {}
     held, count = None, 0
     for item, detections in frames:
         boxes, names = track(detections)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -55,7 +56,7 @@ class VideoFile:
             InputError: If no video can be written.
         """
         if self._encoder:
-            self._place(frame, seconds)
+            self._place(self._encoder, frame, seconds)
             return
         self._waiting.append((frame.copy(), seconds))
         if len(self._waiting) == WAIT:
@@ -65,7 +66,7 @@ class VideoFile:
         """Write what is left and end the file."""
         if self._waiting:
             self._begin()
-        if self._encoder:
+        if self._encoder and self._shown is not None:
             for _ in range(self._step if self._step <= self.fps else 1):
                 self._encoder.write(self._shown)
             self._encoder.close()
@@ -76,13 +77,13 @@ class VideoFile:
         self.fps, self._start = rate(times, self.fps), times[0]
         height, width = self._waiting[0][0].shape[:2]
         self._size = width + width % 2, height + height % 2  # codecs drop an odd row or column
-        self._encoder = _encoder(self.stem, self._size, self.fps)
-        self.path, self.remark = self._encoder.path, self._encoder.remark
+        self._encoder = encoder = _encoder(self.stem, self._size, self.fps)
+        self.path, self.remark = encoder.path, encoder.remark
         for frame, seconds in self._waiting:
-            self._place(frame, seconds)
+            self._place(encoder, frame, seconds)
         self._waiting = []
 
-    def _place(self, frame: np.ndarray, seconds: float) -> None:
+    def _place(self, encoder: _FFmpeg | _OpenCV, frame: np.ndarray, seconds: float) -> None:
         """Show the last frame until this one's time; of two in one place the later one stays."""
         slot = round((seconds - self._start) * self.fps)
         longest = self._slot + round(LONGEST_GAP * self.fps)
@@ -91,7 +92,7 @@ class VideoFile:
             slot = longest
         if self._shown is not None:
             for _ in range(self._slot, slot):
-                self._encoder.write(self._shown)
+                encoder.write(self._shown)
             self._step = max(1, slot - self._slot)
         self._slot, self._shown = max(self._slot, slot), fit(frame, self._size)
 
@@ -137,7 +138,7 @@ def _ffmpeg() -> tuple[str, str] | None:
     program = shutil.which('ffmpeg')
     if not program:
         try:
-            import imageio_ffmpeg
+            import imageio_ffmpeg  # type: ignore[import-untyped]
 
             program = imageio_ffmpeg.get_ffmpeg_exe()
         except (ImportError, RuntimeError):  # not installed; no program in it
@@ -162,18 +163,18 @@ class _FFmpeg:
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self.errors,
             start_new_session=True,  # an interruption is ours to handle: the file is to be ended
         )  # fmt: skip
+        assert self.process.stdin
+        self.input = self.process.stdin
 
     def write(self, frame: np.ndarray) -> None:
         try:
-            self.process.stdin.write(frame.tobytes())
+            self.input.write(frame.tobytes())
         except OSError as error:
             raise InputError(f'{self.path}: {self._said() or error.strerror}') from error
 
     def close(self) -> None:
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass  # it has ended, and its status tells why
+        with suppress(BrokenPipeError):  # it has ended, and its status tells why
+            self.input.close()
         status = self.process.wait()
         if status:
             raise InputError(f'{self.path}: {self._said() or f"FFmpeg ended with {status}"}')
@@ -198,7 +199,7 @@ class _OpenCV:
             target = Path(self.folder.name, f'video{path.suffix}')
         self.target = target
         with stderr_to_a_file():
-            code = cv2.VideoWriter_fourcc(*fourcc)
+            code = cv2.VideoWriter.fourcc(*fourcc)
             self.writer = cv2.VideoWriter(str(target), code, fps, size)
         if not self.writer.isOpened():
             target.unlink(missing_ok=True)

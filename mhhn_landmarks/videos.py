@@ -48,7 +48,7 @@ class Video:
             self.capture = _open(source)
         if not self.capture.isOpened():
             raise InputError(
-                f'{source}: this webcam cannot be opened; is it plugged in, and free?'
+                f'{source}: this webcam cannot be opened; is it plugged in, free and allowed?'
                 if self.is_live
                 else f'{source}: neither a photo nor a video that can be read'
             )

@@ -21,6 +21,7 @@ from .video_writing import VideoFile
 
 COLUMNS = ('picture', 'face', 'landmark', 'x', 'y', 'score')
 WRITTEN_AS_READ = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+LONGEST_STEM = 220  # bytes of a photo's name in that of its result; systems allow 255 in all
 END = b'\n]}\n'  # of the JSON file
 
 
@@ -99,8 +100,11 @@ class ResultWriter:
         stem, suffix = Path(name).stem, Path(name).suffix
         if suffix.lower() not in WRITTEN_AS_READ:  # the whole name: a.jpg may lie beside a.heic
             stem, suffix = name, '.jpg'
+        while len(os.fsencode(stem)) > LONGEST_STEM:
+            stem = stem[:-1]
         # Not cv2.imwrite: it ends the process at some names, and fails at others on Windows.
-        write_bytes(self.out / f'{stem}_landmarks{suffix}', cv2.imencode(suffix, drawn)[1])
+        data = cv2.imencode(suffix, drawn)[1].tobytes()
+        write_bytes(self.out / f'{stem}_landmarks{suffix}', data)
 
     def _write_numbers(self, entry: dict) -> None:
         if not self._json or not self._csv:

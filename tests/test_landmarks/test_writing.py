@@ -51,6 +51,14 @@ def test_what_is_done_is_on_the_disk_before_anything_else_comes(tmp_path):
     assert writer.summary() == '3 faces in 3 pictures (no face in 1 of them: b.png)'
 
 
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    writer = ResultWriter(tmp_path, 'a', None, {})
+    add(writer, 'B.JPG')
+    add(writer, '\u3042' * 83 + '.jpg')
+    long, short = sorted(tmp_path.glob('*.[jJ]*[gG]'), key=lambda path: -len(path.name))
+    assert long.name == '\u3042' * 73 + '_landmarks.jpg' and short.name == 'B_landmarks.JPG'
+
+
 def test_on_a_full_disk_the_numbers_stay_whole(tmp_path):
     writer = ResultWriter(tmp_path, 'a', None, {})
     add(writer, 'b.png', faces=3)
