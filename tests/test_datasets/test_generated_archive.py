@@ -13,7 +13,6 @@ from generated_faces import (
     random_face,
     render,
     write_300w_archive,
-    write_pts,
 )
 
 COUNTS = {'300w': 68, 'wflw': 98, 'cofw': 29, 'aflw': 19}
@@ -25,12 +24,6 @@ def read_pts(path: Path) -> np.ndarray:
     points = np.array([line.split() for line in match[2].split('\n')], float)
     assert len(points) == int(match[1])
     return points
-
-
-def test_pts_round_trip(tmp_path):
-    points = np.array([[0.0, 1.25], [-3.5, 7.123456789], [299.0, 1e-7]])
-    write_pts(tmp_path / 'a.pts', points)
-    np.testing.assert_allclose(read_pts(tmp_path / 'a.pts') - 1.0, points, atol=5.1e-7)
 
 
 def files(folder: Path) -> dict[str, bytes]:

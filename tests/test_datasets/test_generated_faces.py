@@ -19,7 +19,6 @@ from generated_faces import (
     random_face,
     render,
 )
-from generated_faces.canvas import paint
 from generated_faces.features import disc
 from generated_faces.geometry import curves
 
@@ -65,17 +64,6 @@ def swaps(scheme: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize('scheme', COUNTS)
-def test_mirrored_face_is_the_flipped_and_swapped_one(scheme):
-    order = swaps(scheme)
-    assert len(order) == COUNTS[scheme]
-    for seed in range(3):
-        face = random_face(seed, hard=True)
-        expected = landmarks(face, scheme)[order]
-        expected[:, 0] = face.width - 1 - expected[:, 0]
-        np.testing.assert_allclose(landmarks(face.mirrored(), scheme), expected, atol=1e-9)
-
-
-@pytest.mark.parametrize('scheme', COUNTS)
 def test_flip_of_a_symmetric_face_by_its_angles(scheme):
     shape = Shape(jaw_width=1.05, eye_tilt=0.02, mouth_width=0.9)
     face = Face(shape=shape, pose=Pose(30.0, -7.0, 11.0, 83.0, 120.0, 140.0), width=331)
@@ -106,19 +94,6 @@ def test_order_of_the_68_points():
     assert y[17:27].max() < y[36:48].min() < y[27:36].max() < y[48:68].min()
 
 
-def test_order_of_the_98_points():
-    p = landmarks(Face(expression=Expression(mouth_open=0.4)), 'wflw')
-    x, y = p.T
-    for run in (range(33), range(33, 38), range(42, 47), range(55, 60), range(76, 83)):
-        assert (np.diff(x[run]) > 0).all()
-    assert (np.diff(x[38:42]) < 0).all() and (np.diff(x[47:51]) < 0).all()
-    for start, stop in ((33, 42), (42, 51), (60, 68), (68, 76), (76, 88), (88, 96)):
-        assert clockwise(p[start:stop])
-    assert y.argmax() == 16
-    assert x[60] < x[96] < x[64] < x[68] < x[97] < x[72]
-    assert x[60] == x[60:68].min() and x[72] == x[68:76].max()
-
-
 @pytest.mark.parametrize('place', SHARED)
 def test_schemes_agree(place):
     face = random_face(5, hard=True)
@@ -127,28 +102,9 @@ def test_schemes_agree(place):
         np.testing.assert_allclose(other, points[0], atol=1e-9)
 
 
-def test_unknown_scheme_is_refused():
-    with pytest.raises(ValueError, match="'300w'.*got 'ibug'"):
-        landmarks(Face(), 'ibug')
-
-
 def centroid(weight: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[: weight.shape[0], : weight.shape[1]]
     return np.array([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
-
-
-@pytest.mark.parametrize('width', [0.0, 2.0])
-def test_paint_is_centred_and_sized_to_a_fraction_of_a_pixel(width):
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        center, radius = rng.uniform(20, 30, 2), rng.uniform(2, 12)
-        image = np.zeros((53, 61, 3), np.float32)
-        ring = center + radius * disc(np.zeros(3), 1.0, count=64)[:, :2]
-        paint(image, ring, (1.0, 1.0, 1.0), width=width)
-        assert np.abs(centroid(image[:, :, 0]) - center).max() < 0.05
-        area = image[:, :, 0].sum()
-        if not width:
-            assert abs(np.sqrt(area / np.pi) - radius) < 0.04
 
 
 @pytest.mark.parametrize('yaw', [-30.0, 0.0, 17.0])

@@ -135,14 +135,6 @@ def test_line_ends_byte_order_mark_and_empty_lines_do_not_matter(tree):
     assert len(load(out, 'train')['annotations']) == 3
 
 
-def test_a_list_that_is_no_text(tree):
-    root, _, out = tree
-    list_path(root, 'train').write_bytes(b'\xff\xfe\x00')
-    written, problems = convert_wflw(root, out)
-    assert len(problems.errors) == 1 and 'train.txt:1: the line is no UTF-8' in problems.errors[0]
-    assert not written
-
-
 def test_one_line_that_is_no_text_costs_one_face(tree):
     root, _, out = tree
     path = list_path(root, 'train')
@@ -174,25 +166,6 @@ def test_missing_photos_are_one_line(tree):
     assert not written and problems.errors == [
         f'{root / "WFLW_images"}: no such folder; unpack the photos of WFLW there'
     ]
-
-
-def test_a_truncated_photo(tree):
-    root, _, out = tree
-    photo = root / 'WFLW_images' / NAMES[2]
-    photo.write_bytes(photo.read_bytes()[:-900])
-    problems = convert_wflw(root, out)[1]
-    assert len(problems.errors) == 1 and 'unreadable photo' in problems.errors[0]
-    assert not out.exists()
-
-
-def test_a_repeated_face_is_noted_and_kept(tree):
-    root, _, out = tree
-    path = list_path(root, 'train')
-    lines = path.read_text(encoding='utf-8').splitlines()
-    path.write_text('\n'.join([*lines, lines[1]]), encoding='utf-8')
-    problems = convert_wflw(root, out)[1]
-    assert f'{path}:4: the same face as {path}:2; kept' in problems.warnings
-    assert len(load(out, 'train')['annotations']) == 4
 
 
 def test_counts_are_compared_with_the_official_ones(tree, monkeypatch):
