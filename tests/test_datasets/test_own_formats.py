@@ -212,6 +212,32 @@ def test_bad_faces_are_named_and_odd_pairs_noted(source, tmp_path, capsys):
     assert (tmp_path / 'out/config.py').read_text() == '# mine'
 
 
+def test_faces_framed_as_the_detector_finds_them(source, tmp_path, monkeypatch):
+    table(source)
+    sides = iter([80.0, 80.0, None, *[80.0] * 7])
+
+    def detect(picture):
+        assert picture.shape == (*SIZE, 3)
+        side = next(sides)
+        other = [0.0, 0, 9, 9, 1]
+        return np.array([other] if side is None else [other, [40.0, 30, 40 + side, 110, 0.9]])
+
+    monkeypatch.setattr(own2coco, 'load_detector', lambda count: detect)
+    assert own2coco.main([str(source), str(tmp_path / 'out'), '--boxes', 'detector']) == 0
+    boxes = {}
+    for split in ('train', 'test'):
+        content = json.loads((tmp_path / f'out/annotations/{split}.json').read_text())
+        names = {image['id']: image['file_name'] for image in content['images']}
+        boxes |= {names[a['image_id']]: a['bbox'] for a in content['annotations']}
+    missed = boxes.pop(PHOTOS[2])
+    assert set(map(tuple, boxes.values())) == {(40, 30, 80, 80)}
+    np.testing.assert_allclose(missed, [40, 30, 80, 80], atol=14)  # its landmarks lie elsewhere
+    assert missed[2] == missed[3] and missed != [40, 30, 80, 80]
+    monkeypatch.setattr(own2coco, 'load_detector', lambda count: lambda p: np.zeros((0, 5)))
+    with pytest.raises(InputError, match='finds 0 of 10 faces; use --boxes landmarks'):
+        own2coco.main([str(source), str(tmp_path / 'other'), '--boxes', 'detector'])
+
+
 def test_right_pairs_of_turned_faces_are_not_noted(source, tmp_path, capsys):
     table(source)
     assert own2coco.main([str(source), str(tmp_path / 'out')]) == 0

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dataset_converters.coco_json import BadSampleError, Problems, box_framing
 from dataset_converters.command_line import report
 from dataset_converters.conversion import Face, build_splits, link_images, write_splits
+from dataset_converters.detector_boxes import detector_boxes, load_detector
 from dataset_converters.groups import group_of, groups_to_test
 from dataset_converters.own_formats import FIRST_PIXEL, Found, FoundFace, read_source
 
@@ -98,8 +99,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         f' default: {", ".join(f"{v:g} for {k}" for k, v in FIRST_PIXEL.items())}',
     )  # fmt: skip
     parser.add_argument(
-        '--boxes', choices=('given', 'landmarks'), default='given', help='frame a face by its box'
-        " in the source (where it has one) or by its landmarks'",
+        '--boxes', choices=('given', 'landmarks', 'detector'), default='given', help='frame a face'
+        " by its box in the source, where it has one, by its landmarks, or as FaceAligner's"
+        ' detector will',
     )  # fmt: skip
     parser.add_argument('--by-photo', action='store_true', help='split by photo, not by person')
     parser.add_argument('--skip-bad', action='store_true', help='leave faces with errors out')
@@ -207,36 +209,68 @@ def convert(args: argparse.Namespace) -> tuple[dict[Path, int], Problems]:
     names = check_names(found, args)
     swaps = find_swaps(names, args.flip_pairs)
     between = [find_landmark(part, names) for part in args.normalizer or ()]
-    if odd := lopsided(found.faces, swaps):
+    if odd := lopsided([f for f in found.faces if len(f.points) == len(names)], swaps):
         listed = ', '.join(f'{names[k]} and {names[swaps[k]]}' for k in odd if k <= swaps[k])
         problems.warnings.append(f'these do not mirror each other in the mean face: {listed}')
-    first = FIRST_PIXEL[found.kind] if args.first_pixel is None else args.first_pixel
-    root = args.source if args.source.is_dir() else args.source.parent
-    find = photo_finder(root)
-    splits = split_faces(found.faces, args.by_photo)
-
-    def read(entry: tuple[FoundFace, str]) -> Face:
-        face, split = entry
-        if len(face.points) != len(names):
-            raise BadSampleError(face.where, f'{len(face.points)} points, {len(names)} expected')
-        framing = {}
-        if face.box and args.boxes == 'given':
-            framing = box_framing(np.add(face.box, (-first, -first, 0, 0)))
-        extra = dict(subsets=list(face.subsets))
-        points = face.points - first
-        return Face(split, find(face), points, face.where, face.visible, framing, extra)
-
-    entries = list(zip(found.faces, splits, strict=True))
-    labels = {split: f'{args.out.name} {split}' for split in ('train', 'test')}
-    contents = build_splits(entries, read, root, labels, problems, 'faces')
-    for content in contents.values():
-        content['categories'][0]['keypoints'] = list(names)
+    contents = build(found, names, args, problems)
     targets = {args.out / 'annotations' / f'{name}.json': c for name, c in contents.items()}
     written = write_splits(targets, problems, args.skip_bad, args.source)
     if written:
-        link_images(root, args.out / 'images', problems)
+        link_images(photo_root(args.source), args.out / 'images', problems)
         write_settings(args.out, names, swaps, between, len(contents['train']['annotations']))
     return written, problems
+
+
+def build(
+    found: Found, names: Sequence[str], args: argparse.Namespace, problems: Problems
+) -> dict[str, dict]:
+    """Return the content of each annotation file.
+
+    Raises:
+        InputError: If the faces cannot be split, or no detector is there that was asked for.
+    """
+    first = FIRST_PIXEL[found.kind] if args.first_pixel is None else args.first_pixel
+    root = photo_root(args.source)
+    find = photo_finder(root)
+    splits = split_faces(found.faces, args.by_photo)
+    boxes = [face.box and np.add(face.box, (-first, -first, 0, 0)) for face in found.faces]
+    if args.boxes == 'detector':
+        boxes = detected(found.faces, root, find, first, load_detector(len(names)))
+
+    def read(index: int) -> Face:
+        face = found.faces[index]
+        if len(face.points) != len(names):
+            raise BadSampleError(face.where, f'{len(face.points)} points, {len(names)} expected')
+        given = boxes[index] is not None and args.boxes != 'landmarks'
+        framing = box_framing(boxes[index]) if given else {}
+        extra = dict(subsets=list(face.subsets))
+        points = face.points - first
+        return Face(splits[index], find(face), points, face.where, face.visible, framing, extra)
+
+    labels = {split: f'{args.out.name} {split}' for split in ('train', 'test')}
+    contents = build_splits(range(len(splits)), read, root, labels, problems, 'faces')
+    for content in contents.values():
+        content['categories'][0]['keypoints'] = list(names)
+    return contents
+
+
+def detected(
+    faces: Sequence[FoundFace], root: Path, find: Callable, first: float, detect: Callable
+) -> list[list[float] | None]:
+    """Return the detector's box of each face that has a photo."""
+    photos: list[Path | None] = []
+    for face in faces:
+        try:
+            photos.append(root / find(face))
+        except BadSampleError:  # told when the face is read
+            photos.append(None)
+    points = [face.points[face.visible > 0] - first for face in faces]
+    return detector_boxes(photos, points, detect)
+
+
+def photo_root(source: Path) -> Path:
+    """Return the folder that photos lie below."""
+    return source if source.is_dir() else source.parent
 
 
 def check_names(found: Found, args: argparse.Namespace) -> list[str]:
@@ -258,7 +292,7 @@ def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:
     """Return each face's file, ``train`` or ``test``: as the source says, else a fifth for testing.
 
     Raises:
-        InputError: If the source says so of some faces only, or the faces cannot be split.
+        InputError: If the faces cannot be split.
     """
     said = [face.split for face in faces]
     if {'train', 'test'} <= set(said) and all(said):

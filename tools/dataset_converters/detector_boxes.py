@@ -1,0 +1,74 @@
+"""Boxes of the project's face detector for annotated faces, as `FaceAligner` will have them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.photos import read_photo
+
+from .coco_json import with_progress
+
+Detect = Callable[[np.ndarray], np.ndarray]
+FEWEST_FOUND = 0.5  # of the faces; with fewer the detector's boxes tell little
+
+
+def load_detector(num_landmarks: int) -> Detect:
+    """Return what `FaceAligner` finds faces with: from BGR pixels to squares (N, 5), best first.
+
+    Raises:
+        InputError: If it is not installed.
+    """
+    from mhhn_mmpose.apis.detector import DETECTORS, build_detector  # imports PyTorch
+
+    return build_detector(DETECTORS[0], num_landmarks)
+
+
+def detector_boxes(
+    photos: Sequence[Path | None], points: Sequence[np.ndarray], detect: Detect
+) -> list[list[float] | None]:
+    """Return a box (x, y, w, h) for each face; of a face that is not found by the others' rule.
+
+    Args:
+        photos: Each face's photo; None where there is none, which gets no box.
+        points: Each face's annotated landmarks (n, 2), 0-based pixels.
+        detect: See `load_detector`.
+
+    Raises:
+        InputError: If fewer than half of the faces are found.
+    """
+    boxes: list[np.ndarray | None] = []
+    for path, known in with_progress(list(zip(photos, points, strict=True)), 'detecting'):
+        squares = detect(read_photo(path)) if path and len(known) else np.zeros((0, 5))
+        inside = (known[:, None] >= squares[:, :2]) & (known[:, None] <= squares[:, 2:4])
+        share = inside.all(axis=2).mean(axis=0) if len(known) else np.zeros(0)
+        boxes.append(squares[share.argmax(), :4] if (share > 0.5).any() else None)
+    found = [
+        (_middle(known), box) for known, box in zip(points, boxes, strict=True) if box is not None
+    ]
+    if len(found) < FEWEST_FOUND * len(points):
+        raise InputError(
+            f'the detector finds {len(found)} of {len(points)} faces; use --boxes landmarks'
+        )
+    # Where the square lies and how large it is, in the landmarks' own larger side.
+    relations = [
+        [*((box[:2] + box[2:]) / 2 - center) / side, (box[2] - box[0]) / side]
+        for (center, side), box in found
+    ]
+    right, down, scale = np.median(relations, axis=0)
+    result: list[list[float] | None] = []
+    for path, known, box in zip(photos, points, boxes, strict=True):
+        if box is None and path and len(known):
+            center, side = _middle(known)
+            half = scale * side / 2
+            middle = center + np.array([right, down]) * side
+            box = np.concatenate([middle - half, middle + half])
+        result.append(None if box is None else [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()])
+    return result
+
+
+def _middle(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the centre and the larger side of the landmarks' box, at least a pixel."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return (low + high) / 2, max(float((high - low).max()), 1.0)
