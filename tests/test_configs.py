@@ -13,13 +13,17 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS, METRICS, MODELS
+from mmpose.registry import DATASETS, METRICS, MODELS, VISUALIZERS
 
 from mhhn_mmpose.evaluation.normalizers import resolve
 
 LEAVES = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
 PROJECTS = sorted(ROOT.glob('projects/*/configs/*.py'))
 TINY = [leaf for leaf in LEAVES if '-tiny_' in leaf.stem]
+NETWORKS = [  # of the paper's size, one leaf each: the others differ in data, loss or decoder
+    ROOT / f'configs/300w/td-hm_{model}_8xb4-200e_300w-256x256.py'
+    for model in ('hgs', 'mhhn', 'mhhn-map32', 'mhhn-last', 'mhhn-pool2', 'mhhn-channels64')
+]
 MODEL_NAMES = (
     'hgs',
     'hgs-hsr',
@@ -164,27 +168,57 @@ def dataset_of(cfg: Config, name: str, root: Path):
     return DATASETS.build(data)
 
 
-def test_heatmaps_have_the_codecs_size_and_a_step_trains(leaf, generated):
+def first_batch(cfg: Config, generated, count: int) -> dict:
+    dataset = dataset_of(cfg, 'train_dataloader', generated(cfg.data_root.split('/')[1]))
+    return pseudo_collate([dataset[i] for i in range(count)])
+
+
+@pytest.mark.parametrize('leaf', NETWORKS, ids=lambda leaf: leaf.stem)
+def test_heatmaps_have_the_codecs_size(leaf, generated):
+    """Networks at the paper's size; a step would take too long on a CPU."""
     cfg = load(leaf)
-    paper_size = cfg.model.backbone.get('feat_channels') == 256
+    model = MODELS.build(cfg.model).eval()
+    batch = model.data_preprocessor(first_batch(cfg, generated, 1))
+    with torch.no_grad():
+        heatmaps = model(**batch, mode='tensor')
+    assert len(heatmaps) == cfg.model.head.num_stages == 4
+    expected = (1, cfg.model.head.out_channels, *cfg.codec.heatmap_size[::-1])
+    assert {tuple(h.shape) for h in heatmaps} == {expected}
+
+
+def shrink(cfg: Config) -> None:
+    cfg.model.backbone.update(num_stacks=1, feat_channels=32)
+    cfg.model.head.update(num_stages=1, in_channels=32)
+
+
+@pytest.mark.parametrize(
+    'leaf',
+    TINY
+    + [leaf for leaf in LEAVES if 'w18-sdt-sdl_8xb4-200e_300w' in leaf.stem]
+    + [leaf for leaf in LEAVES if '_hgs-hsr_' in leaf.stem],
+    ids=lambda leaf: leaf.stem,
+)
+def test_a_step_trains(leaf, generated):
+    """Every tiny leaf, HRNet, and a leaf of each dataset, made small."""
+    cfg = load(leaf)
+    if '_hgs-hsr_' in leaf.stem:
+        shrink(cfg)
     model = MODELS.build(cfg.model)
-    data = Path(cfg.train_dataloader.dataset.data_root).name
-    dataset = dataset_of(cfg, 'train_dataloader', generated(data))
-    samples = [dataset[i] for i in range(1 if paper_size else 2)]
-    if paper_size:  # build and one forward; a step takes too long on a CPU
-        batch = model.eval().data_preprocessor(pseudo_collate(samples))
-        with torch.no_grad():
-            heatmaps = model(**batch, mode='tensor')
-        assert len(heatmaps) == cfg.model.head.num_stages == 4
-        expected = (1, cfg.model.head.out_channels, *cfg.codec.heatmap_size[::-1])
-        assert {tuple(h.shape) for h in heatmaps} == {expected}
-        return
     before = [p.detach().clone() for p in model.parameters()]
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
-    losses = model.train_step(pseudo_collate(samples), optimizer)
+    losses = model.train_step(first_batch(cfg, generated, 2), optimizer)
     assert torch.isfinite(losses['loss'])
     moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
     assert sum(moved) > 0.9 * len(moved)
+
+
+@pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
+def test_every_part_of_a_leaf_builds(leaf):
+    cfg = load(leaf)
+    cfg.model.backbone = dict(type='ResNet', depth=18)  # the others' weights take seconds to draw
+    cfg.model.pop('neck', None)
+    MODELS.build(cfg.model)
+    VISUALIZERS.build(cfg.visualizer)
 
 
 @pytest.mark.parametrize(
@@ -197,13 +231,12 @@ def test_the_papers_own_loss_trains(attention, constraint, generated):
     assert (loss.distribution, loss.constraint) == ('sigmoid', 'unit_peak')
     assert not loss.gate_fdl and not loss.get('gauss_newton_steps')
     loss.constraint = constraint
-    cfg.model.backbone.update(attention=attention, feat_channels=32)
-    cfg.model.head.in_channels = 32
+    cfg.model.backbone.attention = attention
+    shrink(cfg)
     set_random_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    dataset = dataset_of(cfg, 'train_dataloader', generated('300w'))
-    batch = pseudo_collate([dataset[i] for i in range(4)])
+    batch = first_batch(cfg, generated, 4)
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
     losses = [model.train_step(batch, optimizer)['loss'].item() for _ in range(16)]
     assert losses[-1] < 0.7 * losses[0]

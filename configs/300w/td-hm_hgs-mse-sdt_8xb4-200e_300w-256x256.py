@@ -1,4 +1,4 @@
-# Ablation of the loss: MSE, decoded by SDT.
+# MSE+SDT (MHHN Table V): tests the weights of HGs, decoded by SDT; no training of its own.
 _base_ = ['../_base_/models/hgs.py', '../_base_/data/300w.py']
 
 from mhhn_mmpose.datasets.pipelines import with_codec
