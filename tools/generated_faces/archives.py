@@ -5,8 +5,6 @@ A set is written to a temporary folder beside its place, which is thus either wh
 that is there already, made with the same arguments, stays, and the writers return False.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

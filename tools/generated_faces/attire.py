@@ -1,7 +1,5 @@
 """Patches that belong to a person: neck, clothes, ears, hair, glasses."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -56,7 +54,7 @@ def ears(face: Face) -> list[Patch]:
     return out
 
 
-def hair_behind(face: Face, rng: np.random.Generator, volume: float, length: float) -> list[Patch]:
+def hair_behind(face: Face, volume: float, length: float) -> list[Patch]:
     """The hair behind the head; ``length`` 0 ends at the ears, 1 on the shoulders."""
     w = face.shape.width * (1.0 + volume)
     end = 0.25 + 1.9 * length
@@ -139,7 +137,7 @@ def dress(face: Face, rng: np.random.Generator) -> Face:
     bald = rng.random() < 0.1
     length = float(rng.choice([0.0, 0.0, rng.uniform(0.3, 1.0)]))
     if not bald:
-        back += hair_behind(face, rng, volume, length)
+        back += hair_behind(face, volume, length)
     back += body(face, rng)
     if length < 0.3 or rng.random() < 0.3:
         back += ears(face)

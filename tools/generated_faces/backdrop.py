@@ -1,7 +1,5 @@
 """What surrounds the head: smooth noise, shapes and grain."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

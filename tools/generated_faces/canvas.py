@@ -5,8 +5,6 @@ drawn ``times`` larger, then averaged down; the large pixel (0, 0) has its centr
 -(times - 1) / (2 times) of a small one, hence ``(times - 1) / 2`` in ``_fixed``.
 """
 
-from __future__ import annotations
-
 import math
 
 import cv2

@@ -1,7 +1,5 @@
 """Drawing of the bare face: skin, brows, eyes, nose and mouth, on the curves of ``geometry``."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -4,8 +4,6 @@ Curves are (N, 3) in head units, see ``params``. Paired curves come as (left, ri
 the outside in: ear to chin, outer to inner corner, mouth corner to the middle.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

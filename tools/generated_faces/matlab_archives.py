@@ -3,8 +3,6 @@
 Arguments, return values and errors are those of `archives.write_300w_archive`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Things that come before a face: hands, strands of hair, masks, boards, blobs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

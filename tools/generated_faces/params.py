@@ -15,31 +15,14 @@ import numpy as np
 Color = tuple[float, float, float]  # B, G, R in 0..255
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Identity: factors about 1, shifts and tilts about 0 (head units)."""
-
-    width: float = 1.0
-    height: float = 1.0
-    depth: float = 1.0
-    jaw_width: float = 1.0
-    chin_width: float = 1.0
-    chin_length: float = 1.0
-    eye_size: float = 1.0
-    eye_spacing: float = 1.0
-    eye_tilt: float = 0.0
-    iris_size: float = 1.0
-    nose_length: float = 1.0
-    nose_width: float = 1.0
-    nose_depth: float = 1.0
-    mouth_width: float = 1.0
-    mouth_height: float = 0.0
-    upper_lip: float = 1.0
-    lower_lip: float = 1.0
-    brow_height: float = 0.0
-    brow_arch: float = 1.0
-    brow_thickness: float = 1.0
-    brow_length: float = 1.0
+# Identity: factors about 1, shifts and tilts about 0 (head units).
+Shape = dataclasses.make_dataclass('Shape', [(name, float, default) for name, default in dict(
+    width=1.0, height=1.0, depth=1.0, jaw_width=1.0, chin_width=1.0, chin_length=1.0,
+    eye_size=1.0, eye_spacing=1.0, eye_tilt=0.0, iris_size=1.0, nose_length=1.0, nose_width=1.0,
+    nose_depth=1.0, mouth_width=1.0, mouth_height=0.0, upper_lip=1.0, lower_lip=1.0,
+    brow_height=0.0, brow_arch=1.0, brow_thickness=1.0, brow_length=1.0,
+).items()], frozen=True)  # fmt: skip
+Shape.__module__ = __name__  # by which pickle finds it
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """From a ``Face`` to its picture."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

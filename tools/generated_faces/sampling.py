@@ -1,7 +1,5 @@
 """Random faces: what a seed draws."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import replace
 

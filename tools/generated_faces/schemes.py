@@ -1,7 +1,5 @@
 """The four landmark schemes, all sampled from the same curves of one face."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import cv2
