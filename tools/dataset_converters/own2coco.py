@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -42,6 +43,7 @@ and, unless it is there, OUT/config.py; then: python tools/train.py OUT/config.p
 PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
 SIDES = dict(left='right', l='r', links='rechts', gauche='droite')
 LOPSIDED = 0.4  # of the mean face's RMS size; drawn and real faces stay below 0.25
+SELDOM = 0.1  # of the faces
 STEPS = 800  # of training: three minutes on two cores; more for many photos, in config.py
 BATCH = 8
 
@@ -175,6 +177,12 @@ def lopsided(faces: Sequence[FoundFace], swaps: Sequence[int]) -> list[int]:
     return places[off > LOPSIDED].tolist()
 
 
+def annotated(faces: Sequence[FoundFace], count: int) -> list[int]:
+    """Return in how many faces each landmark is annotated."""
+    flags = [face.visible > 0 for face in faces if len(face.visible) == count]
+    return np.sum([np.zeros(count, int), *flags], axis=0).tolist()
+
+
 def photo_finder(root: Path) -> Callable[[FoundFace], str]:
     """Return a function from a face to its photo's path below ``root``, with ``/``."""
     photos = [p for p in sorted(root.rglob('*')) if p.suffix.lower() in PHOTO_SUFFIXES]
@@ -205,13 +213,17 @@ def convert(args: argparse.Namespace) -> tuple[dict[Path, int], Problems]:
     Raises:
         InputError: If the source or the arguments cannot be used.
     """
-    found, problems = read_source(args.source), Problems()
+    found, problems = read_source(args.source, args.out), Problems()
     names = check_names(found, args)
     swaps = find_swaps(names, args.flip_pairs)
     between = [find_landmark(part, names) for part in args.normalizer or ()]
     if odd := lopsided([f for f in found.faces if len(f.points) == len(names)], swaps):
-        listed = ', '.join(f'{names[k]} and {names[swaps[k]]}' for k in odd if k <= swaps[k])
+        pairs = [dict.fromkeys((names[k], names[swaps[k]])) for k in odd if k <= swaps[k]]
+        listed = ', '.join(' and '.join(pair) for pair in pairs)
         problems.warnings.append(f'these do not mirror each other in the mean face: {listed}')
+    for name, count in zip(names, annotated(found.faces, len(names)), strict=True):
+        if count < SELDOM * len(found.faces):
+            problems.warnings.append(f'landmark {name!r}: in {count} faces only; a label misspelt?')
     contents = build(found, names, args, problems)
     targets = {args.out / 'annotations' / f'{name}.json': c for name, c in contents.items()}
     written = write_splits(targets, problems, args.skip_bad, args.source)
@@ -332,7 +344,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     written, problems = convert(args)
     status = report(written, problems, args.skip_bad)
     if written:
-        print(f'next: python tools/train.py {args.out / "config.py"}')
+        print(f'next: python tools/train.py {shlex.quote(str(args.out / "config.py"))}')
     return status
 
 

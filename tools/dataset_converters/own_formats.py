@@ -46,16 +46,19 @@ class Found(NamedTuple):
     faces: list[FoundFace]
 
 
-def read_source(source: Path) -> Found:
-    """Find out what a file or folder holds, and read it.
+def read_source(source: Path, out: Path) -> Found:
+    """Find out what a file or folder holds, what was written to ``out`` left aside, and read it.
 
     Raises:
         BadSampleError: If it holds none of the five kinds, several, or what is wrong in itself.
     """
+    if not source.exists():
+        raise BadSampleError(source, 'no such file or folder')
     files = [source] if source.is_file() else sorted(p for p in source.rglob('*') if p.is_file())
     found: dict[str, list[Path]] = {}
     for file in files:
-        if not file.name.startswith('.') and (kind := _kind(file)):
+        written = out.resolve() in file.resolve().parents
+        if not written and not file.name.startswith('.') and (kind := _kind(file)):
             found.setdefault(kind, []).append(file)
     if len(found) != 1:
         kinds = ' and '.join(f'{kind} ({files[0].name})' for kind, files in found.items())

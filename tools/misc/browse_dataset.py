@@ -93,7 +93,7 @@ def read_hidden(ann_file: str | Path, num_points: int) -> dict[int, np.ndarray]:
     flag 1. Files with nothing but 1, such as WFLW's, do not tell.
     """
     try:
-        faces = json.loads(Path(ann_file).read_text(encoding='utf-8'))['annotations']
+        faces = json.loads(Path(ann_file).read_text(encoding='utf-8-sig'))['annotations']
         flags = {face['id']: np.array(face['keypoints'][2::3]) for face in faces}
     except (ValueError, KeyError, TypeError) as error:
         raise BrowseError(f'{ann_file}: no COCO annotations ({error!r}); convert again') from error
