@@ -16,12 +16,12 @@ from generated_faces import landmarks, random_face, render
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.hub import get_config
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import METRICS, MODELS
+from mmpose.registry import METRICS
 from mmpose.structures import PoseDataSample
 
+from mhhn_mmpose.apis.loading import load_model
 from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.visualization import FaceLocalVisualizer
 
@@ -34,29 +34,28 @@ FACE = random_face(3)
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory) -> str:
     """Random weights, larger than at the start, so that maps differ."""
-    cfg = Config.fromfile(CONFIG)
-    init_default_scope(cfg.default_scope)
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
+    model = load_model(CONFIG)
     for weights in model.head.parameters():
         torch.nn.init.normal_(weights, std=0.3)
     path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    meta = dict(dataset_meta=parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py')))
+    meta = dict(dataset_meta=model.dataset_meta)
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
     return str(path)
 
 
-@pytest.mark.parametrize('named', [False, True], ids=['path', 'name'])
-def test_inferencer(checkpoint, tmp_path, named):
-    """A photo and a folder; the config by path, and by name through `.mim`."""
+def test_inferencer(checkpoint, tmp_path):
+    """A photo and a folder; the config by name, through `.mim`."""
     from mmpose.apis import MMPoseInferencer
 
     (tmp_path / 'photos').mkdir()
     for name in ('b.png', 'a.jpg'):
         cv2.imwrite(str(tmp_path / 'photos' / name), render(FACE))
-    config = get_config(f'mhhn_mmpose::300w/{NAME}.py') if named else CONFIG
     inferencer = MMPoseInferencer(
-        pose2d=config, pose2d_weights=checkpoint, device='cpu', det_model='whole_image'
+        pose2d=get_config(f'mhhn_mmpose::300w/{NAME}.py'),
+        pose2d_weights=checkpoint,
+        device='cpu',
+        det_model='whole_image',
     )
     out = tmp_path / 'out'
     options = dict(draw_heatmap=True, kpt_thr=0.0)
@@ -119,15 +118,13 @@ def test_visualization_hook_draws_every_face(tested):
     assert sorted(cv2.imread(str(p)).shape for p in pictures) == sizes
 
 
-def draw(dataset, activation=None, **options):
-    """(photo, picture, truth): a face with its heatmaps, drawn by the dataset's visualizer."""
-    points = landmarks(FACE, dataset)
+def draw(activation='softmax', **options):
+    """(photo, picture, truth): a face with its heatmaps, drawn by the visualizer."""
+    points = landmarks(FACE, '300w')
     codec = SDTHeatmap((FACE.width, FACE.height), (FACE.width // 4, FACE.height // 4))
     maps = torch.from_numpy(codec.encode(points[None])['heatmaps'])
     if activation == 'softmax':
         maps = maps.clamp_min(1e-30).log() + 20
-    if activation == 'sigmoid':
-        maps = maps.clamp(1e-6, 1 - 1e-6).logit()
     sample = PoseDataSample()
     sample.pred_instances = InstanceData(
         keypoints=points[None], keypoint_scores=np.ones((1, len(points)))
@@ -135,36 +132,27 @@ def draw(dataset, activation=None, **options):
     sample.pred_fields = PixelData(heatmaps=maps)
     visualizer = FaceLocalVisualizer(activation=activation, radius=2)
     visualizer.set_dataset_meta(
-        parse_pose_metainfo(dict(from_file=f'configs/_base_/datasets/{dataset}.py'))
+        parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))
     )
     photo = render(FACE)[..., ::-1].copy()
     picture = visualizer.add_datasample('face', photo, sample, draw_gt=False, **options)
     return photo, picture, points
 
 
-@pytest.mark.parametrize('dataset', ['300w', 'wflw', 'cofw', 'aflw'])
-def test_landmarks_are_drawn_in_the_datasets_colours(dataset):
-    photo, picture, points = draw(dataset)
+def test_landmarks_are_drawn_on_the_photo():
+    photo, picture, points = draw()
     assert picture.shape == photo.shape
-    meta = parse_pose_metainfo(dict(from_file=f'configs/_base_/datasets/{dataset}.py'))
     near = np.round(points).astype(int)
-    colours = picture[near[:, 1], near[:, 0]].astype(int)
-    assert np.abs(colours - meta['keypoint_colors']).max(1).mean() < 60  # blended over the photo
     changed = (picture != photo).any(-1)
     assert changed[near[:, 1], near[:, 0]].all() and changed.mean() < 0.2
 
 
-@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
-def test_heatmaps_are_bright_at_the_landmarks_only(activation):
-    photo, picture, points = draw('300w', activation, draw_heatmap=True)
-    height = photo.shape[0]
-    assert picture.shape == (2 * height, *photo.shape[1:])
-    # The colour map goes from blue (0) to red (1).
-    heat = picture[height:, :, 0].astype(int) - picture[height:, :, 2]
-    heat = heat - (photo[..., 0].astype(int) - photo[..., 2]) * 0.2
-    near = np.round(points).astype(int)
-    assert np.median(heat[near[:, 1], near[:, 0]]) > np.median(heat) + 100
-    assert np.median(heat) < -50
+def test_heatmaps_are_drawn_below_the_photo_after_their_activation():
+    """Logits of -49 to 20 look like the heatmaps that they are the logarithm of."""
+    photo, picture, _ = draw(draw_heatmap=True)
+    _, expected, _ = draw(activation=None, draw_heatmap=True)
+    assert picture.shape == (2 * photo.shape[0], *photo.shape[1:])
+    assert np.abs(picture.astype(int) - expected).mean() < 1
 
 
 def test_visualizer_refuses_other_activations():
