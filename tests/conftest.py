@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -41,12 +42,19 @@ def _one_thread_with_denormals():
 
 
 @pytest.fixture(autouse=True, scope='session')
-def _metafiles_are_read_once():
-    """MMEngine parses MMPose's 148 metafiles for each config, since ours inherit from MMPose's."""
-    from mmengine.config import utils
+def _mmengine_is_quick():
+    """Leave out what takes MMEngine half of a short training.
+
+    It parses MMPose's 148 metafiles for each config that inherits from MMPose's, formats a config
+    by yapf five times a run, and collects garbage for each dataset.
+    """
+    from mmengine.config import config, utils
+    from mmengine.dataset import base_dataset
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(utils, 'load', cache(utils.load))
+        patch.setattr(config, 'FormatCode', lambda text, **_: (text, True))
+        patch.setattr(base_dataset, 'gc', SimpleNamespace(collect=lambda: None))
         yield
 
 

@@ -2,7 +2,7 @@
 # usage: tools/dist_test.sh CONFIG CHECKPOINT NUM_PROCESSES [arguments of tools/test.py]
 # Several nodes: set NNODES, NODE_RANK, MASTER_ADDR and PORT, as for MMPose's script.
 set -eu
-if [ $# -lt 3 ]; then sed -n '2,3s/^# //p' "$0" >&2; exit 2; fi
+if [ $# -lt 3 ] || [[ $3 == *[!0-9]* ]]; then sed -n '2,3s/^# //p' "$0" >&2; exit 2; fi
 
 tools=$(dirname "$0")
 # torchrun gives several processes one thread each; one gets the same, for the same last digits.

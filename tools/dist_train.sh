@@ -2,7 +2,7 @@
 # usage: tools/dist_train.sh CONFIG NUM_PROCESSES [arguments of tools/train.py]
 # Several nodes: set NNODES, NODE_RANK, MASTER_ADDR and PORT, as for MMPose's script.
 set -eu
-if [ $# -lt 2 ]; then sed -n '2,3s/^# //p' "$0" >&2; exit 2; fi
+if [ $# -lt 2 ] || [[ $2 == *[!0-9]* ]]; then sed -n '2,3s/^# //p' "$0" >&2; exit 2; fi
 
 tools=$(dirname "$0")
 export LAUNCHER_PID=$$ PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}"

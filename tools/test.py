@@ -15,7 +15,12 @@ from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.fileio import write_json_files
 from mhhn_mmpose.apis.loading import load_config, load_weights
 from mhhn_mmpose.compat import prepare_cpu_launcher
-from mhhn_mmpose.engine.launching import drop_persistent_workers, end_with_launcher, flush_denormals
+from mhhn_mmpose.engine.launching import (
+    drop_persistent_workers,
+    end_with_launcher,
+    flush_denormals,
+    make_work_dir,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,6 +73,7 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 
+    make_work_dir(cfg.work_dir)
     prepare_cpu_launcher(cfg)
     runner = Runner.from_cfg(cfg)
     # Before the runner does it, which would go on with what another model's checkpoint has.

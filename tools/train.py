@@ -15,7 +15,8 @@ from mhhn_mmpose.engine.launching import (
     drop_persistent_workers,
     end_with_launcher,
     flush_denormals,
-    full_disk_in_one_line,
+    make_work_dir,
+    stops_in_one_line,
 )
 from mhhn_mmpose.engine.resuming import check_resumable, checkpoint_to_resume
 
@@ -92,9 +93,10 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 
+    make_work_dir(cfg.work_dir)
     prepare_cpu_launcher(cfg)
     try:
-        with full_disk_in_one_line(cfg.work_dir):
+        with stops_in_one_line(cfg.work_dir):
             runner = Runner.from_cfg(cfg)
             if cfg.get('resume'):
                 timed = args.max_minutes is not None

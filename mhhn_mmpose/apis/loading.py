@@ -62,7 +62,10 @@ def load_model(
         cfg.model.backbone.pop('init_cfg', None)  # weights that would be downloaded and replaced
     cfg.model.train_cfg = None
     init_default_scope(cfg.get('default_scope') or 'mmpose')
-    model = revert_sync_batchnorm(build_pose_estimator(cfg.model))
+    try:
+        model = revert_sync_batchnorm(build_pose_estimator(cfg.model))
+    except KeyError as error:  # how registries say that they lack a name
+        raise InputError(f'{name}: no pose model ({_in_one_line(error)})') from error
     meta = {} if checkpoint is None else load_weights(model, checkpoint, name).get('meta') or {}
     model.dataset_meta = meta.get('dataset_meta') or _dataset_meta(cfg)
     model.cfg = cfg

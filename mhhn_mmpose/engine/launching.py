@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
+from mhhn_landmarks.errors import InputError
+
 from .resuming import find_last_checkpoint
 
 _PR_SET_PDEATHSIG = 1
@@ -41,7 +43,12 @@ def end_with_launcher(kind: str = 'none') -> None:
     Args:
         kind: The argument --launcher. With 'slurm' the launcher is slurmstepd; torchrun is known
             by an environment variable. Without either, nothing is done.
+
+    Raises:
+        InputError: With 'pytorch' without torchrun.
     """
+    if kind == 'pytorch' and 'RANK' not in os.environ:
+        raise InputError('--launcher pytorch: start it by tools/dist_train.sh or dist_test.sh')
     if kind != 'slurm' and 'TORCHELASTIC_RUN_ID' not in os.environ:
         return
     if not sys.platform.startswith('linux'):
@@ -73,11 +80,28 @@ def drop_persistent_workers(cfg: Config) -> None:
             loader.persistent_workers = False
 
 
+def make_work_dir(work_dir: str | Path) -> None:
+    """Make the folder of a run.
+
+    Raises:
+        InputError: If that fails, or nothing can be written there.
+    """
+    try:
+        Path(work_dir).mkdir(parents=True, exist_ok=True)
+        reason = None if os.access(work_dir, os.W_OK) else 'no permission to write'
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise InputError(f'{work_dir}: {reason}; choose another --work-dir')
+
+
 @contextmanager
-def full_disk_in_one_line(work_dir: str | Path) -> Iterator[None]:
-    """End the program with one line where the disk is full."""
+def stops_in_one_line(work_dir: str | Path) -> Iterator[None]:
+    """End a training with one line where the disk is full, or at Ctrl-C."""
     try:
         yield
+    except KeyboardInterrupt:
+        sys.exit('interrupted; go on with --resume')
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise

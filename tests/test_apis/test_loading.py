@@ -111,8 +111,9 @@ def test_what_is_no_checkpoint(content, reason, tmp_path):
         ('model = dict(', 'no valid config ('),
         ("_base_ = ['gone.py']", 'no valid config ('),
         ('a = 1', 'no config of a model'),
+        ("model = dict(type='FasterRCNN')", "no pose model ('FasterRCNN is not in the"),
     ],
-    ids=['missing', 'syntax', 'base', 'other'],
+    ids=['missing', 'syntax', 'base', 'other', 'detector'],
 )
 def test_what_is_no_config(text, reason, tmp_path):
     path = tmp_path / 'c.py'

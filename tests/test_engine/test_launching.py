@@ -11,11 +11,13 @@ import time
 import pytest
 from mmengine.config import Config
 
+from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.engine import launching
 from mhhn_mmpose.engine.launching import (
     drop_persistent_workers,
     end_with_launcher,
-    full_disk_in_one_line,
+    make_work_dir,
+    stops_in_one_line,
 )
 
 linux = pytest.mark.skipif(not sys.platform.startswith('linux'), reason='Linux only')
@@ -99,12 +101,14 @@ numpy.finfo(numpy.float32), numpy.finfo(numpy.float64)
 
 
 @linux
-def test_only_a_full_disk_ends_in_one_line(tmp_path):
-    with pytest.raises(FileNotFoundError), full_disk_in_one_line(tmp_path):
+def test_what_ends_in_one_line(tmp_path):
+    with pytest.raises(SystemExit, match='--resume'), stops_in_one_line(tmp_path):
+        raise KeyboardInterrupt
+    with pytest.raises(FileNotFoundError), stops_in_one_line(tmp_path):
         open(tmp_path / 'none')
     with (
         pytest.raises(SystemExit, match='No space left on device'),
-        full_disk_in_one_line(tmp_path),
+        stops_in_one_line(tmp_path),
         open('/dev/full', 'w') as file,
     ):
         file.write('x')
@@ -122,3 +126,17 @@ def test_no_worker_persists_where_there_is_none():
     drop_persistent_workers(cfg)
     assert not cfg.train_dataloader.persistent_workers
     assert cfg.val_dataloader.persistent_workers
+
+
+def test_a_work_dir_that_cannot_be(tmp_path):
+    make_work_dir(tmp_path / 'a' / 'b')
+    (tmp_path / 'file').touch()
+    for folder, reason in (('file', 'File exists'), ('file/run', 'Not a directory')):
+        with pytest.raises(InputError, match=f'{folder}: {reason}; choose another --work-dir'):
+            make_work_dir(tmp_path / folder)
+
+
+def test_torchrun_is_missing(monkeypatch):
+    monkeypatch.delenv('RANK', raising=False)
+    with pytest.raises(InputError, match='start it by tools/dist_train.sh'):
+        end_with_launcher('pytorch')

@@ -87,16 +87,13 @@ def test_a_foreign_checkpoint_is_refused(run, options, tmp_path, monkeypatch):
 
 
 def test_a_time_budget(run, options, tmp_path, monkeypatch):
-    """0.02 minutes of a training of hours: the rate has fallen, the last epoch is evaluated."""
+    """Seconds of a training of hours: it ends with a checkpoint and its evaluation."""
     epochs = ['train_cfg.max_epochs=2000', 'param_scheduler.1.T_max=2000']
     arguments = [HGS, '--work-dir', tmp_path, '--max-minutes', '0.03', *options, *epochs]
     assert not run_tool(monkeypatch, 'train.py', *arguments)
     (log,) = tmp_path.glob('*/*.log')
     assert 'full/inter_ocular/NME' in log.read_text().splitlines()[-1]
-    last = torch.load((tmp_path / 'last_checkpoint').read_text())
-    assert last['meta']['epoch'] < 2000
-    groups = last['optimizer']['param_groups']
-    assert all(group['lr'] < 0.1 * group['initial_lr'] for group in groups)
+    assert 0 < epoch_of((tmp_path / 'last_checkpoint').read_text()) < 2000
 
 
 def test_test_writes_metrics_and_errors(run, options, tmp_path, monkeypatch):
