@@ -110,8 +110,8 @@ def test_results_are_the_readmes(name):
 
 
 def test_measured_results_are_the_projects():
-    """README.md says with which data and command each of them was measured."""
-    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    """docs/results.md says with which data and command each of them was measured."""
+    text = (ROOT / 'docs' / 'results.md').read_text(encoding='utf-8')
     for model in MODELS.values():
         for result in model.get('Results', []):
             nme, std, *_ = result['Metrics'].values()

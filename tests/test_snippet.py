@@ -1,4 +1,4 @@
-"""The snippet of docs/mmpose.md, pasted into configs of MMPose as it stands."""
+"""The config in README.md, pasted into configs of MMPose as it stands."""
 
 import re
 
@@ -15,7 +15,7 @@ from mmpose.structures import PoseDataSample
 SNIPPET = next(
     block
     for block in re.findall(
-        r'```python\n(.*?)```', (ROOT / 'docs/mmpose.md').read_text(encoding='utf-8'), re.DOTALL
+        r'```python\n(.*?)```', (ROOT / 'README.md').read_text(encoding='utf-8'), re.DOTALL
     )
     if block.startswith('_base_')
 )
