@@ -12,6 +12,8 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 
+from mhhn_mmpose.datasets.pipelines import with_codec, with_step
+
 SNIPPET = next(
     block
     for block in re.findall(
@@ -70,3 +72,15 @@ def test_the_snippet_trains_what_it_is_pasted_into(base, tmp_path):
     located, _ = model.head.decoder.decode(np.log(encoded['heatmaps'] + 1e-30))
     assert np.abs(located - points).max() < 0.01
     assert any('final_layer' in name for name, _ in model.head.named_parameters())
+
+
+def test_steps_are_found_at_any_depth_and_missed_aloud():
+    inner = dict(type='CombinedDataset', datasets=[dict(pipeline=[dict(type='TopdownAffine')])])
+    loader, codec = dict(dataset=inner), dict(type='UDPHeatmap', input_size=(96, 128))
+    (affine,) = steps(with_codec(loader, codec), 'TopdownAffine')
+    assert affine == dict(type='TopdownAffine', input_size=(96, 128), use_udp=True)
+    assert inner['datasets'][0]['pipeline'] == [dict(type='TopdownAffine')]  # the base's stays
+    with pytest.raises(ValueError, match='no TopdownAffine'):
+        with_codec(dict(dataset=dict(pipeline=[dict(type='BottomupResize')])), codec)
+    with pytest.raises(ValueError, match="'LoadImage'"):
+        with_step(loader, 'LoadImage', type='LoadFaceImage')
