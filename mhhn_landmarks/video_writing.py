@@ -138,7 +138,7 @@ def _ffmpeg() -> tuple[str, str] | None:
     program = shutil.which('ffmpeg')
     if not program:
         try:
-            import imageio_ffmpeg  # type: ignore[import-untyped]
+            import imageio_ffmpeg
 
             program = imageio_ffmpeg.get_ffmpeg_exe()
         except (ImportError, RuntimeError):  # not installed; no program in it

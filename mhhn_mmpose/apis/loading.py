@@ -117,7 +117,8 @@ def load_weights(
     state = content.get('state_dict', content)
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f'{checkpoint}: no weights in it; give a file that tools/train.py wrote')
-    if found := _differences(model.module if is_model_wrapper(model) else model, state):
+    inner: Any = model.module if is_model_wrapper(model) else model
+    if found := _differences(inner, state):
         raise InputError(
             f'{checkpoint}: weights of another model than {config} ({"; ".join(found)});'
             ' give the config that the checkpoint was trained with'
@@ -163,7 +164,8 @@ def _differences(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[st
     theirs = OrderedDict((name.removeprefix('module.'), value) for name, value in state.items())
     shapes = [n for n, w in own.items() if n in theirs and theirs[n].shape != w.shape]
     kept = OrderedDict((name, value) for name, value in theirs.items() if name not in shapes)
-    kept._metadata = getattr(state, '_metadata', OrderedDict())
+    # Which version of a layer wrote its weights; `load_state_dict` converts those of old ones.
+    kept._metadata = getattr(state, '_metadata', OrderedDict())  # type: ignore[attr-defined]
     missing, unexpected = model.load_state_dict(kept, strict=False)
     # Counters of batches, which weights from old versions of torch lack.
     missing = [n for n in missing if n not in shapes and not n.endswith('num_batches_tracked')]
@@ -174,7 +176,7 @@ def _differences(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[st
         ('other shapes:', [_shapes(name, own, theirs) for name in shapes]),
     ):
         more = f', ... {len(names)} in all' if len(names) > NAMES_SHOWN else ''
-        texts.append(names and f'{kind} {", ".join(names[:NAMES_SHOWN])}{more}')
+        texts.append(f'{kind} {", ".join(names[:NAMES_SHOWN])}{more}' if names else '')
     return [text for text in texts if text]
 
 

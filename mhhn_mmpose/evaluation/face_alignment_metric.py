@@ -122,7 +122,7 @@ class FaceAlignmentMetric(BaseMetric):
         errors = {name: mean_where_finite(e, axis=1) for name, e in by_landmark.items()}
         subsets = self._members(results)
         if self.errors_file is not None:
-            self._write_errors(results, errors, by_landmark)
+            self._write_errors(self.errors_file, results, errors, by_landmark)
         scored = {
             (subset, name): values[members]
             for subset, members in subsets.items()
@@ -203,7 +203,9 @@ class FaceAlignmentMetric(BaseMetric):
         MMLogger.get_current_instance().info(f'FaceAlignmentMetric, images: {counts}')
         return members
 
-    def _write_errors(self, results: list[dict], errors: dict, by_landmark: dict) -> None:
+    def _write_errors(
+        self, path: str, results: list[dict], errors: dict, by_landmark: dict
+    ) -> None:
         """Write ``errors_file``; `visualization.read_errors` reads it."""
         images = [
             {key: result[key] for key in ('id', 'img_path', 'subsets')}
@@ -220,7 +222,7 @@ class FaceAlignmentMetric(BaseMetric):
             images=images,
             landmark_errors=landmarks,
         )
-        write_json_files({Path(self.errors_file): content})
+        write_json_files({Path(path): content})
 
 
 def _landmark_groups(results: list[dict]) -> tuple[np.ndarray, np.ndarray]:

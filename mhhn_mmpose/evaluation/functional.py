@@ -11,7 +11,7 @@ import numpy as np
 LandmarkGroup = int | Sequence[int]
 """One landmark, or several that stand for their mean."""
 
-_68_POINTS = {
+_68_POINTS: dict[str, tuple[LandmarkGroup, LandmarkGroup]] = {
     'inter_ocular': (36, 45),
     'inter_pupil': (range(36, 42), range(42, 48)),
 }
