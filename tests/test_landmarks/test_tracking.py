@@ -64,6 +64,8 @@ def test_a_face_begins_with_the_first_of_two_detections():
     assert [(item, names.tolist(), len(boxes)) for item, boxes, names in found] == [
         (number, [0], 1) for number in range(6)
     ]
+    twice = follow(enumerate([np.array([ghost]), nothing, np.array([ghost]), nothing]))
+    assert [names.tolist() for _, _, names in twice] == [[]] * 4
     late = list(follow(enumerate([nothing, np.array([ghost]), nothing, *[np.array([face])] * 2])))
     assert [names.tolist() for _, _, names in late] == [[], [], [], [0], [0]]
 

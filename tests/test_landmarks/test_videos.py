@@ -101,10 +101,20 @@ class Capture:
 
     def read(self):
         self.taken += 1
-        return (True, gray(9)) if self.taken < len(self.stamps) else (False, None)
+        good = self.taken < len(self.stamps) and self.stamps[self.taken] is not None
+        return (True, gray(9)) if good else (False, None)
 
     def release(self):
         pass
+
+
+def test_frames_that_cannot_be_read_are_passed_and_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
+    monkeypatch.setattr(Capture, 'facts', {5: 25.0, 7: 6.0})
+    monkeypatch.setattr(Capture, 'stamps', [0, 40.0, None, None, 160.0, 200.0])
+    video = Video(tmp_path / 'a.mp4')
+    np.testing.assert_allclose([seconds for _, seconds in video], [0, 0.04, 0.16, 0.2])
+    assert '2 of 6 announced frames could not be read' in video.notes()[0]
 
 
 @pytest.mark.parametrize('none', [-9.2e18, 0.0, float('nan')])
