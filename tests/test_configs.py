@@ -22,7 +22,7 @@ PROJECTS = sorted(ROOT.glob('projects/*/configs/*.py'))
 TINY = [leaf for leaf in LEAVES if '-tiny_' in leaf.stem]
 NETWORKS = [  # of the paper's size, one leaf each: the others differ in data, loss or decoder
     ROOT / f'configs/300w/td-hm_{model}_8xb4-200e_300w-256x256.py'
-    for model in ('hgs', 'mhhn', 'mhhn-map32', 'mhhn-last', 'mhhn-pool2', 'mhhn-channels64')
+    for model in ('hgs', 'mhhn', 'mhhn-map32', 'mhhn-last')
 ]
 MODEL_NAMES = (
     'hgs',
