@@ -1,4 +1,4 @@
-"""Train HGs and MHHN, both tiny, on two CPU processes, test each with argmax and SDT, compare.
+"""Train HGs and MHHN, both tiny, side by side on two CPU cores, and compare them by argmax and SDT.
 
 Without --data on generated faces. What an earlier call finished is not done again.
 """
@@ -10,31 +10,37 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from dataset_converters.face_300w import FOLDERS
-from mmengine.config import Config
-from quickstart_parts.report import Model, describe_faces, draw_pictures, write_results
-from quickstart_parts.steps import StepError, Steps, command_environment
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from mhhn_mmpose import __version__
+from dataset_converters import convert_300w
+from dataset_converters.command_line import report
+from dataset_converters.face_300w import FOLDERS
+from generated_faces import write_300w_archive
+from steps import Step, StepError, command_environment, run_side_by_side
+
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.fileio import write_bytes, write_json_files
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTHON = sys.executable
 CONFIGS = {
     'HGs': 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py',
     'MHHN': 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py',
 }
-DECODERS = {'argmax': 'ArgmaxHeatmap', 'SDT': 'SDTHeatmap'}
-PROCESSES = '2'
-# 8 minutes on two cores for the whole; half the configs' batch makes 600 steps of it.
-GENERATED_FACES, GENERATED_EPOCHS, GENERATED_BATCH = 480, 10, 4
-VALID = 'annotations/face_landmarks_300w_valid.json'
+# MHHN takes more than twice as long a step: of the cores one process for HGs, two for MHHN share.
+PROCESSES = {'HGs': 1, 'MHHN': 2}
+# Half the configs' batch makes 600 steps of so few faces.
+GENERATED_FACES, GENERATED_EPOCHS, GENERATED_BATCH = 480, 10, 8
+BATCH = 16
 TRAIN = 'annotations/face_landmarks_300w_train.json'
+VALID = 'annotations/face_landmarks_300w_valid.json'
+PICTURES = ('ced.png', 'faces.png', 'heatmaps.png')
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,126 +74,121 @@ def output_folder(data: Path | None) -> Path:
     return Path(f'work_dirs/quickstart-{name}-{hashlib.sha256(bytes(path)).hexdigest()[:6]}')
 
 
-def tree_state(folder: Path) -> str:
-    """Return what tells that a folder of faces changed: its files, their sizes and times."""
-    files = [path for part in FOLDERS for path in (folder / part.path).glob('*')]
-    return json.dumps([(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(files)])
+def start_over_if_changed(args: argparse.Namespace, out: Path) -> None:
+    """Remove what an earlier call made of other faces, options or configs."""
+    parts = [str(args.data), str(args.faces), str(args.epochs)]
+    files = [path for part in FOLDERS for path in ((args.data or out) / part.path).glob('*')]
+    parts += [f'{p} {p.stat().st_size} {p.stat().st_mtime_ns}' for p in sorted(files)]
+    configs = sorted([*map(Path, CONFIGS.values()), *Path('configs/_base_').rglob('*.py')])
+    parts += [path.read_text(encoding='utf-8') for path in configs]
+    key = hashlib.sha256('\n'.join(parts).encode()).hexdigest()
+    state = out / 'state.json'
+    if not state.is_file() or json.loads(state.read_text()) != key:
+        for name in ('data', 'hgs', 'mhhn', 'results.md'):
+            path = out / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        write_json_files({state: key})
 
 
-def prepare_data(steps: Steps, data: Path | None, out: Path, faces: int) -> tuple[Path, str]:
-    """Write or find the faces and convert them; return the data root and the faces' name."""
-    source, root, state = data, out / 'data' / '300w', ''
+def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
+    """Write or find the faces and convert them; return the data root.
+
+    Raises:
+        StepError: If the archives cannot be used.
+    """
+    source, root = data or out / 'data' / 'generated', out / 'data' / '300w'
     if data is None:
-        source = out / 'data' / 'generated'
-        command = [PYTHON, 'tools/misc/generate_faces.py', source, '--train', faces]
-        command += ['--common', faces // 5, '--challenge', faces // 10]
-        steps.run('generate faces', command, [], [source / 'generated.json'], source)
-        state = (source / 'generated.json').read_text()
-    else:
-        state = tree_state(data)
-    command = [PYTHON, 'tools/dataset_converters/300w2coco.py', source, root]
-    steps.run('convert them', command, [], [root / TRAIN, root / VALID], root, state=state)
-    return root, 'Generated faces' if data is None else f'Faces of {data.resolve().name}'
+        started = time.monotonic()
+        counts = dict(num_train=faces, num_common=faces // 5, num_challenge=faces // 10)
+        written = write_300w_archive(source, **counts, progress=show_progress)
+        took = f'{time.monotonic() - started:.0f} s' if written else 'there already'
+        print(f'generate faces: {took}')
+    if not all((root / part).is_file() for part in (TRAIN, VALID)):
+        written, problems = convert_300w(source, root)
+        problems.warnings[:] = problems.warnings if data else []  # of sizes that are not official
+        if report(written, problems, False):
+            raise StepError(f'{source}: its faces could not be converted')
+    return root
 
 
-def config_files(config: str) -> list[Path]:
-    """Return a config with all that it may inherit from."""
-    return [Path(config), *Path('configs/_base_').rglob('*.py')]
+def show_progress(done: int, total: int) -> None:
+    """Show how many faces are drawn, where there is a terminal."""
+    if sys.stdout.isatty():
+        print(f'\r\033[Kgenerate faces {done / total:4.0%}', end='\r', flush=True)
 
 
-def schedule(epochs: int | None, generated: bool) -> dict:
-    """Return what differs from the configs' training."""
-    changes = {'train_dataloader.batch_size': GENERATED_BATCH} if generated else {}
-    if epochs := epochs or (GENERATED_EPOCHS if generated else None):
-        changes |= {
-            'train_cfg.max_epochs': epochs,
-            'param_scheduler.0.end': 4 * epochs,  # the warm-up, in steps
-            'param_scheduler.1.T_max': epochs,
-        }
-    return changes
-
-
-def train(steps: Steps, name: str, root: Path, folder: Path, changes: dict) -> tuple[Path, int]:
-    """Train a model; return its checkpoint and for how many epochs."""
-    options = changes | {
+def training(name: str, root: Path, folder: Path, args: argparse.Namespace) -> Step:
+    """Return the command that trains a model."""
+    generated, processes = args.data is None, PROCESSES[name]
+    epochs = args.epochs or (GENERATED_EPOCHS if generated else 30)
+    options = {
+        'train_dataloader.batch_size': (GENERATED_BATCH if generated else BATCH) // processes,
         'train_dataloader.dataset.data_root': f'{root}/',
         'default_hooks.logger.interval': 5,
         'default_hooks.checkpoint.interval': 1,  # so that an interrupted training can go on
+        'train_cfg.max_epochs': epochs,
+        'param_scheduler.1.T_max': epochs,
     }
-    config = Config.fromfile(CONFIGS[name])
-    config.merge_from_dict(changes)
-    epochs = config.train_cfg.max_epochs
-    command = ['tools/dist_train.sh', CONFIGS[name], PROCESSES, '--work-dir', folder]
-    command += ['--resume', '--no-validate', '--cfg-options', *as_arguments(options)]
-    checkpoint = folder / f'epoch_{epochs}.pth'
-    inputs = [*config_files(CONFIGS[name]), root / TRAIN]
-    steps.run(f'train {name}', command, inputs, [checkpoint], folder, epochs)
-    return checkpoint, epochs
+    if args.epochs or generated:
+        options['param_scheduler.0.end'] = 4 * epochs  # the warm-up, in steps
+    launch = ['tools/dist_train.sh', CONFIGS[name], processes]
+    if processes == 1:
+        launch = [sys.executable, 'tools/train.py', CONFIGS[name]]
+    words = ['--work-dir', folder, '--resume', '--no-validate', '--cfg-options']
+    command = [*launch, *words, *(f'{key}={value}' for key, value in options.items())]
+    return Step(f'train {name}', command, [folder / f'epoch_{epochs}.pth'], epochs)
 
 
-def test(steps: Steps, name: str, root: Path, checkpoint: Path) -> Model:
-    """Test a model with both decoders."""
-    tests = {}
-    options = {
-        'test_dataloader.dataset.data_root': f'{root}/',
-        'test_evaluator.ann_file': root / VALID,
-        'default_hooks.logger.interval': 1,
-    }
-    for decoder, codec in DECODERS.items():
-        folder = tests[decoder] = checkpoint.parent / f'test-{decoder.lower()}'
-        metrics, errors = folder / 'metrics.json', folder / 'errors.json'
-        own = {'model.head.decoder.type': codec, 'test_evaluator.errors_file': errors}
-        command = ['tools/dist_test.sh', CONFIGS[name], checkpoint, PROCESSES]
-        command += ['--work-dir', folder, '--out', metrics]
-        command += ['--cfg-options', *as_arguments(options | own)]
-        inputs = [*config_files(CONFIGS[name]), root / VALID, checkpoint]
-        steps.run(f'test {name}, {decoder}', command, inputs, [metrics, errors], folder)
-    config = Config.fromfile(CONFIGS[name])
-    config.merge_from_dict(options)
-    codecs = {codec: decoder for decoder, codec in DECODERS.items()}
-    return Model(name, config, checkpoint, codecs[config.model.head.decoder.type], tests)
+def describe_faces(ann_file: Path, generated: bool) -> str:
+    """Say which faces an annotation file has, such as ``HELEN train (870 of 2000)``.
+
+    Args:
+        ann_file: From `convert_300w`.
+        generated: The faces are drawn: their folders' official sizes are of no interest.
+    """
+    files = [image['file_name'] for image in json.loads(ann_file.read_text())['images']]
+    parts = []
+    for folder in FOLDERS:
+        count = sum(str(Path(name).parent.as_posix()) == folder.path for name in files)
+        if count:
+            archive, *rest = folder.path.split('/')
+            name = ' '.join([archive.upper(), *(part.removesuffix('set') for part in rest)])
+            official = '' if generated or count == folder.count else f' of {folder.count}'
+            parts.append(f'{name} ({count}{official})')
+    return f'{len(files)} faces: {", ".join(parts)}'
 
 
-def as_arguments(options: dict) -> list[str]:
-    """Return options as --cfg-options takes them."""
-    return [f'{key}={value}' for key, value in options.items()]
+def header(args: argparse.Namespace, root: Path, trainings: Mapping[str, Step]) -> str:
+    """Say what was trained and tested on what."""
+    generated = args.data is None
+    faces = 'Generated faces' if generated else f'Faces of {args.data.resolve().name}'
+    trained_on, tested_on = (describe_faces(root / part, generated) for part in (TRAIN, VALID))
+    lengths = (f'{n} `{Path(CONFIGS[n]).stem}`, {s.epochs} epochs' for n, s in trainings.items())
+    return (
+        f'{faces}. Train: {trained_on}.\nTest: {tested_on}.\n{"; ".join(lengths)}; one seed.\n'
+        'Tiny models, briefly trained: compare rows with each other, not with published tables.'
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Do all steps, then print the table."""
     started = time.monotonic()
     out = args.out or output_folder(args.data)
-    # Two processes cannot share one GPU, and models this small do not need it.
-    environment = command_environment(CUDA_VISIBLE_DEVICES='')
-    steps = Steps(out / 'logs', 8 if args.data else 9, environment)
-    root, faces = prepare_data(steps, args.data, out, args.faces)
-    generated = args.data is None
-    changes = schedule(args.epochs, generated)
-    models, lengths = [], []
-    for name in CONFIGS:
-        checkpoint, epochs = train(steps, name, root, out / name.lower(), changes)
-        models.append(test(steps, name, root, checkpoint))
-        lengths.append(f'{name} `{Path(CONFIGS[name]).stem}`, {epochs} epochs')
-    trained_on, tested_on = (describe_faces(root / part, generated) for part in (TRAIN, VALID))
-    lines = [
-        f'{faces}. Train: {trained_on}.',
-        f'Test: {tested_on}.',
-        f'{"; ".join(lengths)}; {PROCESSES} CPU processes, one seed.',
-        f'mhhn_mmpose {__version__}, torch {torch.__version__}.',
-        'Tiny models, briefly trained: compare rows with each other, not with published tables.',
-    ]
-    pictures = [out / name for name in ('ced.png', 'faces.png', 'heatmaps.png')]
     results = out / 'results.md'
-    tested = [folder / 'errors.json' for model in models for folder in model.tests.values()]
-    steps.run(
-        'draw them',
-        lambda: draw_pictures(models, out),
-        [*tested, *(model.checkpoint for model in models)],
-        pictures,
-    )
-    text = write_results(models, '\n'.join(lines), results, pictures)
-    print(f'\n{text}\nWritten in {time.monotonic() - started:.0f} s:')
-    print(*(f'  {path}' for path in (results, *pictures)), sep='\n')
+    start_over_if_changed(args, out)
+    if not results.is_file():
+        root = prepare_data(args.data, out, args.faces)
+        steps = {name: training(name, root, out / name.lower(), args) for name in CONFIGS}
+        # Two processes cannot share one GPU, and models this small do not need it.
+        env = command_environment(CUDA_VISIBLE_DEVICES='')
+        run_side_by_side(list(steps.values()), out / 'logs', env)
+        from analysis.compare import compare  # torch and MMPose: seconds, and not needed above
+
+        checkpoints = {name: step.outputs[0] for name, step in steps.items()}
+        text = compare(CONFIGS, checkpoints, root, out, header(args, root, steps))
+        write_bytes(results, text.encode())
+    print(f'\n{results.read_text()}\nWritten in {time.monotonic() - started:.0f} s:')
+    print(*(f'  {out / name}' for name in (results.name, *PICTURES)), sep='\n')
 
 
 def main() -> int:
@@ -199,7 +200,7 @@ def main() -> int:
     os.chdir(ROOT)
     try:
         run(args)
-    except StepError as error:
+    except (StepError, InputError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

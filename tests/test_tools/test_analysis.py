@@ -1,146 +1,290 @@
-"""The scripts in tools/analysis, as a user calls them."""
+"""The scripts in tools/analysis, as a user calls them, and what they compute."""
 
 import json
-import os
-import runpy
-import subprocess
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from analysis.decoders import describe_moves
+from analysis.errors_file import read_errors
+from analysis.heatmap_grid import absolute_heatmaps
+from analysis.mean_face import mean_shape, worst_landmarks
+from analysis.plot_ced import ced_steps
+from analysis.training_curves import read_curves
+from conftest import ROOT, run_tool
 
+from mhhn_landmarks.errors import InputError
+from mhhn_mmpose.apis.loading import load_model
 from mhhn_mmpose.evaluation import FaceAlignmentMetric
+from mhhn_mmpose.evaluation.functional import area_under_ced
+from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
 
-ROOT = Path(__file__).parents[2]
-STEM = 'td-hm_hgs_8xb4-200e_300w-256x256'
-ANALYSIS = ROOT / 'tools' / 'analysis'
+VALID = 'annotations/face_landmarks_300w_valid.json'
+CONFIGS = [
+    str(ROOT / f'configs/300w/td-hm_{name}-tiny_2xb8-30e_300w-128x128.py')
+    for name in ('hgs', 'mhhn')
+]
+NME = 'full/inter_ocular/NME'
 
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Runs a script in this process, which saves its imports: (exit status, stdout, stderr)."""
+    """Runs a script in this process: (exit status or last words, what it printed)."""
 
     def run(script, *arguments):
-        monkeypatch.setattr(sys, 'argv', [script, *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(ANALYSIS / script), run_name='__main__')
-        return end.value.code, *capsys.readouterr()
+        end = run_tool(monkeypatch, f'analysis/{script}.py', *arguments)
+        return end, capsys.readouterr().out
 
     return run
 
 
-def run_table(*arguments):
-    """Runs the script as a process: it changes folder and signals."""
-    command = [sys.executable, '-W', 'ignore', ANALYSIS / 'run_table.py', *arguments]
-    environment = os.environ | dict(PYTHONPATH=str(ROOT))
-    return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, env=environment
+@pytest.fixture
+def errors(tmp_path):
+    """What the metric writes of five faces, three of them of the subset challenge."""
+    rng = np.random.default_rng(7)
+    metric = FaceAlignmentMetric(
+        ['inter_ocular', 'inter_pupil'], errors_file=str(tmp_path / 'hgs' / 'errors.json')
     )
+    metric.dataset_meta = dict(dataset_name='300w')
+    for number in range(1, 6):
+        points = rng.uniform(20, 200, (1, 68, 2))
+        points[0, 45] = points[0, 36] + [30.0, 40.0]
+        truth = dict(keypoints=points, keypoints_visible=np.ones((1, 68)))
+        predicted = dict(keypoints=points + rng.normal(0, 1, points.shape))
+        subset = 'challenge' if number > 2 else 'common'
+        face = dict(id=number, img_path='a.jpg', raw_ann_info=dict(subsets=[subset]))
+        metric.process(None, [face | dict(gt_instances=truth, pred_instances=predicted)])
+    metric.evaluate(5)
+    return tmp_path / 'hgs' / 'errors.json'
+
+
+def test_errors_file(errors):
+    found = read_errors(errors.parent)
+    assert len(found.errors()) == 5 and len(found.errors('inter_pupil', 'challenge')) == 3
+    worst = found.worst(2)
+    assert [image['errors']['inter_ocular'] for image in worst] == sorted(found.errors())[:-3:-1]
+    for arguments, message in (
+        (('box',), "has no normaliser 'box', only inter_ocular, inter_pupil"),
+        ((None, 'pose'), "has no subset 'pose', only challenge, common, full"),
+    ):
+        with pytest.raises(InputError, match=message):
+            found.errors(*arguments)
+
+
+def test_plot_ced(call, errors, tmp_path):
+    out = tmp_path / 'new folder' / 'ced.png'
+    (tmp_path / 'LAB.txt').write_text('3.5\n7\n')
+    runs = [errors.parent, f'MHHN={errors}', tmp_path / 'LAB.txt']
+    arguments = ['--out', out, '--normalizer', 'inter_pupil', '--subset', 'challenge']
+    end, text = call('plot_ced', *runs, *arguments)
+    assert not end
+    assert text == f'{out}: challenge, inter_pupil, faces: hgs 3, MHHN 3, LAB 2\n'
+    assert cv2.imread(str(out)).std() > 10
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['.'], 'errors.json: no such file; tools/test.py'),
+        (['hgs', 'hgs=hgs/errors.json'], "a second run called 'hgs'; say NAME=hgs/errors.json"),
+        (['metrics.json'], 'not what FaceAlignmentMetric writes to its errors_file'),
+        (['broken.json'], 'cannot be read (Expecting value'),
+        (['bad.txt'], 'bad.txt: one error a line expected'),
+        (['hgs', '--out', 'a.nothing'], 'no kind of picture'),
+        (['hgs', '--out', 'hgs.png/a.png'], 'cannot be written'),
+    ],
+)
+def test_plot_ced_refuses_in_one_line(call, errors, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    for name, content in {
+        'metrics.json': '{}', 'broken.json': '#', 'bad.txt': '-1\n', 'hgs.png': ''
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(content)
+    out = [] if '--out' in arguments else ['--out', 'ced.png']
+    end, _ = call('plot_ced', *arguments, *out)
+    assert end.startswith('plot_ced: ') and message in end and '\n' not in end
+    assert not (tmp_path / 'ced.png').exists()
+
+
+def test_area_below_the_drawn_curve_is_the_auc():
+    errors = np.random.default_rng(1).gamma(3, 2, 37)
+    x, y = ced_steps(errors, 8.0)
+    assert (y[:-1] * np.diff(x)).sum() / 8 == pytest.approx(area_under_ced(errors, 8.0))
+    x, y = ced_steps([12.0], threshold=10.0)
+    assert (x.tolist(), y.tolist()) == ([0, 10], [0, 0])
+
+
+def write_log(work_dir, start, rows):
+    file = work_dir / start / 'vis_data' / 'scalars.json'
+    file.parent.mkdir(parents=True)
+    file.write_text('\n'.join(map(json.dumps, rows)) + '\n')
+
+
+def test_training_curves(call, tmp_path):
+    run, out = tmp_path / 'run', tmp_path / 'curves.png'
+    steps = [dict(epoch=e, loss=10.0 * e + i, step=9) for e in (1, 2, 3) for i in (0, 2)]
+    write_log(run, '20260101_000000', [*steps, {NME: 5.0, 'full/AUC': 0.4, 'step': 2}])
+    write_log(run, '20260102_000000', [dict(epoch=3, loss=7.0, step=1), {NME: 4.0, 'step': 3}])
+    curves = read_curves(run)
+    assert curves.loss == {1: 11.0, 2: 21.0, 3: 7.0}  # a resumed training is one curve
+    assert curves.scores == {NME: {2: 5.0, 3: 4.0}}
+    end, text = call('training_curves', run, f'b={run}', '--out', out)
+    assert not end and text == f'{out}: loss and {NME}; epochs: run 3, b 3\n'
+    assert cv2.imread(str(out)).std() > 10
+    for arguments, message in (
+        (['none'], 'none: no such folder'),
+        ([tmp_path], 'no log of a training'),
+        ([run, run], "a second run called 'run'"),
+        ([run, '--score', 'AP'], "no run has the score 'AP', only full"),
+    ):
+        assert message in call('training_curves', *arguments, '--out', out)[0]
+    # Started over: nothing of the first run is left.
+    write_log(run, '20260103_000000', [dict(epoch=1, loss=1.0, step=1)])
+    assert read_curves(run).loss == {1: 1.0}
+
+
+def test_mean_face(call, errors, generated_300w, tmp_path):
+    out = tmp_path / 'mean.png'
+    end, text = call('mean_face', errors, generated_300w / VALID, '--out', out)
+    assert not end and text.startswith(f'{out}: inter_ocular, mean ')
+    values = np.array(read_errors(errors).landmark_errors['inter_ocular'])
+    assert f'worst landmarks: {values.argmax()} ({values.max():.2f})' in text
+    assert np.ptp(cv2.imread(str(out))) > 200
+    assert worst_landmarks(np.array([1.0, np.nan, 3.0])) == [2, 0]
+    broken = dict(annotations=[dict(keypoints=[1.0, 2.0, 1.0])])
+    (tmp_path / 'ann.json').write_text(json.dumps(broken))
+    end, _ = call('mean_face', errors, tmp_path / 'ann.json', '--out', out)
+    assert 'faces of 1 landmarks, but errors of 68' in end
+
+
+def test_mean_takes_out_place_size_and_rotation():
+    shape = np.array([[0.0, 0.0], [4, 0], [2, 2], [1, 4], [3, 4.5], [2, 6]])
+
+    def turned(angle, size=1.0, shift=(0.0, 0.0)):
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        return size * shape @ turn + shift
+
+    missing = turned(0.5)
+    missing[2] = np.nan
+    faces = [turned(0.5, 3, (90, 7)), turned(-0.5, 40, (3, 300)), turned(0, 7), missing]
+    expected = shape - shape.mean(axis=0)
+    expected /= np.sqrt(np.square(expected).sum(axis=1).mean())
+    np.testing.assert_allclose(mean_shape(np.stack(faces)), expected, atol=1e-9)
+    with pytest.raises(InputError, match='no face has all'):
+        mean_shape(missing[None])
+    with pytest.raises(InputError, match='in one place'):
+        mean_shape(np.ones((2, 6, 2)))
+
+
+def test_moves_by_hand():
+    """Three landmarks of one face: moved 2 px the right way, 1.5 px the wrong way, half a pixel."""
+    argmax = np.array([[[10.0, 10], [20, 20], [30, 30]]])
+    sdt = argmax + [[2.0, 0], [0, 1.5], [0.5, 0]]
+    truth = argmax + [[2.0, 0], [0, 0], [0, 0]]
+    moves = describe_moves(argmax, sdt, truth, np.ones((1, 3), bool))
+    assert moves == dict(
+        moved=pytest.approx(200 / 3), distance=1.75, closer=50.0, farther=50.0, gain=0.25
+    )
+    visible = np.array([[True, False, True]])
+    moves = describe_moves(argmax, sdt, truth, visible)
+    assert (moves['moved'], moves['closer'], moves['gain']) == (50.0, 100.0, 2.0)
+    assert describe_moves(argmax, argmax, truth, visible)['moved'] == 0
+
+
+def test_maps_of_all_models_have_one_scale():
+    """1 is the target's peak: for a softmax map that is its share there, not its own maximum."""
+    sigma = 1.5
+    grid = np.arange(32)
+    squares = (grid - 14.0) ** 2 + (grid[:, None] - 17.0) ** 2
+    target = np.exp(-squares / (2 * sigma**2))[None]
+    assert absolute_heatmaps(target, None, sigma).max() == pytest.approx(1)
+    assert absolute_heatmaps(np.log(target) + 9, 'softmax', sigma).max() == pytest.approx(1, 1e-4)
+    spiky = absolute_heatmaps(4 * np.log(target), 'softmax', sigma)  # half as wide
+    assert spiky.max() == pytest.approx(4, 0.05)
+    logits = np.log(target) - np.log1p(-target.clip(max=1 - 1e-7))
+    np.testing.assert_allclose(absolute_heatmaps(logits, 'sigmoid', sigma), target, atol=1e-6)
+    assert displayable(np.array([[[-900.0, 900.0]]]), 'softmax').tolist() == [[[0, 1]]]
+    np.testing.assert_allclose(displayable(logits, 'sigmoid'), target, atol=1e-6)
+    assert displayable(np.array([[[-0.2, 1.3]]]), None).tolist() == [[[0, 1]]]
+
+
+def test_the_box_spans_a_crops_outer_edges():
+    """An input of (64, 32) on 128 x 64 photo pixels: each input pixel is 2 photo pixels wide."""
+    assert heatmap_box((100.0, 50.0), (128.0, 64.0), (64, 32)) == (35.0, 17.0, 163.0, 81.0)
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    """Checkpoints of two tiny models, not trained."""
+    folder, files = tmp_path_factory.mktemp('weights'), []
+    for number, config in enumerate(CONFIGS):
+        torch.manual_seed(number)
+        files.append(folder / f'{number}.pth')
+        torch.save(load_model(config).state_dict(), files[-1])
+    return files
 
 
 @pytest.fixture
-def runs(tmp_path) -> Path:
-    """A folder with two tested runs of five faces, three of them of the subset challenge."""
-    rng = np.random.default_rng(7)
-    for name in ('hgs', 'mhhn'):
-        folder = tmp_path / 'runs' / name
-        metric = FaceAlignmentMetric(
-            ['inter_ocular', 'inter_pupil'], errors_file=str(folder / 'errors.json')
-        )
-        metric.dataset_meta = dict(dataset_name='300w')
-        for number in range(1, 6):
-            points = rng.uniform(20, 200, (1, 68, 2))
-            points[0, 45] = points[0, 36] + [30.0, 40.0]
-            truth = dict(keypoints=points, keypoints_visible=np.ones((1, 68)))
-            predicted = dict(keypoints=points + rng.normal(0, 1, points.shape))
-            subset = 'challenge' if number > 2 else 'common'
-            face = dict(id=number, img_path='a.jpg', raw_ann_info=dict(subsets=[subset]))
-            metric.process(None, [face | dict(gt_instances=truth, pred_instances=predicted)])
-        scores = metric.evaluate(5)
-        (folder / 'metrics.json').write_text(json.dumps(scores))
-        (folder / f'{STEM}.py').write_text(f'# {name}\n')
-    return tmp_path / 'runs'
+def models(weights, generated_300w):
+    """CONFIG CHECKPOINT pairs, and the options that name the data."""
+    root = generated_300w
+    options = [
+        f'test_dataloader.dataset.data_root={root}',
+        f'test_evaluator.ann_file={root}/{VALID}',
+    ]
+    options += ['test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False']
+    return [CONFIGS[0], weights[0], CONFIGS[1], weights[1]], ['--cfg-options', *options]
 
 
-def test_report(call, runs, tmp_path):
-    out = tmp_path / 'new' / 'report.md'
-    code, text, _ = call('report.py', runs, '--out', out, '--table', '300w')
-    assert code == 0 and out.read_text() == text
-    nme = json.loads((runs / 'mhhn' / 'metrics.json').read_text())['challenge/inter_pupil/NME']
-    assert f' {nme:.2f} (' in text
-    assert text.count('not the official 689 full test faces but 5') == 2
-    assert text.count(', NOT COMPARABLE') == 4
+def test_decoders_face_and_heatmap_panels(call, models, tmp_path, monkeypatch):
+    pairs, options = models
+    test, decoded = tmp_path / 'test', tmp_path / 'decoded'
+    assert not run_tool(
+        monkeypatch, 'test.py', *pairs[2:], '--work-dir', test, *options
+    )  # of MHHN, which decodes by SDT
+    end, text = call('decoders', *pairs[2:], decoded, *options)
+    assert not end and 'SDT moves' in text
+    tested = json.loads((test / 'metrics.json').read_text())
+    for name, same in (('sdt', True), ('argmax', False)):
+        scores = json.loads((decoded / name / 'metrics.json').read_text())
+        close = {key: scores[key] == pytest.approx(tested[key], abs=1e-3) for key in scores}
+        assert close[NME] is same
+    moves = json.loads((decoded / 'sdt' / 'corrections.json').read_text())
+    assert 0 < moves['moved'] <= 100
 
+    out = tmp_path / 'faces.png'
+    chosen = ['--worst', 2, '--errors', test]
+    end, text = call('face_panels', *pairs, '--out', out, *chosen, *options)
+    worst = [image['errors']['inter_ocular'] for image in read_errors(test).worst(2)]
+    assert not end and text.endswith(f'mhhn-tiny {worst[0]:.2f}, {worst[1]:.2f}\n')
+    assert cv2.imread(str(out)).std() > 20
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (['nowhere'], 'report: nowhere: no such folder'),
-        (['runs/empty'], 'report: runs/empty: no run in it, neither metrics.json nor'),
-        (['runs', '--out', 'runs'], 'Is a directory'),
-    ],
-)
-def test_report_refuses_in_one_line(call, runs, monkeypatch, arguments, message):
-    monkeypatch.chdir(runs.parent)
-    (runs / 'empty').mkdir()
-    code, text, error = call('report.py', *arguments)
-    assert (code, text, error.count('\n')) == (1, '', 1)
-    assert message in error
-
-
-def test_plot_ced(call, runs, tmp_path):
-    out = tmp_path / 'ced.png'
-    arguments = ['--out', out, '--normalizer', 'inter_pupil', '--subset', 'challenge']
-    code, text, _ = call('plot_ced.py', runs / 'hgs', f'MHHN={runs}/mhhn/errors.json', *arguments)
-    assert (code, text) == (0, f'{out}: challenge, inter_pupil, faces: hgs 3, MHHN 3\n')
-    assert cv2.imread(str(out)).std() > 10
-    code, text, _ = call('plot_ced.py', runs / 'hgs', '--out', out)
-    assert text == f'{out}: full, inter_ocular, faces: hgs 5\n'
+    end, text = call('heatmap_panels', *pairs, '--out', out, '--landmarks', 8, 30, *options)
+    assert not end and text.endswith(f'{out}: 3 faces; truth, hgs-tiny, mhhn-tiny\n')
+    picture = cv2.imread(str(out))[..., ::-1].astype(int)
+    warm = (picture[..., 0] - picture[..., 2]) > 100
+    assert warm[: len(picture) // 9].sum() > 100  # the truth's spots in the first row
+    for change, message in (
+        (['--index', 99], '--index 99 is out of range: 0 to 8'),
+        (['--landmarks', 68], '--landmarks 68 is out of range: 0 to 67'),
+    ):
+        end, _ = call('heatmap_panels', *pairs[:2], '--out', out, *change, *options)
+        assert end == f'heatmap_panels: {message}'
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['runs'], 'runs/errors.json: no such file; tools/test.py writes errors.json'),
-        (['runs/hgs', 'hgs=runs/mhhn'], "a second run called 'hgs'; say NAME=runs/mhhn"),
-        (['runs/hgs/metrics.json'], 'not what FaceAlignmentMetric writes to its errors_file'),
-        ([f'runs/hgs/{STEM}.py'], 'cannot be read (Expecting value'),
-        (['runs/hgs', '--normalizer', 'box'], "has no normaliser 'box', only inter_ocular,"),
-        (['runs/hgs', '--subset', 'pose'], "has no subset 'pose', only challenge, common"),
-        (['runs/hgs', '--threshold', '0'], 'threshold is in percent, above 0'),
-        (['runs/hgs', '--out', 'a.nothing'], "Format 'nothing' is not supported"),
+        (['a.py', 'a.pth'], 'face_panels: a.py: no such config'),
+        (['a.py'], 'face_panels: give each CONFIG its CHECKPOINT'),
+        (['a.py', 'a.pth', 'a.py', 'b.pth'], 'face_panels: models need names of their own'),
+        (['a.py', 'a.pth', '--worst', 3], 'face_panels: choose faces by --index, or by --worst'),
+        (['a.py', 'a.pth', '--worst', 3, '--errors', 'none'], 'face_panels: none: no such file'),
     ],
 )
-def test_plot_ced_refuses_in_one_line(call, runs, monkeypatch, arguments, message):
-    monkeypatch.chdir(runs.parent)
-    out = [] if '--out' in arguments else ['--out', 'ced.png']
-    code, text, error = call('plot_ced.py', *arguments, *out)
-    assert (code, text, error.count('\n')) == (1, '', 1)
-    assert message in error
-    assert not list(runs.parent.glob('*.*'))
-
-
-def test_run_table_dry_run(tmp_path):
-    out, data = tmp_path / 'out', tmp_path / 'nothing'
-    arguments = ['--tiny', '--rows', 'mhhn', '--work-dir', out, '--data-root', f'300w={data}']
-    run = run_table('300w', '--dry-run', *arguments)
-    assert run.returncode == 0, run.stderr
-    train, test, missing = run.stdout.splitlines()
-    name = 'td-hm_mhhn-tiny_2xb8-30e_300w-128x128'
-    assert train == (
-        f'tools/dist_train.sh {out}/configs/{name}.py 2 --work-dir {out}/{name} --resume'
-    )
-    assert test.startswith(f'tools/dist_test.sh {out}/configs/{name}.py {out}/{name}/epoch_30.pth')
-    assert missing.startswith(f'not ready: mhhn-tiny 300w: no {data}/annotations/face_landmarks')
-    run = run_table('300w', *arguments)
-    assert (run.returncode, run.stdout) == (1, '')
-    assert run.stderr.splitlines()[-1].startswith('run_table: mhhn-tiny 300w: no ')
-    assert not out.exists()
-
-
-def test_run_table_refuses():
-    run = run_table('300w', '--data-root', 'lfw=here')
-    assert run.returncode == 2 and "'lfw=here' is not one of 300w|cofw" in run.stderr
+def test_panels_refuse_in_one_line(call, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    end, _ = call('face_panels', *arguments, '--out', 'a.png')
+    assert end.startswith(message) and '\n' not in end

@@ -1,26 +1,27 @@
 """The way of every dataset: a miniature original, converted, trained on, tested, reported."""
 
+import argparse
 import json
 from pathlib import Path
 
 import pytest
-from conftest import NUM_TEST, NUM_TRAIN, ROOT, convert_generated, run_tool
-from paper_tables.jobs import Options, plan
-from paper_tables.report import write_report
-from paper_tables.rows import TABLES
-from paper_tables.runs import find_runs
+from analysis import run_table
+from analysis.paper_tables import TABLES
+from analysis.report import write_report
+from analysis.runs import find_runs
+from conftest import NUM_TEST, NUM_TRAIN, convert_generated, run_tool
 
-ONE_STEP = {
+LOADERS = ('train', 'val', 'test')
+WORKERS = {'num_workers': 0, 'persistent_workers': False}
+ONE_STEP = {f'{kind}_dataloader.{key}': v for kind in LOADERS for key, v in WORKERS.items()} | {
     'train_dataloader.batch_size': NUM_TRAIN,
-    'train_dataloader.num_workers': 0,
-    'train_dataloader.persistent_workers': False,
-    'val_dataloader.num_workers': 0,
-    'val_dataloader.persistent_workers': False,
-    'test_dataloader.num_workers': 0,
-    'test_dataloader.persistent_workers': False,
+    'train_cfg.max_epochs': 1,
+    'train_cfg.val_interval': 1,
+    'model.backbone.num_stacks': 1,
+    'model.backbone.feat_channels': 16,
+    'model.head.num_stages': 1,
+    'model.head.in_channels': 16,
 }
-
-
 SUBSETS = {
     '300w': {'common', 'challenge'},
     'cofw': {'visible_landmarks', 'occluded_landmarks'},
@@ -41,8 +42,9 @@ def execute(monkeypatch, job, trained=None):
 
 
 def jobs_of(table: str, roots: dict, folder: Path) -> list:
-    options = Options(folder / 'runs', True, 1, 1, roots, ONE_STEP)
-    return plan(ROOT, table, ['mhhn'], options)
+    options = dict(rows=['hgs-hsr'], tiny=False, processes=1, cfg_options=ONE_STEP)
+    args = argparse.Namespace(data_root=roots, work_dir=folder / 'runs', **options)
+    return run_table.plan(table, args)
 
 
 @pytest.mark.parametrize('dataset', SUBSETS)
@@ -50,13 +52,15 @@ def test_archive_to_table(dataset, tmp_path, monkeypatch):
     root = convert_generated(dataset, tmp_path)
     (job,) = jobs_of(dataset, {dataset: root}, tmp_path)
     _, scores = execute(monkeypatch, job)
-    normalizer = TABLES[dataset].blocks[0].normalizer
+    normalizer = TABLES[dataset].normalizer
     assert scores[f'full/{normalizer}/NME'] > 0
     scored = {key.split('/')[0] for key in scores}
     assert SUBSETS[dataset] <= scored
 
     text = write_report(find_runs([tmp_path / 'runs']), [dataset])
-    row = next(line for line in text.splitlines() if line.startswith('| MHHN') and 'TINY' in line)
+    row = next(
+        line for line in text.splitlines() if line.startswith('| HGs+HSR') and 'TINY' in line
+    )
     assert f'{scores[f"full/{normalizer}/NME"]:.2f}' in row
     assert len(json.loads((job.folder / 'errors.json').read_text())['images']) == NUM_TEST
 
@@ -64,7 +68,7 @@ def test_archive_to_table(dataset, tmp_path, monkeypatch):
 def test_cofw68_is_tested_with_a_300w_model(tmp_path, monkeypatch):
     roots = {name: convert_generated(name, tmp_path) for name in ('300w', 'cofw')}
     (job,) = jobs_of('cofw68', roots, tmp_path)
-    checkpoint, _ = execute(monkeypatch, job.trains)
+    checkpoint, _ = execute(monkeypatch, job.weights)
     _, scores = execute(monkeypatch, job, checkpoint)
     assert {key for key in scores if key.endswith('NME')} >= {
         f'{group}/{name}/NME'

@@ -13,6 +13,7 @@ from dataset_converters.coco_json import (
     landmark_framing,
 )
 from generated_faces import landmarks, occluded, random_face, render
+from misc.sample_sheet import pair_sides
 from mmengine.config import Config
 
 TOOL = runpy.run_path(str(ROOT / 'tools/misc/browse_dataset.py'))
@@ -224,3 +225,21 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
         with pytest.raises(SystemExit, match='2'):
             TOOL['main']([CONFIG, str(tmp_path / out), *arguments])
     assert capsys.readouterr().err.count(': error: ') == 4
+
+
+# A mouth: upper lip 0 1 2 from left to right, lower lip 3 4 from right to left; 5 is the chin.
+MOUTH = np.array([[30.0, 40], [50, 33], [70, 41], [62, 52], [38, 51], [51, 75]])
+FLIP, SIDES = [2, 1, 0, 4, 3, 5], [1, 0, 2, 2, 1, 0]
+
+
+def test_left_and_right_are_those_of_the_picture():
+    assert pair_sides(FLIP, MOUTH[None]).tolist() == SIDES
+    turned = MOUTH * (-1, 1) + (100, 0)
+    # One large face has one vote.
+    assert pair_sides(FLIP, np.stack([turned, MOUTH * 9, turned])).tolist() == [2, 0, 1, 1, 2, 0]
+    missing = MOUTH.copy()
+    missing[4] = np.nan
+    assert pair_sides(FLIP, missing[None]).tolist() == [1, 0, 2, 1, 2, 0]
+    assert pair_sides(FLIP, np.stack([missing, MOUTH])).tolist() == SIDES
+    with pytest.raises(ValueError, match=r'no pairs: 0 -> 1 -> 2; mend'):
+        pair_sides([1, 2, 0], MOUTH[None, :3])

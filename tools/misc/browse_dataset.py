@@ -19,7 +19,7 @@ from mmpose.registry import DATASETS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from figures.samples import FaceSample, View, pair_sides, plot_samples
+from misc.sample_sheet import FaceSample, View, pair_sides, plot_samples
 
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import read_photo

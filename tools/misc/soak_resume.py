@@ -21,7 +21,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from quickstart_parts.steps import command_environment
 
 from mhhn_landmarks.fileio import stale_files
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
@@ -30,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataset_converters import convert_300w
 from generated_faces import write_300w_archive
+from steps import command_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 # 21 faces do not divide by 2 processes of 4, nor 9 test faces by 2.

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from analysis.face_grid import show_photo
+from analysis.figure import save_figure
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-
-from .faces import show_photo
 
 # By side: no partner, left and right of a pair. White and Okabe and Ito's sky blue and yellow stand
 # off skin and hair; the shapes tell them apart where colours do not.
@@ -30,7 +30,7 @@ HEAD, TOP, BOTTOM = 0.48, 0.3, 0.4  # inch
 DPI = 150
 FONT = 5.5  # of the landmarks' indices, pt
 MARK, SMALL_MARK = 3.0, 1.9  # diameter of a landmark, pt
-SURE = 5  # every so many indices one is written, whether there is room or not
+EVERY = 5  # indices, of which one is written: more would cover each other
 DIM = 0.45  # brightness that is left to the input under its targets
 
 
@@ -139,8 +139,7 @@ def plot_samples(
     figure.legend(
         handles=_marks(links), loc='lower center', ncols=6, frameon=False, fontsize=8, borderpad=0.2
     )
-    Path(out_file).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out_file, dpi=DPI)
+    save_figure(figure, out_file, DPI)
 
 
 def _add_axes(figure: Figure, left: float, top: float, side: float) -> Axes:
@@ -209,37 +208,17 @@ def _draw_marks(
 
 
 def _write_indices(axes: Axes, view: View) -> None:
-    """Write the landmarks' indices where there is room, but at least every fifth."""
+    """Write every fifth landmark's index, away from the middle of the face."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     inside = (view.points > (left, top)).all(1) & (view.points < (right, bottom)).all(1)
-    shown = np.flatnonzero(view.annotated & inside)
-    px_per_pt = max(right - left, bottom - top) / (72 * PANEL)
-    for index, spot in _free_spots(view.points[shown] / px_per_pt, shown).items():
-        text = axes.text(*(spot * px_per_pt), str(index), fontsize=FONT, color='white')
-        text.set(ha='center', va='center_baseline', clip_on=True)
-        text.set_path_effects([withStroke(linewidth=1.1, foreground='black')])
-
-
-def _free_spots(points: np.ndarray, indices: np.ndarray) -> dict[int, np.ndarray]:
-    """Return where to write the indices (N,) of points (N, 2); all in pt, of the text's middle."""
-    boxes = np.column_stack([points, np.full_like(points, MARK / 2)])  # middle, half size
-    spots = {}
-    for number in sorted(range(len(points)), key=lambda n: indices[n] % SURE != 0):
-        half = np.array([0.31 * len(str(indices[number])), 0.38]) * FONT
-        near = np.linalg.norm(points - points[number], axis=1).argsort()[1:5]
-        outward = points[number] - points[near].mean(axis=0) if len(near) else np.array([0.0, -1.0])
-        turns = np.arctan2(*outward[::-1]) + np.pi / 8 * np.array(
-            [0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6, 7, -7, 8]
+    middle = view.points[view.annotated].mean(axis=0)
+    for index in np.flatnonzero(view.annotated & inside)[::EVERY]:
+        away = np.sign(view.points[index] - middle) * (1, -1)  # upwards on the screen
+        text = axes.annotate(
+            str(index), view.points[index], 1.2 * MARK * away, textcoords='offset points'
         )
-        rays = np.column_stack([np.cos(turns), np.sin(turns)])
-        tries = np.vstack([points[number] + (MARK / 2 + gap + half) * rays for gap in (0.4, 1.4)])
-        apart = np.abs(tries[:, None] - boxes[:, :2]) - half - boxes[:, 2:]
-        clashes = (apart < 0).all(axis=2).sum(axis=1)
-        best = clashes.argmin()
-        if clashes[best] == 0 or indices[number] % SURE == 0:
-            spots[int(indices[number])] = tries[best]
-            boxes = np.vstack([boxes, [*tries[best], *half]])
-    return spots
+        text.set(fontsize=FONT, color='white', ha='center', va='center', clip_on=True)
+        text.set_path_effects([withStroke(linewidth=1.1, foreground='black')])
 
 
 def _draw_target(axes: Axes, view: View, target: np.ndarray) -> None:

@@ -1,14 +1,15 @@
 """Faces with their true and predicted landmarks; points are (x, y) in photo pixels."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from analysis.figure import new_figure, save_figure
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 # Of Okabe and Ito's palette the pair that stands off skin, hair and each other.
@@ -19,7 +20,7 @@ DPI = 120
 
 
 class FacePanel(NamedTuple):
-    """One face of `plot_faces`.
+    """One face.
 
     Attributes:
         photo: RGB, (h, w, 3) uint8.
@@ -34,7 +35,7 @@ class FacePanel(NamedTuple):
     title: str
 
 
-def plot_faces(
+def plot_face_grid(
     rows: Mapping[str, Sequence[FacePanel]], out_file: str | Path, title: str | None = None
 ) -> None:
     """Draw each row's faces side by side, a line from every true landmark to its prediction.
@@ -43,16 +44,9 @@ def plot_faces(
         rows: Faces by the row's name, which stands at its left, such as the model's.
         out_file: Where to draw it; the suffix chooses the form (png, pdf, svg).
         title: Above the picture.
-
-    Raises:
-        ValueError: If there is no face, or a face's landmarks do not agree.
     """
-    columns = max((len(panels) for panels in rows.values()), default=0)
-    if not columns:
-        raise ValueError('rows has no face to draw')
-    figure = Figure(figsize=(PANEL * columns, (PANEL + 0.25) * len(rows) + 0.5))
-    figure.set_layout_engine('constrained')
-    FigureCanvasAgg(figure)
+    columns = max(len(panels) for panels in rows.values())
+    figure = new_figure(PANEL * columns, (PANEL + 0.25) * len(rows) + 0.5)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -69,15 +63,14 @@ def plot_faces(
     ]
     figure.legend(handles=marks, loc='outside lower center', ncols=2, frameon=False)
     figure.suptitle(title, fontsize='medium')
-    Path(out_file).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out_file, dpi=DPI)
+    save_figure(figure, out_file, DPI)
 
 
 def show_photo(axes: Axes, photo: np.ndarray, points: np.ndarray, title: str) -> None:
     """Show the square of a photo round a face, and its title."""
     low, high = points.min(axis=0), points.max(axis=0)
     half = (0.5 + MARGIN) * (high - low).max()
-    (x, y) = (low + high) / 2
+    x, y = (low + high) / 2
     axes.imshow(photo)
     axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
     axes.set_facecolor('0.5')
@@ -86,13 +79,8 @@ def show_photo(axes: Axes, photo: np.ndarray, points: np.ndarray, title: str) ->
 
 def _draw_face(axes: Axes, panel: FacePanel) -> None:
     """Draw one face."""
-    truth, prediction = panel.truth, panel.prediction
-    if truth.ndim != 2 or truth.shape != prediction.shape:
-        raise ValueError(
-            f'truth and prediction must both be (K, 2), got {truth.shape} and {prediction.shape}'
-        )
-    show_photo(axes, panel.photo, truth, panel.title)
-    lines = LineCollection(np.stack([truth, prediction], axis=1), colors='white', linewidths=0.8)
-    axes.add_collection(lines, autolim=False)
-    for points, color in ((truth, TRUTH_COLOR), (prediction, PREDICTION_COLOR)):
+    show_photo(axes, panel.photo, panel.truth, panel.title)
+    ends = np.stack([panel.truth, panel.prediction], axis=1)
+    axes.add_collection(LineCollection(ends, colors='white', linewidths=0.8), autolim=False)
+    for points, color in ((panel.truth, TRUTH_COLOR), (panel.prediction, PREDICTION_COLOR)):
         axes.scatter(*points.T, s=7, color=color, edgecolors='0.15', linewidths=0.4, zorder=3)

@@ -1,0 +1,252 @@
+"""report.py: what runs left, beside what is published."""
+
+import json
+import os
+
+import pytest
+from analysis.markdown import markdown
+from analysis.report import MARK, write_report
+from analysis.runs import find_runs
+from conftest import run_tool
+
+from mhhn_landmarks.errors import InputError
+
+PAPER = 'td-hm_mhhn_8xb4-200e_300w-256x256'
+TINY = 'td-hm_mhhn-tiny_2xb8-30e_300w-128x128'
+MHHN = 'HGs+MCG+HSR (MHHN)'
+CONFIG = """
+model = dict(
+    backbone=dict(type='MCGHourglass', num_stacks={stacks}, feat_channels={channels}),
+    head=dict(decoder=dict(input_size=({size}, {size}))))
+load_from = {load_from!r}
+val_evaluator = test_evaluator = dict(type='FaceAlignmentMetric', failure_threshold={threshold})
+"""
+OFFICIAL = dict(common=554, challenge=135)
+
+
+def scores_of(subsets, nme):
+    """What the metric returns for faces that all have one error, inter-pupil 1.5 times as much."""
+    by = dict(inter_ocular=nme, inter_pupil=1.5 * nme)
+    return {
+        f'{subset}/{name}/{key}': value
+        for subset in ['full', *subsets]
+        for name, error in by.items()
+        for key, value in dict(NME=error, NME_std=0.0, FR=0.0, AUC=1 - error / 10).items()
+    }
+
+
+def write_config(folder, name, load_from=None, threshold=10.0, size=256):
+    folder.mkdir(parents=True, exist_ok=True)
+    stacks, channels = (4, 256) if size == 256 else (1, 96)
+    text = CONFIG.format(
+        stacks=stacks, channels=channels, size=size, load_from=load_from, threshold=threshold
+    )
+    (folder / f'{name}.py').write_text(text)
+
+
+def write_test(folder, name=PAPER, nme=4.0, load_from='runs/epoch_200.pth', faces=OFFICIAL, **more):
+    """Write what tools/test.py leaves."""
+    write_config(folder, name, load_from, **more)
+    subsets = [[subset] for subset, count in faces.items() for _ in range(count)]
+    images = [dict(id=i, subsets=s, errors=dict(inter_ocular=nme)) for i, s in enumerate(subsets)]
+    content = dict(normalizers=['inter_ocular'], images=images)
+    (folder / 'errors.json').write_text(json.dumps(content))
+    (folder / 'metrics.json').write_text(json.dumps(scores_of(faces, nme) | dict(time=0.1)))
+
+
+def write_training(folder, epochs=7, validated=(2, 5)):
+    """Write what tools/train.py logs; the error at epoch e is 10 / e."""
+    write_config(folder, PAPER)
+    lines = []
+    for epoch in range(1, epochs + 1):
+        lines.append(dict(loss=0.5, epoch=epoch, iter=20 * epoch, step=20 * epoch))
+        if epoch in validated:
+            lines.append(scores_of(OFFICIAL, 10 / epoch) | dict(time=0.1, step=epoch))
+    log = folder / '20260102_030405' / 'vis_data' / 'scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+
+
+def report(folder, *tables):
+    return write_report(find_runs([folder]), tables or ['300w'])
+
+
+def rows(text, label=MHHN, by='ours'):
+    """The cells of a label's rows, without the label."""
+    lines = [line[1:-1].split(' |') for line in text.splitlines() if line.startswith('| ')]
+    cells = [[cell.strip() for cell in line] for line in lines]
+    return [row[1:] for row in cells if row[0] == label and row[1].startswith(by)]
+
+
+def described(text):
+    """What is said of each run, in order."""
+    return text.split('## Our runs\n\n')[1].split('\n\n')[0].splitlines()
+
+
+def test_a_test_on_the_official_faces_stands_beside_the_papers_row(tmp_path):
+    write_test(tmp_path)
+    text = report(tmp_path)
+    inter_pupil, inter_ocular = rows(text)
+    assert inter_pupil == ['ours [1]', *['6.00 (0.00)'] * 3, '0.00', '0.400']
+    assert inter_ocular == ['ours [1]', *['4.00 (0.00)'] * 3, '0.00', '0.600']
+    assert rows(text, by='Wan') == [
+        ['Wan et al. 2021', '3.18 (0.61)', '6.01 (0.87)', '3.74 (0.74)', '-', '-']
+    ]
+    assert described(text) == [
+        f'* [1] {tmp_path}: 4 x 256 channels, 256 px, tested at epoch 200, 689 test faces;'
+        ' FR and AUC at 10%'
+    ]
+    assert rows(text, 'HGs') == [['ours: not run', *['-'] * 5]] * 2
+    assert len(rows(text, 'D-ViT', 'Dang')) == 1 and len(rows(text, 'STAR', 'Zhou')) == 2
+
+
+def test_cofw_is_shown_under_both_distances_and_the_papers_row_under_one(tmp_path):
+    write_test(tmp_path, PAPER.replace('300w', 'cofw'), faces=dict(test=507))
+    text = report(tmp_path, 'cofw')
+    assert [row[1:3] for row in rows(text)] == [['4.00 (0.00)', '0.00'], ['6.00 (0.00)', '0.00']]
+    assert [row[1:3] for row in rows(text, by='Wan')] == [['4.95 (1.61)', '1.78']]
+    ocular, pupil = text.split('Errors in percent of the inter-')[1:]
+    assert 'Wan et al.' in ocular and 'Wan et al.' not in pupil.split('## ')[0]
+    assert 'of the size of inter-pupil errors' in text
+
+
+@pytest.mark.parametrize(
+    ('changes', 'reason'),
+    [
+        (dict(name=TINY, size=128, load_from='epoch_30.pth'), 'tiny'),
+        (dict(size=128), 'tiny'),
+        (dict(load_from='a/epoch_199.pth'), 'epoch 199 of 200'),
+        (dict(load_from='a/best_full_NME_epoch_150.pth'), 'epoch 150 of 200'),
+        (dict(load_from='other.pth'), 'epochs unknown'),
+        (
+            dict(faces=dict(common=553, challenge=135)),
+            'not the official 689 full test faces but 688',
+        ),
+        (
+            dict(faces=dict(common=553, challenge=136)),
+            'not the official 554 common test faces but 553',
+        ),
+    ],
+)
+def test_what_is_not_comparable_is_marked(tmp_path, changes, reason):
+    write_test(tmp_path / 'run', **changes)
+    text = report(tmp_path)
+    tiny = 'TINY, ' if reason == 'tiny' else ''
+    assert [row[0] for row in rows(text)] == [f'ours [1], {tiny}{MARK}'] * 2
+    assert f'run: {reason}, ' in described(text)[0]
+
+
+def test_a_full_training_whose_best_epoch_is_tested_is_comparable(tmp_path):
+    write_training(tmp_path, epochs=200)
+    write_test(tmp_path, load_from='a/best_full_inter_ocular_NME_epoch_150.pth')
+    text = report(tmp_path)
+    assert rows(text)[0][0] == 'ours [1]' and 'epoch chosen by validation' in described(text)[0]
+    os.utime(next(tmp_path.glob('*/vis_data/scalars.json')), (4e9, 4e9))
+    assert 'tested before the end of this training' in described(report(tmp_path))[0]
+
+
+def test_training_faces_are_counted(tmp_path):
+    write_test(tmp_path / 'run')
+    path = tmp_path / 'run' / f'{PAPER}.py'
+    loader = f"dict(dataset=dict(data_root='{tmp_path}', ann_file='train.json'))"
+    path.write_text(f'{path.read_text()}train_dataloader = {loader}\n')
+    (tmp_path / 'train.json').write_text(json.dumps(dict(annotations=[{}] * 3148)))
+    assert rows(report(tmp_path))[0][0] == 'ours [1]'
+    (tmp_path / 'train.json').write_text(json.dumps(dict(annotations=[{}] * 1207)))
+    assert 'not the official 3148 training faces' in described(report(tmp_path))[0]
+
+
+def test_without_a_test_the_last_validation_counts(tmp_path):
+    write_training(tmp_path / 'run')
+    text = report(tmp_path)
+    assert rows(text)[1][:2] == [f'ours [1], {MARK}', '2.00 (0.00)']
+    assert 'a validation, not a test, epoch 5 of 200' in described(text)[0]
+    with open(next(tmp_path.glob('run/*/vis_data/scalars.json')), 'a') as log:
+        log.write('{"loss": 0.')  # being written
+    assert find_runs([tmp_path])[0].trained == 7
+
+
+def test_a_training_without_scores(tmp_path):
+    write_training(tmp_path / 'run', epochs=3, validated=())
+    text = report(tmp_path)
+    assert rows(text)[0] == ['ours [1]: no score yet'] + ['-'] * 5
+    assert described(text) == [f'* [1] {tmp_path / "run"}: no score yet, epoch 3']
+    write_test(tmp_path / 'run' / 'test')  # its test, in a folder of its own
+    assert [run.folder.name for run in find_runs([tmp_path])] == ['test']
+
+
+def test_another_threshold_leaves_failures_out(tmp_path):
+    write_test(tmp_path, threshold=7.0)
+    text = report(tmp_path)
+    assert rows(text)[0][4:] == ['-', '-'] and 'FR and AUC at 7%' in described(text)[0]
+
+
+def test_a_row_that_only_decodes_anothers_weights(tmp_path):
+    name = PAPER.replace('mhhn', 'mhhn-patch15')
+    write_test(tmp_path / 'a', name, load_from=f'runs/{PAPER}/epoch_200.pth')
+    write_test(tmp_path / 'b', name, nme=5.0, load_from=f'runs/{name}/epoch_200.pth')
+    text = report(tmp_path, 'cost')
+    assert [row[1] for row in rows(text, '15x15 patch')] == ['6.00 (0.00)']
+    assert [row[1] for row in rows(text, '15x15 patch, in training too')] == ['7.50 (0.00)']
+    assert 'weights of mhhn' in described(text)[0]
+
+
+def test_several_runs_of_a_row_and_of_none(tmp_path):
+    write_test(tmp_path / 'a', nme=4.0)
+    write_test(tmp_path / 'b', nme=6.0)
+    moved = dict(moved=12.34, closer=81.0, farther=15.0, distance=1.5)
+    (tmp_path / 'b' / 'corrections.json').write_text(json.dumps(moved))
+    write_test(tmp_path / 'c', 'td-hm_mine_8xb4-200e_300w-256x256', nme=3.0)
+    text = report(tmp_path)
+    assert [row[3] for row in rows(text)[2:]] == ['4.00 (0.00)', '6.00 (0.00)']
+    assert [row[-1] for row in rows(text)[:2]] == ['-', '12.3%, 81% closer']
+    others = text.split('## Other runs')[1]
+    assert rows(others, 'td-hm_mine_8xb4-200e_300w-256x256')[0][:2] == ['ours [3]', '3.00 (0.00)']
+    assert 'Other runs' not in report(tmp_path / 'a', 'wflw')
+
+
+def test_metrics_of_others_are_no_scores(tmp_path):
+    write_test(tmp_path)
+    (tmp_path / 'metrics.json').write_text('{"coco/AP": 0.3}')
+    assert 'no score yet' in report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('name', 'content', 'message'),
+    [
+        ('metrics.json', '{"full/', r'metrics.json: cannot be read \(Unterminated'),
+        ('errors.json', '[]', 'errors.json: not what FaceAlignmentMetric writes'),
+        (f'{PAPER}.py', 'model = dict(', f'{PAPER}.py: cannot be read as a config'),
+        ('1/vis_data/scalars.json', '{}\n}\n', 'scalars.json:2: no JSON'),
+    ],
+)
+def test_refuses_what_it_cannot_read(tmp_path, name, content, message):
+    write_test(tmp_path)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message) as error:
+        find_runs([tmp_path])
+    assert '\n' not in str(error.value)
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    write_test(tmp_path / 'runs' / 'a')
+    (tmp_path / 'empty').mkdir()
+    out = tmp_path / 'new' / 'report.md'
+    arguments = [tmp_path / 'runs', '--out', out, '--table', '300w']
+    assert not run_tool(monkeypatch, 'analysis/report.py', *arguments)
+    assert out.read_text() == capsys.readouterr().out
+    for words, message in (
+        (['nowhere'], 'report: nowhere: no such folder'),
+        ([tmp_path / 'empty'], f'report: {tmp_path}/empty: no run in it, neither metrics.json'),
+        ([tmp_path / 'runs', '--out', tmp_path / 'runs'], f'report: {tmp_path}/runs: cannot be wr'),
+    ):
+        assert run_tool(monkeypatch, 'analysis/report.py', *words).startswith(message)
+
+
+def test_markdown_escapes_and_aligns():
+    assert markdown(['a', 'b'], [['x|y', '1.00']], (0,)).splitlines() == [
+        '| a    |    b |',
+        '| ---- | ---: |',
+        '| x\\|y | 1.00 |',
+    ]

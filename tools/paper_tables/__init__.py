@@ -1,1 +1,0 @@
-"""The paper's tables: their rows, what is published beside them, how they are run."""
