@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 # 15x15 patch instead of 9x9: tests the weights of MHHN. If trained, its loss fits that patch too.
-=======
-# 15x15 patch instead of 9x9, for the weights of MHHN. Trained itself, its loss fits that patch too.
->>>>>>> 7c0b598 (Rows of the literal SDL in the tables; the report's table of cost)
 _base_ = ['./td-hm_mhhn_8xb4-200e_300w-256x256.py']
 
 from mhhn_mmpose.datasets.pipelines import with_codec
