@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -104,6 +105,9 @@ class Page(BaseHTTPRequestHandler):
         except InputError as error:
             self._send_json(400, dict(error=str(error)))
             return
+        except Exception as error:  # a fault of ours: the page says it, the terminal where it is
+            self._send_json(500, dict(error=f'{type(error).__name__}: {error}'))
+            raise
         self._send_json(200, reply)
 
     def _send_json(self, status: int, content: dict) -> None:
@@ -122,7 +126,16 @@ class Page(BaseHTTPRequestHandler):
         """Say nothing of each request."""
 
 
-def serve(find: Find, host: str, port: int) -> ThreadingHTTPServer:
+class Server(ThreadingHTTPServer):
+    """Says nothing of browsers that leave."""
+
+    def handle_error(self, request, client_address) -> None:
+        """Print the traceback of any other fault."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+def serve(find: Find, host: str, port: int) -> Server:
     """Return the server of the page, which is to be run by its `serve_forever`.
 
     Raises:
@@ -130,7 +143,7 @@ def serve(find: Find, host: str, port: int) -> ThreadingHTTPServer:
     """
     page = type('Page', (Page,), dict(find=staticmethod(find), turn=threading.Lock()))
     try:
-        return ThreadingHTTPServer((host, port), page)
+        return Server((host, port), page)
     except OSError as error:
         raise InputError(f'{host}:{port}: {error.strerror}; try another --port') from error
 

@@ -87,6 +87,25 @@ def test_what_is_no_photo_is_said(address):
     assert ask(f'{address}/../README.md')[0] == 404 and ask(f'{address}/other', b'a')[0] == 400
 
 
+def test_a_fault_of_the_model_is_said_and_a_browser_that_leaves_is_not(
+    server, address, monkeypatch, capfd
+):
+    def fail(_):
+        raise RuntimeError('out of memory')
+
+    monkeypatch.setattr(server.RequestHandlerClass, 'find', staticmethod(fail))
+    photo = cv2.imencode('.png', PICTURE)[1].tobytes()
+    status, reply = ask(f'{address}/find', photo)
+    assert status == 500 and json.loads(reply)['error'] == 'RuntimeError: out of memory'
+    for error in (ConnectionResetError(), BrokenPipeError(), TimeoutError(), RuntimeError('ours')):
+        capfd.readouterr()
+        try:
+            raise error
+        except Exception:
+            server.handle_error(None, ('127.0.0.1', 1))
+        assert ('Traceback' in capfd.readouterr().err) == isinstance(error, RuntimeError)
+
+
 def test_a_taken_port_is_said(address):
     with pytest.raises(InputError, match='try another --port'):
         WEB['serve'](find, '127.0.0.1', int(address.rpartition(':')[2]))
