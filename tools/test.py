@@ -8,7 +8,7 @@ import argparse
 import os
 
 import mmengine
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mhhn_landmarks.errors import exit_on_input_error
@@ -16,6 +16,7 @@ from mhhn_landmarks.fileio import write_json_files
 from mhhn_mmpose.apis.loading import load_config, load_weights
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine.launching import (
+    ConfigOptions,
     drop_persistent_workers,
     end_with_launcher,
     flush_denormals,
@@ -34,7 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument('--interval', type=int, default=1, help='draw every n-th sample')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, key=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
@@ -12,13 +12,18 @@ from mhhn_mmpose.apis.loading import load_config
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
 from mhhn_mmpose.engine.launching import (
+    ConfigOptions,
     drop_persistent_workers,
     end_with_launcher,
     flush_denormals,
     make_work_dir,
     stops_in_one_line,
 )
-from mhhn_mmpose.engine.resuming import check_resumable, checkpoint_to_resume
+from mhhn_mmpose.engine.resuming import (
+    check_resumable,
+    check_weights_to_start_from,
+    checkpoint_to_resume,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,7 +50,7 @@ def parse_args() -> argparse.Namespace:
         '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
+        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, key=value'
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
@@ -74,6 +79,7 @@ def build_config(args: argparse.Namespace) -> Config:
     if cfg.get('resume'):
         cfg.load_from = checkpoint_to_resume(cfg.get('load_from'), cfg.work_dir)
         cfg.resume = cfg.load_from is not None
+    check_weights_to_start_from(cfg.get('load_from'))
     if args.max_minutes is not None:
         if not cfg.train_cfg.pop('by_epoch', True):
             raise InputError(f'{args.config}: --max-minutes needs train_cfg.by_epoch=True')

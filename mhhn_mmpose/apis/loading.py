@@ -24,7 +24,7 @@ from mhhn_landmarks.errors import InputError
 
 from ..weights_only import refusal
 
-ADDRESS = re.compile(r'\w[\w+-]+://')  # of a checkpoint that MMEngine downloads
+ADDRESS = re.compile(r'[\w+-]{2,}:')  # of a checkpoint that MMEngine downloads; C: is a disk
 NAMES_SHOWN = 3
 
 
@@ -104,8 +104,8 @@ def load_weights(
         All that the checkpoint holds.
 
     Raises:
-        InputError: If the checkpoint cannot be read, holds anything but plain data, or is of
-            another model; the message says what differs.
+        InputError: If the checkpoint cannot be read, holds anything but plain data, has weights
+            that are not finite, or is of another model; the message says what differs.
 
     >>> from torch import nn
     >>> torch.save(nn.Linear(2, 3).state_dict(), '/tmp/linear.pth')
@@ -117,6 +117,9 @@ def load_weights(
     state = content.get('state_dict', content)
     if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f'{checkpoint}: no weights in it; give a file that tools/train.py wrote')
+    for name, weight in state.items():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            raise InputError(f'{checkpoint}: the weight {name} is not finite; take an earlier one')
     inner: Any = model.module if is_model_wrapper(model) else model
     if found := _differences(inner, state):
         raise InputError(
@@ -137,8 +140,12 @@ def load_checkpoint(checkpoint: str | Path) -> dict[str, Any]:
     try:
         content = _load_checkpoint(str(checkpoint), 'cpu', logger='silent')
     except Exception as error:  # torch and pickle raise many kinds for a bad file
-        reason = refusal(error)
-        reason = f'refused, {reason}' if reason else f'unreadable ({_in_one_line(error)})'
+        reason = 'no file of torch.save'
+        # Some messages of torch advise to switch the protection off.
+        if isinstance(error, OSError | RuntimeError) and 'weights_only' not in str(error):
+            reason = _in_one_line(error)
+        found = refusal(error)
+        reason = f'refused, {found}' if found else f'unreadable ({reason})'
         raise InputError(f'{checkpoint}: {reason}') from error
     if not isinstance(content, dict):
         raise InputError(f'{checkpoint}: no checkpoint, it holds a {type(content).__name__}')

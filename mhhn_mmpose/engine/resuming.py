@@ -41,6 +41,16 @@ def checkpoint_to_resume(wanted: str | None, work_dir: str | Path) -> str | None
     return wanted
 
 
+def check_weights_to_start_from(load_from: str | None) -> None:
+    """Refuse a `load_from` that is not there.
+
+    Raises:
+        InputError: If it is neither a file nor an address.
+    """
+    if load_from and not Path(load_from).is_file() and not ADDRESS.match(load_from):
+        raise InputError(f'load_from={load_from}: no such checkpoint')
+
+
 def check_resumable(
     model: nn.Module, checkpoint: str, config: str, time_budget: bool = False
 ) -> None:

@@ -90,10 +90,11 @@ class Attack:
         ([1, 2], 'no checkpoint, it holds a list'),
         (dict(state_dict={}), 'no weights in it'),
         (dict(weights=3), 'no weights in it'),
-        (b'half a file', 'unreadable ('),
+        (b'half a file', 'unreadable (no file of torch.save)'),
+        (dict(w=torch.tensor([1.0, torch.nan])), 'the weight w is not finite'),
         (None, 'no such checkpoint file'),
     ],
-    ids=['code', 'list', 'empty', 'other', 'damaged', 'missing'],
+    ids=['code', 'list', 'empty', 'other', 'damaged', 'nan', 'missing'],
 )
 def test_what_is_no_checkpoint(content, reason, tmp_path):
     path = tmp_path / 'a.pth'

@@ -58,13 +58,15 @@ def test_resume(what, run, options, tmp_path, monkeypatch):
     ('arguments', 'reason'),
     [
         (['--resume', 'nothere.pth'], '--resume nothere.pth: no such checkpoint or folder'),
+        (['--launcher', 'none', 'load_from=gone.pth'], 'load_from=gone.pth: no such checkpoint'),
+        (['--max-minutes', '0'], 'max_minutes must be positive, got 0'),
         (['--max-minutes', '1', 'train_cfg.by_epoch=False'], 'needs train_cfg.by_epoch=True'),
         (
             ['--launcher', 'none', 'default_hooks.checkpoint.save_best=coco/AP'],
             "no score 'coco/AP'",
         ),
     ],
-    ids=['resume', 'iterations', 'save_best'],
+    ids=['resume', 'load_from', 'no time', 'iterations', 'save_best'],
 )
 def test_a_training_that_cannot_work_ends_in_one_line(
     arguments, reason, options, tmp_path, monkeypatch
@@ -73,6 +75,12 @@ def test_a_training_that_cannot_work_ends_in_one_line(
     said = run_tool(monkeypatch, 'train.py', HGS, *arguments[:2], *work_dir, *arguments[2:])
     assert said.startswith('train: ') and reason in said and '\n' not in said
     assert not list(tmp_path.glob('*.pth'))
+
+
+def test_an_option_without_a_value_is_named(tmp_path, monkeypatch, capsys):
+    arguments = ['--work-dir', tmp_path, '--cfg-options', 'randomness.seed']
+    assert run_tool(monkeypatch, 'train.py', HGS, *arguments) == 2
+    assert capsys.readouterr().err.endswith('randomness.seed: expected key=value\n')
 
 
 def test_a_foreign_checkpoint_is_refused(run, options, tmp_path, monkeypatch):

@@ -14,6 +14,8 @@ from mmpose.registry import LOOPS
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mhhn_landmarks.errors import InputError
+
 SPENT = 'spent_seconds'  # in the checkpoint's message hub
 SLACK = 0.01  # of the budget, kept for writing the last checkpoint
 
@@ -40,14 +42,14 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
         kwargs: As in `EpochBasedTrainLoop`; `max_epochs` too is a limit.
 
     Raises:
-        ValueError: If `max_minutes` is not positive.
+        InputError: If `max_minutes` is not positive.
     """
 
     def __init__(
         self, runner: Runner, dataloader: DataLoader | dict, max_minutes: float, **kwargs: object
     ) -> None:
         if not max_minutes > 0:
-            raise ValueError(f'max_minutes must be positive, got {max_minutes}')
+            raise InputError(f'max_minutes must be positive, got {max_minutes:g}')
         self._started = time.monotonic()
         super().__init__(runner, dataloader, **kwargs)
         self._schedule = copy.deepcopy(runner.param_schedulers) or []  # not built yet
