@@ -15,7 +15,7 @@ from mmengine.runner import set_random_seed
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS, MODELS, VISUALIZERS
 
-from mhhn_mmpose.evaluation.normalizers import resolve
+from mhhn_mmpose.evaluation.functional import resolve
 
 LEAVES = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
 PROJECTS = sorted(ROOT.glob('projects/*/configs/*.py'))

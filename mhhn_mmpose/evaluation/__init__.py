@@ -1,3 +1,3 @@
-from .face_alignment_metric import FaceAlignmentMetric
+from .metrics import FaceAlignmentMetric
 
 __all__ = ['FaceAlignmentMetric']

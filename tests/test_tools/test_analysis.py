@@ -11,6 +11,7 @@ from analysis.errors_file import read_errors
 from analysis.heatmap_grid import absolute_heatmaps
 from analysis.mean_face import mean_shape, worst_landmarks
 from analysis.plot_ced import ced_steps
+from analysis.same_argmax import CENTERS, gaussian, locate
 from analysis.training_curves import read_curves
 from conftest import ROOT, run_tool
 
@@ -191,6 +192,14 @@ def test_moves_by_hand():
     moves = describe_moves(argmax, sdt, truth, visible)
     assert (moves['moved'], moves['closer'], moves['gain']) == (50.0, 100.0, 2.0)
     assert describe_moves(argmax, argmax, truth, visible)['moved'] == 0
+
+
+def test_maps_of_one_argmax_have_different_centres(call, tmp_path):
+    found = [locate(gaussian(*center)) for center in CENTERS]
+    assert [argmax.tolist() for argmax, _ in found] == [[7, 7], [7, 7]]
+    np.testing.assert_allclose([center for _, center in found], CENTERS, atol=1e-5)
+    end, text = call('same_argmax', '--out', tmp_path / 'a.png')
+    assert not end and text.count('argmax [7.0, 7.0]') == 2
 
 
 def test_maps_of_all_models_have_one_scale():

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .normalizers import Normalizer
+from ..functional import Normalizer
 
 WHOLE_SET = 'full'
 """The subset every image belongs to."""

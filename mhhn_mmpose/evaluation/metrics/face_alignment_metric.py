@@ -15,9 +15,16 @@ from mhhn_landmarks.annotations import is_photo
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_json_files
 
-from .functional import failure_rate, landmark_errors, mean_where_finite, summarize
-from .normalizers import Normalizer, check_rules, resolve
-from .samples import LANDMARK_GROUPS, WHOLE_SET, reduce_sample, sort_and_dedupe
+from ..functional import (
+    Normalizer,
+    check_rules,
+    failure_rate,
+    landmark_errors,
+    mean_where_finite,
+    resolve,
+    summarize,
+)
+from .data_samples import LANDMARK_GROUPS, WHOLE_SET, reduce_sample, sort_and_dedupe
 
 
 @METRICS.register_module()
@@ -206,7 +213,7 @@ class FaceAlignmentMetric(BaseMetric):
     def _write_errors(
         self, path: str, results: list[dict], errors: dict, by_landmark: dict
     ) -> None:
-        """Write ``errors_file``; `visualization.read_errors` reads it."""
+        """Write ``errors_file``; tools/analysis/errors_file.py reads it."""
         images = [
             {key: result[key] for key in ('id', 'img_path', 'subsets')}
             | {'errors': {name: float(values[index]) for name, values in errors.items()}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .functional import LANDMARK_NORMALIZERS, LandmarkGroup, box_length, landmark_distance
+from .scores import LANDMARK_NORMALIZERS, LandmarkGroup, box_length, landmark_distance
 
 BOX_RULES = ('box', 'box_diagonal')
 LANDMARK_BOX = 'landmark_box'

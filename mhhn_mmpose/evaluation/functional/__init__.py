@@ -1,0 +1,29 @@
+from .normalizers import Normalizer, check_rules, resolve
+from .scores import (
+    LANDMARK_NORMALIZERS,
+    LandmarkGroup,
+    area_under_ced,
+    box_length,
+    failure_rate,
+    landmark_distance,
+    landmark_errors,
+    mean_where_finite,
+    normalized_mean_error,
+    summarize,
+)
+
+__all__ = [
+    'LANDMARK_NORMALIZERS',
+    'LandmarkGroup',
+    'Normalizer',
+    'area_under_ced',
+    'box_length',
+    'check_rules',
+    'failure_rate',
+    'landmark_distance',
+    'landmark_errors',
+    'mean_where_finite',
+    'normalized_mean_error',
+    'resolve',
+    'summarize',
+]
