@@ -1,13 +1,13 @@
-"""The one Gaussian fit: subpixel centres from heatmaps (MHHN, Section III-B).
+"""The Gaussian fit: subpixel centres from heatmaps (MHHN, Sections III-A and III-D).
 
 Axis letters: N heatmaps, (H, W) heatmap, P = patch_size**2 patch pixels, Q unknowns; points are
-(x, y) in heatmap pixels, pixel (0, 0) centred on the origin.
+(x, y) in heatmap pixels, and pixel (0, 0) has its centre at the origin.
 
-On the patch round the argmax, ln f is a quadratic in x and y where f is a Gaussian, so its centre
-follows from a linear least squares in which every row is scaled by f (Eq. 13): bright pixels
-count, and no pixel with f = 0 meets a logarithm. Pixels off the map have weight 0: they are
-missing, not dark. Every division is guarded before it is made, since masking afterwards still
-sends NaN backwards.
+Where f is a Gaussian, ln f = phi c with phi = [1, x, y, x^2, y^2] (Eq. 13), and its centre follows
+from c. The fit minimises sum f^2 (ln f - phi c)^2 over the patch round the argmax (Eq. 15): bright
+pixels count most. The paper solves it by a QR decomposition, this module by normal equations.
+Pixels off the map have weight 0: they are missing, not dark. Divisors are guarded beforehand,
+because a mask afterwards still lets NaN into the gradient.
 """
 
 from __future__ import annotations
@@ -15,35 +15,20 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from .arrays import (
-    Array,
-    at_least,
-    clip_,
-    exp_,
-    is_eager_on_cpu,
-    like,
-    namespace,
-    product,
-    suits_numpy,
-)
-from .heatmap_patch import (
-    LOWEST_LOG,
-    Patch,
-    find_maximum,
-    gather_patch,
-    known_only,
-    normalise,
-)
-from .least_squares import PRODUCTS, solve_quadratic
-from .patch_grid import CONSTRAINTS, PatchGrid, patch_grid
+from .heatmap_patch import find_maximum, gather_patch, may_look
 
+CONSTRAINTS = ('free', 'unit_peak', 'known_sigma')
+
+_LOWEST_LOG = -30.0  # exp(-30) = 1e-13 of the peak has no weight; the bound keeps f finite
 # A curvature nearer to 0 is rounding. Gradients divide by its square, which is 0 in float32 from
 # 1e-23 on; -1e-9 is a Gaussian 20000 patches wide.
 _FLAT = -1e-9
+# A pivot below this share of its diagonal entry means that the pixels do not determine the unknown:
+# float32 carries 6e-8, and the corner of a map, a quarter of a patch, has pivots of 1e-3.
+_MIN_PIVOT = 1e-6
 
 
 class GaussianFit(NamedTuple):
@@ -55,7 +40,7 @@ class GaussianFit(NamedTuple):
         peak: (...) the maximum; 0 where the map is not informative.
         fitted: (...) bool, True where `centers` is the fit asked for, False where it fell back.
         informative: (...) bool, False where the map has no finite (or, unless in log space, no
-            positive) value or f is constant round its argmax.
+            positive) value or is constant round its argmax.
     """
 
     centers: Tensor
@@ -93,18 +78,19 @@ def fit_gaussian(
 ) -> GaussianFit:
     """Fit a Gaussian to each heatmap round its argmax; differentiable.
 
-    `free` fits five unknowns (Eq. 18). `unit_peak` fits four and uses the peak G = 1 and
-    sigma_x = sigma_y, in the frame of the heatmap (Eq. 19-20); in log space, where the peak is not
-    known, sigma_x = sigma_y alone. `known_sigma` fits three with
-    `sigma` given; it is linear and is the fallback where another fit is not concave or leaves its
-    patch. Where that leaves the patch too, the centre is the argmax.
+    * `free`: five unknowns (Eq. 18).
+    * `unit_peak`: the peak is 1 and sigma_x = sigma_y, four unknowns (Eq. 19-20), in the frame of
+      the heatmap. In log space, where the peak is not known, only sigma_x = sigma_y.
+    * `known_sigma`: the width is `sigma`, three unknowns. It is linear and therefore the fallback
+      where another fit is not concave or leaves its patch; if it leaves the patch too, the centre
+      is the argmax.
 
-    A Gauss-Newton step fits f itself instead of ln f, starting from the fit before: the same linear
-    system with the model m in place of f as the row scale and ln m + (f - m) / m in place of ln f.
-    One step reaches the Cramer-Rao bound.
+    The closed form is a surrogate for the paper's objective, sum (m - f)^2 with the Gaussian m
+    (Eq. 4 and 11). A Gauss-Newton step minimises that one: the rows are weighted by m instead of f,
+    and (f - m) / m is what remains to be explained. One step reaches the Cramer-Rao bound.
 
     Args:
-        heatmaps: (..., H, W) of any real type; computed in float32, or in float64 if given so.
+        heatmaps: (..., H, W) of any real type.
         sigma: Standard deviation of the target Gaussians, in heatmap pixels.
         patch_size: Side of the patch in heatmap pixels, odd, at least 3.
         constraint: One of `CONSTRAINTS`.
@@ -113,108 +99,152 @@ def fit_gaussian(
             f = exp(h - max h), whose peak is 1.
 
     Returns:
-        GaussianFit: Centres, argmax, peaks and which of them fitted.
+        GaussianFit: Centres, argmax, peaks and which of them fitted; float32, or float64 if the
+        heatmaps are.
+
+    Example:
+        >>> x, y = torch.arange(32.0), torch.arange(24.0)[:, None]
+        >>> heatmap = torch.exp(-((x - 12.3) ** 2 + (y - 9.6) ** 2) / (2 * 2.0**2))
+        >>> fit = fit_gaussian(heatmap, sigma=2.0)
+        >>> fit.argmax, fit.centers
+        (tensor([12., 10.]), tensor([12.3000,  9.6000]))
     """
-    dtype = torch.float64 if heatmaps.dtype == torch.float64 else torch.float32
-    shape, size = heatmaps.shape[:-2], tuple(heatmaps.shape[-2:])
-    arguments = (sigma, patch_size, constraint, gauss_newton_steps, log_space)
-    if suits_numpy(heatmaps):
-        maps = heatmaps.detach().to(dtype).numpy().reshape(-1, size[0] * size[1])
-        grid = patch_grid(patch_size, sigma, size, dtype, None)
-        with np.errstate(all='ignore'):  # as torch is
-            found = _fit_maps(np.ascontiguousarray(maps), size, grid, *arguments[2:])
-        return GaussianFit(*(torch.from_numpy(x.reshape(shape + x.shape[1:])) for x in found))
-    maps = heatmaps.reshape(-1, size[0] * size[1]).contiguous()
-    grid = patch_grid(patch_size, sigma, size, dtype, heatmaps.device)
+    shape = heatmaps.shape[:-2]
+    maps = heatmaps.reshape(-1, *heatmaps.shape[-2:])
     with torch.autocast(heatmaps.device.type, enabled=False):
-        found = _fit_maps(maps, size, grid, *arguments[2:])
-    return GaussianFit(*(x.reshape(shape + x.shape[1:]) for x in found))
+        fit = _fit_maps(maps, sigma, patch_size, constraint, gauss_newton_steps, log_space)
+    return GaussianFit(*(x.reshape(shape + x.shape[1:]) for x in fit))
+
+
+class _Patch(NamedTuple):
+    """Pixels relative to the maximum; u and v run over [-1, 1] on the patch."""
+
+    f: Tensor  # (N, P) at most 1; negative where noise is
+    log_f: Tensor  # (N, P) in [-30, 0]
+    weights: Tensor  # (N, P) f^2 (Eq. 13)
+    known: Tensor  # (N, P) 1 for pixels on the map and finite, else 0
+    argmax: Tensor  # (N, 2) of the patch's middle, in heatmap pixels
+    log_peak: Tensor | None  # (N,) ln of the map's maximum; None in log space: not known
+    sigma: float  # in units of the radius
+    radius: int
 
 
 def _fit_maps(
-    maps: Array,
-    size: tuple[int, int],
-    grid: PatchGrid,
-    constraint: str,
-    gauss_newton_steps: int,
-    log_space: bool,
-) -> tuple[Array, ...]:
-    """The fields of `GaussianFit`, of maps (N, H * W) in memory."""
-    xp, shape = namespace(maps), grid.shape
-    index, top = find_maximum(maps, size)
-    argmax = shape.points[:, index]
-    values, known = gather_patch(maps, index, size[1], shape)
-    top = like(values, top)
-    patch = normalise(values, known, top, log_space)
+    maps: Tensor, sigma: float, patch_size: int, constraint: str, steps: int, log_space: bool
+) -> tuple[Tensor, ...]:
+    """The fields of `GaussianFit` for maps (N, H, W)."""
+    out_type = torch.float64 if maps.dtype == torch.float64 else torch.float32
+    # float64 on a GPU: with TF32 allowed, float32 products move centres by up to 0.005 px there.
+    dtype = torch.float64 if maps.is_cuda else out_type
+    radius = patch_size // 2
+    pixel, top = find_maximum(maps)
+    argmax, top = pixel.to(dtype), top.to(dtype)
+    values, known = gather_patch(maps, pixel, radius)
+    has_peak = top.isfinite() if log_space else top > 0
+    scale = torch.where(has_peak, top, 1.0)[:, None]
+    values = torch.where(known, values.to(dtype), scale)  # a missing pixel: f = 1 of weight 0
+    if log_space:
+        log_f = (values - scale).clamp_min(_LOWEST_LOG)
+        f = positive = log_f.exp()
+        log_peak = None
+    else:
+        f = (values / scale).clamp_min(-1)
+        positive = f.clamp_min(math.exp(_LOWEST_LOG))
+        log_f, log_peak = positive.log(), scale[:, 0].log()
+    known = known.to(dtype)
+    weights = known * positive * positive
+    patch = _Patch(f, log_f, weights, known, argmax, log_peak, sigma / radius, radius)
 
-    moments = _moments_of_log(patch, grid)
-    # The sum of f^2 ln f, no term of which is positive: it is 0 where the patch is constant.
-    informative = patch.has_peak & (moments[len(PRODUCTS)] < 0)
-    offset, fitted = _fit(moments, patch, grid, constraint, gauss_newton_steps, argmax)
-    usable = fitted = fitted & informative
-    if constraint != 'known_sigma' and not (is_eager_on_cpu(maps) and fitted.all()):
-        fallback, holds = _fit(moments, patch, grid, 'known_sigma', 0, argmax)
-        offset = xp.where(fitted, offset, fallback)
+    informative = has_peak & (f.amin(-1) < 1)
+    offset, fitted = _fit_patch(patch, constraint, steps)
+    fitted = usable = fitted & informative
+    if constraint != 'known_sigma' and not (may_look(maps) and fitted.all()):
+        fallback, holds = _fit_patch(patch, 'known_sigma', 0)
+        offset = torch.where(fitted[:, None], offset, fallback)
         usable = fitted | (holds & informative)
-    centers = argmax + xp.where(usable, offset, 0.0)
-    return centers.T, argmax.T, xp.where(informative, top, 0.0), fitted, informative
+    centers = argmax + torch.where(usable[:, None], offset, 0.0)
+    peak = torch.where(informative, top, 0.0)
+    return *(x.to(out_type) for x in (centers, argmax, peak)), fitted, informative
 
 
-def _moments_of_log(patch: Patch, grid: PatchGrid) -> Array:
-    """(18, N) moments of ln f, the rows scaled by f (Eq. 13)."""
-    f = at_least(patch.f, math.exp(LOWEST_LOG))
-    xp = namespace(f)
-    weights = known_only(f * f, patch.known)
-    logs = xp.log(f)
-    logs *= weights
-    return xp.concatenate((product(grid.products, weights.T), product(grid.basis, logs.T)))
-
-
-def _moments_left(patch: Patch, model: Array, grid: PatchGrid) -> Array:
-    """(18, N) moments of what the model leaves of f, (f - m) / m, the rows scaled by m."""
-    scale = known_only(model, patch.known)
-    left = patch.f - model
-    left *= scale
-    found = product(grid.products, (scale * model).T), product(grid.basis, left.T)
-    return namespace(model).concatenate(found)
-
-
-def _fit(
-    moments: Array, patch: Patch, grid: PatchGrid, constraint: str, steps: int, argmax: Array
-) -> tuple[Array, Array]:
-    """Offset (2, N) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
-    c, holds = solve_quadratic(moments, grid.equations[constraint])
+def _fit_patch(patch: _Patch, constraint: str, steps: int) -> tuple[Tensor, Tensor]:
+    """Offset (N, 2) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
+    phi, given = _design(patch, constraint)
+    c, holds = _least_squares(patch.weights, patch.log_f - given, phi)
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
-        model = exp_(clip_(product(c.T, grid.basis), LOWEST_LOG, 5.0))
-        left = _moments_left(patch, model, grid)
-        change, again = solve_quadratic(left, grid.changes[constraint])
-        c, holds = c + change, holds & again
-    offset, concave = _solve_center(c, patch, grid, constraint, argmax)
-    return offset, holds & concave & (abs(offset) <= grid.shape.radius + 0.5).all(0)
+        m = (c @ phi.T + given).clamp(_LOWEST_LOG, 5.0).exp()
+        change, determined = _least_squares(patch.known * m * m, (patch.f - m) / m, phi)
+        c, holds = c + change, holds & determined
+    offset, concave = _center(c, patch, constraint)
+    near = (offset.abs() <= patch.radius + 0.5).all(-1)
+    return offset, holds & concave & near
 
 
-def _solve_center(
-    c: Array, patch: Patch, grid: PatchGrid, constraint: str, argmax: Array
-) -> tuple[Array, Array]:
-    """Offset (2, N) in heatmap pixels from the coefficients (5, N), and (N,) concave or not."""
-    xp, radius = namespace(c), grid.shape.radius
-    slope, curvature = c[1:3], c[3:]
-    if constraint == 'known_sigma':  # (u, v) = sigma*^2 (c2, c3)
-        return slope * (grid.sigma**2 * radius), patch.has_peak
-    if constraint == 'free' or patch.peak is None:
+def _design(patch: _Patch, constraint: str) -> tuple[Tensor, Tensor]:
+    """The columns phi (P, Q) of the unknowns, and (P,) what is given of ln f."""
+    steps = torch.arange(-patch.radius, patch.radius + 1).to(patch.f) / patch.radius
+    v, u = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing='ij'))
+    one, zero = torch.ones_like(u), torch.zeros_like(u)
+    if constraint == 'free':
+        return torch.stack((one, u, v, u * u, v * v), -1), zero
+    if constraint == 'unit_peak':
+        return torch.stack((one, u, v, u * u + v * v), -1), zero
+    return torch.stack((one, u, v), -1), -(u * u + v * v) / (2 * patch.sigma**2)
+
+
+def _least_squares(weights: Tensor, targets: Tensor, phi: Tensor) -> tuple[Tensor, Tensor]:
+    """Minimise sum_p w_p (t_p - phi_p c)^2 by the normal equations phi' W phi c = phi' W t.
+
+    The elimination is written out because `torch.linalg.solve` does not export to ONNX. It needs no
+    exchange of rows: normal equations are positive definite.
+
+    Args:
+        weights: (N, P).
+        targets: (N, P).
+        phi: (P, Q).
+
+    Returns:
+        (N, Q), and (N,) False where the pixels do not determine it; it is then finite but
+        meaningless.
+    """
+    count = phi.shape[1]
+    pairs = (phi[:, :, None] * phi[:, None]).flatten(1)
+    # N is the last axis, so that each operation runs along it.
+    gram = (pairs.T @ weights.T).unflatten(0, (count, count))
+    a = torch.cat((gram, (phi.T @ (weights * targets).T)[:, None]), 1)
+    # The floor keeps quotients finite for maps without weight; the brightest pixel has weight 1.
+    # It is not added instead: exporters to ONNX take an added 1e-9 for 0 and drop it.
+    smallest = (_MIN_PIVOT * gram.diagonal().T).clamp_min(1e-9)
+    identity = torch.eye(count, dtype=phi.dtype, device=phi.device)[:, :, None]
+    pivots = []
+    for j in range(count):
+        column, rest = a[:, 0], a[:, 1:]
+        pivots.append(column[j])
+        row = rest[j] / torch.maximum(column[j], smallest[j])
+        # Row j becomes `row`; the others lose their entry in this column, which is then dropped.
+        a = rest - (column - identity[j])[:, None] * row
+    return a[:, 0].T, (torch.stack(pivots) > smallest).all(0)
+
+
+def _center(c: Tensor, patch: _Patch, constraint: str) -> tuple[Tensor, Tensor]:
+    """Offset (N, 2) in heatmap pixels from the coefficients (N, Q), and (N,) concave or not."""
+    slope, curvature = c[:, 1:3], c[:, 3:]
+    if constraint == 'known_sigma':  # (u, v) = sigma*^2 (c1, c2)
+        return slope * (patch.sigma**2 * patch.radius), torch.ones_like(c[:, 0], dtype=torch.bool)
+    concave = curvature < _FLAT
+    if constraint == 'free' or patch.log_peak is None:
         # Eq. 18: u = -c1 / (2 c3), v = -c2 / (2 c4). In log space ln f is known up to a constant,
         # so that of the other constraint, G = 1 and c3 = c4, only the latter remains.
-        concave = curvature < _FLAT
-        return slope * radius / (-2 * xp.where(concave, curvature, -1.0)), concave.all(0)
+        return slope * patch.radius / (-2 * torch.where(concave, curvature, -1.0)), concave.all(-1)
     # unit_peak, Eq. 19-20, in the heatmap's frame: shift the quadratic's origin to pixel (0, 0).
-    bend = curvature[0]
-    origin = argmax / radius
-    constant = c[0] + xp.log(patch.peak) - ((slope - bend * origin) * origin).sum(0)
-    slope = slope - 2 * bend * origin
-    square = (slope * slope).sum(0)
+    origin = patch.argmax / patch.radius
+    constant = c[:, 0] + patch.log_peak - ((slope - curvature * origin) * origin).sum(-1)
+    slope = slope - 2 * curvature * origin
+    square = slope.square().sum(-1)
     # The paper's test is c1 >= 0. A centre within sigma / 2 of the origin has c1 > -1/8, and its
     # variance would be a quotient of two small numbers: it takes the other branch too.
     usable = (constant < -1 / 8) & (square > 1e-12)
-    variance = xp.where(usable, -2 * constant / xp.where(usable, square, 1.0), grid.sigma**2)
-    return (variance * slope - origin) * radius, bend < _FLAT
+    variance = -2 * constant / torch.where(usable, square, 1.0)
+    variance = torch.where(usable, variance, patch.sigma**2)
+    return (variance[:, None] * slope - origin) * patch.radius, concave[:, 0]

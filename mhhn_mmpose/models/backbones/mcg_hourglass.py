@@ -1,4 +1,4 @@
-"""MCG: stacked hourglass with multi-order cross attention (MHHN, Section III-C).
+"""MCG: stacked hourglass with multi-order cross attention (MHHN, Section III-B).
 
 Axis letters: B batch, (H, W) feature map, d channels, N = H * W positions.
 """
@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from ...ops.multi_order_attention import multi_order_cross_attention
+from ...ops.multi_order_attention import multi_order_attention
 
 ATTENTION = ('all', 'last', 'none')
 
@@ -68,30 +68,17 @@ class MultiOrderAttention(nn.Module):
 
     Args:
         channels: d, of the maps.
-        scale: Factor of the logits; None for 1 / sqrt(2 c), c the channels that are compared.
-        pool: Attend to the means of `pool` x `pool` positions instead of to every position.
-        inner_channels: c: compare 1x1 projections of P and O of so many channels instead of P, O.
+        scale: Factor of the logits; None for 1 / sqrt(2 d).
     """
 
-    def __init__(
-        self, channels: int, scale: float | None, pool: int = 1, inner_channels: int | None = None
-    ) -> None:
+    def __init__(self, channels: int, scale: float | None = 1.0) -> None:
         super().__init__()
-        self.scale = (2 * (inner_channels or channels)) ** -0.5 if scale is None else scale
-        self.pool = pool
-        self.project = nn.Identity()
-        if inner_channels is not None:
-            self.project = nn.Conv2d(channels, inner_channels, 1, bias=False)
+        self.scale = (2 * channels) ** -0.5 if scale is None else scale
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, p: Tensor, o: Tensor) -> Tensor:
         """P and O, both (B, d, H, W) -> (B, d, H, W)."""
-        seen_p, seen_o = p, o
-        if self.pool > 1:
-            seen_p, seen_o = (F.avg_pool2d(x, self.pool, ceil_mode=True) for x in (p, o))
-        queries = _rows(self.project(p)), _rows(self.project(o))
-        keys = _rows(self.project(seen_p)), _rows(self.project(seen_o))
-        attended = multi_order_cross_attention(queries, keys, _rows(seen_o), self.scale)
+        attended = multi_order_attention(_rows(p), _rows(o), self.scale)
         return o + self.gamma * attended.transpose(1, 2).reshape(o.shape)
 
 
@@ -116,9 +103,6 @@ class MCGHourglass(BaseModule):
         attention: 'all' stacks, the 'last' only, or 'none' (the paper's baseline HGs).
         attention_scale: Factor of the logits; 1 as in the paper, or None for 1 / sqrt(2 d), which
             keeps softmax from saturating at the start.
-        attention_pool: Cheaper than the paper: attend to the means of so many by so many positions.
-            With 2 the products are a quarter.
-        attention_channels: Cheaper than the paper: compare 1x1 projections to so many channels.
         stem_stride: 4 as in the paper, or 8 for heatmaps of half the size.
         init_cfg: As in MMEngine.
 
@@ -133,8 +117,6 @@ class MCGHourglass(BaseModule):
         depth: int = 4,
         attention: str = 'all',
         attention_scale: float | None = 1.0,
-        attention_pool: int = 1,
-        attention_channels: int | None = None,
         stem_stride: int = 4,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -147,16 +129,11 @@ class MCGHourglass(BaseModule):
             raise ValueError(f'feat_channels must be a multiple of 4, got {feat_channels}')
         if stem_stride not in (4, 8):
             raise ValueError(f'stem_stride must be 4 or 8, got {stem_stride}')
-        if attention_pool < 1 or (attention_channels is not None and attention_channels < 1):
-            raise ValueError(
-                'attention_pool and attention_channels must be >= 1,'
-                f' got {attention_pool} and {attention_channels}'
-            )
         channels = feat_channels
         self.stem = _make_stem(channels, stem_stride)
         self.hourglasses = nn.ModuleList(Hourglass(depth, channels) for _ in range(num_stacks))
         self.attentions = nn.ModuleList(
-            MultiOrderAttention(channels, attention_scale, attention_pool, attention_channels)
+            MultiOrderAttention(channels, attention_scale)
             if attention == 'all' or (attention == 'last' and stack == num_stacks - 1)
             else nn.Identity()
             for stack in range(num_stacks)

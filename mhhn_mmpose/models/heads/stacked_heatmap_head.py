@@ -18,11 +18,17 @@ from ...ops.heatmap_patch import find_maximum
 
 @MODELS.register_module()
 class StackedHeatmapHead(CPMHead):
-    """`CPMHead` whose training accuracy stays on the device.
+    """`CPMHead` whose training accuracy stays on the device, and whose heatmaps are float32.
 
     `CPMHead` copies all heatmaps to the CPU at every step for `acc_pose`, and a GPU waits for it.
-    Arguments, parameters and losses are the same.
+    Arguments, parameters and losses are the same. Under autocast the last layers compute in
+    float32: bfloat16 rounds a logit of 30 to 0.125, which moves the fitted centre.
     """
+
+    def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Feature maps of the stacks -> a heatmap (B, K, H, W) of each."""
+        layers = zip(feats, self.multi_deconv_layers, self.multi_final_layers, strict=True)
+        return [_in_float32(final, deconv(x)) for x, deconv, final in layers]
 
     def loss(
         self,
@@ -44,6 +50,13 @@ class StackedHeatmapHead(CPMHead):
         return dict(loss_kpt=sum(losses), acc_pose=pck_accuracy(outputs[-1], target, weights))
 
 
+def _in_float32(layer: torch.nn.Module, x: Tensor) -> Tensor:
+    if not torch.is_autocast_enabled(x.device.type):
+        return layer(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
+
+
 @torch.no_grad()
 def pck_accuracy(
     output: Tensor, target: Tensor, weights: Tensor, threshold: float = 0.05
@@ -60,14 +73,10 @@ def pck_accuracy(
         Tensor: A scalar; 0 if nothing counts. For square maps that of MMPose's
         `pose_pck_accuracy`, but a map without a positive value, of logits, has an argmax too.
     """
-    height, width = output.shape[-2:]
-    first, second = (
-        find_maximum(maps.reshape(-1, height * width), (height, width))[0]
-        for maps in (output, target)
-    )
-    dx = (first % width - second % width) / width
-    dy = (first // width - second // width) / height
-    near = (torch.hypot(dx, dy) < threshold).reshape(weights.shape)
+    size = output.new_tensor(output.shape[:-3:-1], dtype=torch.float32)  # W, H
+    first, second = (find_maximum(maps.flatten(0, 1))[0] for maps in (output, target))
+    distances = torch.linalg.vector_norm((first - second) / size, dim=-1)
+    near = (distances < threshold).reshape(weights.shape)
     counted = weights > 0
     faces = counted.sum(0)
     shares = (near & counted).sum(0) / faces.clamp_min(1)
