@@ -35,7 +35,7 @@ ABLATIONS = (
     *(f'hgs-{loss}-sdt' for loss in ('mse', 'kldl', 'jsdl', 'sdl1')),
     *(f'hgs-hsr-sigma{sigma}' for sigma in (2, 4, 5)),
     *(f'mhhn-lambda{part}' for part in (2, 4, 8, 32)),
-    *(f'mhhn-{kind}' for kind in ('patch15', 'map32', 'last', 'pool2', 'channels64')),
+    *(f'mhhn-{kind}' for kind in ('patch15', 'map32', 'last')),
     'hgs-mcg-jsdl-sdt',
     *(f'{model}-literal' for model in ('hgs-hsr', 'hgs-sdl1', 'mhhn')),
     *(f'mhhn-literal-lambda{part}' for part in (2, 4, 8, 32)),

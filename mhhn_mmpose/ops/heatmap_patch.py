@@ -65,7 +65,9 @@ def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tens
     values = maps.flatten().index_select(0, places.clamp(0, maps.numel() - 1).flatten())
     values = values.unflatten(0, places.shape)
     columns, rows = x[:, None] + steps, y[:, None] + steps
-    on_map = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]
+    on_map = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
+        :, None
+    ]
     return values, on_map.flatten(1) & values.isfinite()
 
 

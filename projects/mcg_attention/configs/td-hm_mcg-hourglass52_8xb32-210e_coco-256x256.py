@@ -8,5 +8,4 @@ _base_ = [
 custom_imports = dict(
     imports=['mhhn_mmpose', 'projects.mcg_attention.models'], allow_failed_imports=False)
 
-# Attention to the means of 2x2 positions: a quarter of the products at 64x64.
-model = dict(backbone=dict(type='MCGHourglassNet', attention_pool=2))
+model = dict(backbone=dict(type='MCGHourglassNet'))

@@ -8,5 +8,4 @@ _base_ = [
 custom_imports = dict(
     imports=['mhhn_mmpose', 'projects.mcg_attention.models'], allow_failed_imports=False)
 
-# 8x6 positions of 2048 channels, compared by 256 of them.
-model = dict(neck=dict(type='MCGNeck', channels=2048, attention_channels=256))
+model = dict(neck=dict(type='MCGNeck', channels=2048))  # of 8x6 positions

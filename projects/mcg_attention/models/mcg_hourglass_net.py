@@ -41,17 +41,14 @@ class MCGHourglassNet(HourglassNet):
 
     Args:
         attention_scale: Factor of the logits; 1 as in the paper, or None for 1 / sqrt(2 d).
-        attention_pool: Attend to the means of so many by so many positions.
         **kwargs: Of `HourglassNet`.
     """
 
-    def __init__(
-        self, attention_scale: float | None = None, attention_pool: int = 1, **kwargs: Any
-    ) -> None:
+    def __init__(self, attention_scale: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         channels = self.stem[-1][-1].out_channels
         self.hourglass_modules = nn.ModuleList(
-            AttendedHourglass(unit, MultiOrderAttention(channels, attention_scale, attention_pool))
+            AttendedHourglass(unit, MultiOrderAttention(channels, attention_scale))
             for unit in self.hourglass_modules
         )
         self._register_load_state_dict_pre_hook(_take_plain_weights)

@@ -25,7 +25,6 @@ class MCGNeck(BaseModule):
     Args:
         channels: d, of the backbone's last map.
         attention_scale: Factor of the logits; 1 as in the paper, or None for 1 / sqrt(2 d).
-        attention_channels: Compare 1x1 projections to so many channels, cheaper where d is large.
         init_cfg: As in MMEngine.
     """
 
@@ -33,14 +32,11 @@ class MCGNeck(BaseModule):
         self,
         channels: int,
         attention_scale: float | None = None,
-        attention_channels: int | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.block = Bottleneck(channels, channels)
-        self.attention = MultiOrderAttention(
-            channels, attention_scale, inner_channels=attention_channels
-        )
+        self.attention = MultiOrderAttention(channels, attention_scale)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
         """Maps, the last one (B, d, H, W) -> one map (B, d, H, W)."""
