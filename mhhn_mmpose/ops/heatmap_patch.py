@@ -39,7 +39,7 @@ def find_maximum(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 def _maximum(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Value, x and y (N,) of the maximum, or of a NaN."""
-    # Rows first: on a CPU `amax` is vectorised, while `argmax` of a whole map takes 6 times as long.
+    # Rows first: on a CPU `amax` is vectorised, and `argmax` of a whole map 6 times as slow.
     top, y = maps.amax(-1).max(-1)
     return top, maps[torch.arange(len(maps), device=maps.device), y].argmax(-1), y
 
@@ -65,9 +65,8 @@ def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tens
     values = maps.flatten().index_select(0, places.clamp(0, maps.numel() - 1).flatten())
     values = values.unflatten(0, places.shape)
     columns, rows = x[:, None] + steps, y[:, None] + steps
-    on_map = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[
-        :, None
-    ]
+    in_rows, in_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    on_map = in_rows[:, :, None] & in_columns[:, None]
     return values, on_map.flatten(1) & values.isfinite()
 
 

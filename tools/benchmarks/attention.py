@@ -1,8 +1,8 @@
-"""Time and peak memory of multi-order attention, forward and backward: two ways and the formula.
+"""Time and peak memory of multi-order attention, forward and backward: ours and the formula.
 
 Axis letters: B batch, N positions, d channels. Speed is also given as a share of the rate at which
 the device multiplies large matrices: of the 18 B N N d operations that the products of the result
-and of its gradients take, whatever a way computes twice.
+and of its gradients take; what is computed twice does not count.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Callable
 
 import torch
 from machine import NOT_MEASURED, add_machine_arguments, peak_memory, prepare
 from timing import medians, print_table, synchronize
 from torch import Tensor
 
-from mhhn_mmpose.ops.dot_product_attention import chunked_attention, fused_attention
+from mhhn_mmpose.ops import multi_order_attention
 
 POSITIONS = (256, 576, 1024, 2304, 4096)  # 16x16 to 64x64 heatmaps
 CHANNELS = (96, 256)
@@ -31,16 +30,7 @@ def eq_7_to_9(p: Tensor, o: Tensor) -> Tensor:
     return z.softmax(-1) @ o
 
 
-def by(attention: Callable[..., Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """`multi_order_attention` by one of the two ways it chooses between."""
-
-    def attend(p: Tensor, o: Tensor) -> Tensor:
-        return attention(torch.cat((p, o), -1), torch.cat((p + o, o), -1), o, 1.0)
-
-    return attend
-
-
-METHODS = {'chunks': by(chunked_attention), 'torch': by(fused_attention), 'formula': eq_7_to_9}
+METHODS = {'ours': multi_order_attention, 'formula': eq_7_to_9}
 
 
 def make_inputs(args: argparse.Namespace, n: int, d: int) -> list[Tensor]:
@@ -91,15 +81,6 @@ def measure_matrix_rate(args: argparse.Namespace) -> float:
     return 2 * SIDE**3 / seconds
 
 
-def torch_kernel(args: argparse.Namespace, d: int) -> str:
-    """The operator that torch's attention comes down to for such channels."""
-    p, o = make_inputs(args, 64, d)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        METHODS['torch'](p, o)
-    names = {event.key for event in profile.key_averages()}
-    return ', '.join(sorted(name for name in names if '::_scaled_dot_product' in name))
-
-
 def measure_row(
     args: argparse.Namespace, n: int, d: int, memory: dict[str, float | None], rate: float
 ) -> list[str]:
@@ -145,8 +126,6 @@ def main() -> None:
     rate = measure_matrix_rate(args)
     print(f'batch {args.batch}, {args.dtype}, forward and backward')
     print(f'{rate / 1e12:.2f} TFLOP/s for a product of {SIDE}x{SIDE} matrices')
-    for d in args.channels:
-        print(f"torch's kernel for d = {d}: {torch_kernel(args, d)}")
     print()
     columns = [f'{method}, {unit}' for unit in ('ms', 'of the rate', 'MB') for method in METHODS]
     rows = (measure_row(args, *size, memory[size], rate) for size in sizes)
