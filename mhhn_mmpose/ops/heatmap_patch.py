@@ -41,7 +41,7 @@ def _maximum(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Value, x and y (N,) of the maximum, or of a NaN."""
     # Rows first: on a CPU `amax` is vectorised, and `argmax` of a whole map 6 times as slow.
     top, y = maps.amax(-1).max(-1)
-    return top, maps[torch.arange(len(maps), device=maps.device), y].argmax(-1), y
+    return top, maps[torch.arange(maps.shape[0], device=maps.device), y].argmax(-1), y
 
 
 def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tensor]:
@@ -58,7 +58,7 @@ def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tens
     height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=maps.device)
     x, y = pixel.unbind(-1)
-    middle = (torch.arange(len(maps), device=maps.device) * height + y) * width + x
+    middle = (torch.arange(maps.shape[0], device=maps.device) * height + y) * width + x
     places = middle[:, None] + (steps[:, None] * width + steps).flatten()
     # Off the map this reads some other pixel, which is then not known. `index_select` takes a tenth
     # of the time of `gather`.
