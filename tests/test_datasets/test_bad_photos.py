@@ -112,8 +112,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize('name', BAD)
-@pytest.mark.parametrize('suffix', ['jpg', 'png'])
+@pytest.mark.parametrize(
+    ('suffix', 'name'), [*(('jpg', name) for name in BAD), ('png', 'truncated')]
+)
 def test_the_converter_names_the_photo_and_can_leave_it_out(source, suffix, name):
     spoil, words = BAD[name]
     write = (lambda path: write_turned(path, 1)) if suffix == 'jpg' else write_mode('RGB', PNG)
