@@ -87,17 +87,6 @@ def test_every_parameter_learns():
     assert all(torch.isfinite(p.grad).all() for p in backbone.parameters())
 
 
-def test_attention_module_is_eq_9():
-    attention = make_backbone(attention_scale=0.3).attentions[0].double()
-    torch.nn.init.constant_(attention.gamma, 0.7)
-    random = torch.Generator().manual_seed(2)
-    p, o = torch.randn(2, 2, 8, 5, 7, generator=random, dtype=torch.float64)
-    rows_p, rows_o = (x.flatten(2).mT for x in (p, o))
-    z = rows_p @ rows_p.mT + rows_o @ rows_o.mT + rows_p @ rows_o.mT
-    expected = o + 0.7 * ((0.3 * z).softmax(-1) @ rows_o).mT.reshape(o.shape)
-    torch.testing.assert_close(attention(p, o), expected, rtol=0, atol=1e-10)
-
-
 def test_attention_scale():
     assert MCGHourglass(1, 8, 1).attentions[0].scale == 1
     assert MCGHourglass(1, 8, 1, attention_scale=None).attentions[0].scale == 0.25

@@ -18,7 +18,6 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.ops import fit_gaussian
 
 BATCH, LANDMARKS = 4, 5
 WIDTH, HEIGHT = 80, 64
@@ -153,18 +152,3 @@ def test_fine_detection_takes_part():
     output, target = heatmaps_of(*trained)
     counted = trained[0].head.loss_module.fine_detection(output.float(), target) > 0
     assert counted.float().mean() > 0.8
-
-
-@pytest.mark.parametrize('constraint', ['free', 'unit_peak', 'known_sigma'])
-@pytest.mark.parametrize('log_space', [False, True])
-def test_the_fit_of_bfloat16_maps_is_computed_in_float32(constraint, log_space):
-    _, samples = batch()
-    target = torch.stack([sample.gt_fields.heatmaps for sample in samples])
-    maps = (target.clamp_min(1e-6).log() if log_space else target).bfloat16()
-    arguments = dict(constraint=constraint, gauss_newton_steps=1, log_space=log_space)
-    expected = fit_gaussian(maps.float(), SIGMA, **arguments)
-    with torch.autocast('cpu', torch.bfloat16):
-        found = fit_gaussian(maps, SIGMA, **arguments)
-    assert found.centers.dtype == found.peak.dtype == torch.float32
-    torch.testing.assert_close(found.centers, expected.centers, rtol=0, atol=1e-5)
-    assert found.fitted.all()

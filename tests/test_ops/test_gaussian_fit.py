@@ -21,6 +21,34 @@ steps_and_spaces = pytest.mark.parametrize(
 patch_sizes = pytest.mark.parametrize('patch_size', [9, 15])
 
 
+def test_a_map_by_hand():
+    """A Gaussian at (2.2, 1.7) of sigma 1, to three digits; d u / d f by scipy and differences."""
+    heatmap = torch.tensor(
+        [
+            [0.021, 0.115, 0.231, 0.171, 0.047],
+            [0.070, 0.381, 0.767, 0.568, 0.155],
+            [0.085, 0.465, 0.937, 0.694, 0.189],
+            [0.038, 0.209, 0.421, 0.312, 0.085],
+            [0.006, 0.035, 0.070, 0.052, 0.014],
+        ],
+        requires_grad=True,
+    )
+    fit = fit_gaussian(heatmap, sigma=1.0, patch_size=5)
+    assert fit.argmax.tolist() == [2, 2] and fit.peak.item() == pytest.approx(0.937)
+    assert fit.centers.tolist() == pytest.approx([2.19992, 1.70014], abs=2e-5)
+    fit.centers[0].backward()
+    slope = torch.tensor(
+        [
+            [-0.029, -0.088, -0.029, 0.088, 0.055],
+            [-0.099, -0.292, -0.098, 0.291, 0.180],
+            [-0.119, -0.356, -0.120, 0.356, 0.218],
+            [-0.053, -0.160, -0.054, 0.160, 0.098],
+            [-0.008, -0.027, -0.009, 0.027, 0.016],
+        ]
+    )
+    torch.testing.assert_close(heatmap.grad, slope, rtol=0, atol=6e-4)
+
+
 def assert_exact(centers, maps, patch_size, constraint, steps, log_space, tolerance):
     fit = fit_gaussian(maps, 3.0, patch_size, constraint, steps, log_space)
     truth = torch.tensor(centers, dtype=torch.float64)

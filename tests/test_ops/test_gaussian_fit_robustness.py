@@ -12,34 +12,20 @@ from mhhn_mmpose.ops.gaussian_fit import CONSTRAINTS
 constraints = pytest.mark.parametrize('constraint', CONSTRAINTS)
 
 
-def check_gradient(constraint, steps, log_space):
+@constraints
+@pytest.mark.parametrize('steps', [0, 1])
+@pytest.mark.parametrize('log_space', [False, True])
+def test_gradcheck(constraint, steps, log_space):
     maps = gaussian_maps([(4.3, 3.4), (7.8, 0.2)], (9, 8), sigma=(2.2, 1.9), peak=0.9)
     random = torch.Generator().manual_seed(0)
     maps = maps + 0.01 * torch.rand(maps.shape, generator=random, dtype=maps.dtype)
     maps = (maps.log() if log_space else maps).requires_grad_()
 
-    def centers(heatmaps):
-        return fit_gaussian(heatmaps, 2.0, 5, constraint, steps, log_space).centers
+    def fit(heatmaps):
+        return fit_gaussian(heatmaps, 2.0, 5, constraint, steps, log_space)
 
-    assert fit_gaussian(maps, 2.0, 5, constraint, steps, log_space).fitted.all()
-    assert torch.autograd.gradcheck(centers, (maps,), eps=1e-6, atol=1e-6, rtol=1e-4)
-
-
-@constraints
-@pytest.mark.parametrize('steps', [0, 1])
-def test_gradcheck(constraint, steps):
-    check_gradient(constraint, steps, log_space=False)
-
-
-@pytest.mark.parametrize('steps', [0, 1])
-@pytest.mark.parametrize('constraint', ['free', 'known_sigma'])
-def test_gradcheck_in_log_space(constraint, steps):
-    check_gradient(constraint, steps, log_space=True)
-
-
-@pytest.mark.parametrize('steps', [0, 1])
-def test_gradcheck_of_unit_peak_in_log_space(steps):
-    check_gradient('unit_peak', steps, log_space=True)
+    assert fit(maps).fitted.all()
+    assert torch.autograd.gradcheck(lambda x: fit(x).centers, maps, atol=1e-6, rtol=1e-4)
 
 
 def test_gradient_stays_in_the_patch():
@@ -106,7 +92,7 @@ MAPS = {
 
 
 @constraints
-@pytest.mark.parametrize('steps', [0, 1, 2])
+@pytest.mark.parametrize('steps', [0, 1])
 @pytest.mark.parametrize('log_space', [False, True])
 @pytest.mark.parametrize('name', MAPS)
 def test_bad_heatmaps(name, log_space, steps, constraint):
@@ -166,23 +152,6 @@ def test_any_memory_layout(keep):
 def test_no_maps_have_no_centres():
     fit = fit_gaussian(torch.rand(0, 5, 7, 11), 3.0, 5, 'free', 1)
     assert fit.centers.shape == (0, 5, 2) and fit.peak.shape == (0, 5)
-
-
-@constraints
-@pytest.mark.parametrize('log_space', [False, True])
-@pytest.mark.parametrize('size', [(6, 5), (31, 18)])
-def test_with_a_gradient_and_without_the_centres_agree(constraint, log_space, size):
-    """numpy does the one, torch the other."""
-    generator = torch.Generator().manual_seed(3)
-    noise = torch.rand(50, size[1], size[0], generator=generator)
-    center = torch.rand(50, 2, generator=generator) * torch.tensor(size)
-    maps = torch.stack([gaussian_map(c, size, dtype=torch.float32) for c in center]) + 0.1 * noise
-    fit = fit_gaussian(maps, 3.0, 9, constraint, 1, log_space)
-    other = fit_gaussian(maps.requires_grad_(), 3.0, 9, constraint, 1, log_space)
-    assert not fit.centers.requires_grad and other.centers.requires_grad
-    assert torch.equal(fit.fitted, other.fitted) and 0 < fit.fitted.sum()
-    torch.testing.assert_close(fit.centers, other.centers.detach(), rtol=0, atol=1e-3)
-    torch.testing.assert_close(fit.peak, other.peak.detach(), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('steps', [0, 1])

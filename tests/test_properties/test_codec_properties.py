@@ -71,29 +71,6 @@ def test_decode_inverts_encode(activation, data, seed):
     assert (scores > 0.5).all() and (scores <= 1).all()
 
 
-@pytest.mark.parametrize('convention', ['msra', 'udp'])
-@given(data=st.data(), seed=seeds)
-def test_other_conventions(convention, data, seed):
-    """`udp` decodes to what MMPose's estimator, which divides by w, makes right."""
-    codec = data.draw(codecs(convention=convention))
-    size = np.array(codec.input_size, float)
-    points = landmarks(codec, seed) * 0.9
-    found, _ = codec.decode(codec.encode(points)['heatmaps'])
-    expected = points * size / (size - 1) if convention == 'udp' else points
-    assert (abs(found - expected) <= 2 * tolerance(codec)).all()
-
-
-@given(codecs(), seeds)
-def test_flipped_landmarks_have_flipped_targets(codec, seed):
-    points = landmarks(codec, seed)
-    order = np.random.default_rng(seed).permutation(points.shape[1])
-    mirrored = points[:, order] * [-1, 1] + [codec.input_size[0] - 1, 0]
-    expected = torch.from_numpy(codec.encode(mirrored)['heatmaps'])
-    target = torch.from_numpy(codec.encode(points)['heatmaps'])
-    found = flip(target[None], order)[0]
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
-
-
 @activations
 @given(data=st.data(), seed=seeds)
 def test_flipped_heatmaps_have_flipped_landmarks(activation, data, seed):
@@ -124,32 +101,6 @@ def test_heatmaps_shifted_by_whole_pixels(activation, data, seed):
     found, _ = decode(codec, heatmaps.roll((dy, dx), (-2, -1)))
     step = np.array(codec.input_size) / codec.heatmap_size
     assert (abs(found - points - [dx, dy] * step) <= tolerance(codec)).all()
-
-
-@given(codecs(), seeds, st.integers(-3, 3), st.integers(-3, 3))
-def test_targets_move_with_their_landmarks(codec, seed, dx, dy):
-    points = landmarks(codec, seed)
-    moved = points + [dx, dy] * (np.array(codec.input_size) / codec.heatmap_size)
-    before, after = codec.encode(points), codec.encode(moved)
-    both = (before['keypoint_weights'] * after['keypoint_weights'])[0] > 0
-    width, height = codec.heatmap_size
-    old = before['heatmaps'][both, max(-dy, 0) : height - dy, max(-dx, 0) : width - dx]
-    new = after['heatmaps'][both, max(dy, 0) : height + dy, max(dx, 0) : width + dx]
-    smallest = [min(a, b) for a, b in zip(old.shape, new.shape, strict=True)]
-    cut = tuple(map(slice, smallest))
-    np.testing.assert_allclose(old[cut], new[cut], rtol=0, atol=1e-5)
-
-
-@activations
-@given(data=st.data(), seed=seeds)
-def test_order_of_the_batch_does_not_matter(activation, data, seed):
-    codec = data.draw(codecs(activation=activation))
-    heatmaps = noise(codec, seed).float()
-    order = np.random.default_rng(seed).permutation(len(heatmaps))
-    points, scores = decode(codec, heatmaps)
-    found, found_scores = decode(codec, heatmaps[order])
-    np.testing.assert_allclose(found, points[order], rtol=0, atol=tolerance(codec).min())
-    np.testing.assert_allclose(found_scores, scores[order], rtol=1e-5)
 
 
 @given(data=st.data(), seed=seeds, factor=st.floats(1e-3, 1e3), shift=st.floats(-100, 100))

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.linalg
-import scipy.optimize
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,13 +35,6 @@ def noise_maps(seed, shape=(4, 21, 26)):
     return torch.rand(shape, generator=random, dtype=torch.float64)
 
 
-def patch_of(heatmap, argmax, radius):
-    """x, y and f, all flat, of a patch within the map."""
-    ax, ay = (int(a) for a in argmax)
-    y, x = np.mgrid[ay - radius : ay + radius + 1, ax - radius : ax + radius + 1]
-    return x.ravel().astype(float), y.ravel().astype(float), heatmap.numpy()[y, x].ravel()
-
-
 @steps
 @given(gaussians(), st.sampled_from([5, 9, 13]))
 def test_gaussians_of_any_width_and_height_are_found(steps, maps_and_centers, patch_size):
@@ -52,34 +43,6 @@ def test_gaussians_of_any_width_and_height_are_found(steps, maps_and_centers, pa
     assert fit.fitted.all()
     torch.testing.assert_close(fit.centers, centers, rtol=0, atol=1e-7)
     torch.testing.assert_close(fit.peak, maps.flatten(1).amax(1))
-
-
-@given(gaussians(noise=0.1), st.sampled_from([5, 9, 13]))
-def test_closed_form_is_the_least_squares_of_eq_13(maps_and_centers, patch_size):
-    maps, _ = maps_and_centers
-    fit = fit_gaussian(maps, SIGMA, patch_size, 'free')
-    for heatmap, argmax, center in zip(maps, fit.argmax, fit.centers, strict=True):
-        x, y, f = patch_of(heatmap, argmax, patch_size // 2)
-        rows = np.stack([np.ones_like(x), x, y, x * x, y * y], 1)
-        c = scipy.linalg.lstsq(f[:, None] * rows, f * np.log(f))[0]
-        expected = [-c[1] / (2 * c[3]), -c[2] / (2 * c[4])]  # Eq. 18
-        assert center.tolist() == pytest.approx(expected, abs=1e-5)
-
-
-@given(gaussians(noise=0.02))
-def test_steps_converge_to_the_least_squares_of_the_gaussian(maps_and_centers):
-    maps, centers = maps_and_centers
-    fit = fit_gaussian(maps, SIGMA, 9, 'free', gauss_newton_steps=30)
-
-    def left(c, x, y, f):
-        model = c[0] * np.exp(-(((x - c[1]) / c[3]) ** 2 + ((y - c[2]) / c[4]) ** 2) / 2)
-        return model - f
-
-    for heatmap, argmax, found, truth in zip(maps, fit.argmax, fit.centers, centers, strict=True):
-        patch = patch_of(heatmap, argmax, 4)
-        start = [float(heatmap.max()), *truth.tolist(), 2.5, 2.5]
-        best = scipy.optimize.least_squares(left, start, args=patch, xtol=1e-14, ftol=1e-14)
-        assert found.tolist() == pytest.approx(best.x[1:3].tolist(), abs=1e-4)
 
 
 @constraints

@@ -1,4 +1,4 @@
-"""MCG: stacked hourglass with multi-order cross attention (MHHN, Section III-B).
+"""MCG: stacked hourglass with multi-order cross attention (MHHN, Sections III-B and III-C).
 
 Axis letters: B batch, (H, W) feature map, d channels, N = H * W positions.
 """

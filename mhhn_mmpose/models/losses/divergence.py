@@ -1,4 +1,4 @@
-"""Divergences between predicted and target heatmaps (MHHN, Eq. 5-6).
+"""Divergences between predicted and target heatmaps (MHHN, Eq. 2 and Section IV-C).
 
 Axis letters: B batch, K landmarks, (H, W) heatmap.
 """
@@ -13,20 +13,28 @@ DISTRIBUTIONS = ('softmax', 'sum', 'sigmoid')
 
 
 def jensen_shannon_divergence(p: Tensor, q: Tensor) -> Tensor:
-    """Return 1/2 sum p ln(2p / (p + q)) + 1/2 sum q ln(2q / (p + q)), in nats (Eq. 6).
+    """Return 1/2 sum p ln(2p / (p + q)) + 1/2 sum q ln(2q / (p + q)) in nats (Eq. 2).
 
-    Each term pair is >= 0 for any p, q >= 0 (log-sum inequality), normalised or not; between
-    distributions the sum lies in [0, ln 2].
+    The sum is over the last axis. It is >= 0 for any p, q >= 0 (log-sum inequality), normalised or
+    not; between distributions it is at most ln 2.
+
+    Example:
+        >>> jensen_shannon_divergence(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]))
+        tensor(0.6931)
     """
     log_m = _log((p + q) / 2)
     return 0.5 * (p * (_log(p) - log_m) + q * (_log(q) - log_m)).sum(-1)
 
 
 def kullback_leibler_divergence(p: Tensor, q: Tensor) -> Tensor:
-    """Return sum q ln(q / p) - q + p over the last axis, in nats, of target q from prediction p.
+    """Return sum q ln(q / p) - q + p over the last axis in nats, of target q from prediction p.
 
-    Between distributions the last two terms cancel and this is Eq. 5; they keep it >= 0 for maps
-    that are not normalised.
+    Between distributions the last two terms cancel; they keep it >= 0 for maps that are not
+    normalised. The paper compares with this divergence (Table V) but writes no formula for it.
+
+    Example:
+        >>> kullback_leibler_divergence(torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0]))
+        tensor(0.6931)
     """
     return (q * (_log(q) - _log(p)) - q + p).sum(-1)
 
@@ -40,8 +48,8 @@ def as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple
     """Turn raw output and target heatmaps (B, K, H, W) into p and q, (B, K, H * W).
 
     `softmax`: p = softmax(output), q = target / sum. `sum`: both relative to their sums, negative
-    output counting as 0. `sigmoid`: p = sigmoid(output), q = target, pixel by pixel and not
-    normalised, as in the heatmap regression of the paper's authors.
+    output counting as 0. `sigmoid`: p = sigmoid(output), q = target, pixel values that are not
+    normalised, as the paper reads p_H (Section III-A).
     A target without any value (weight 0) gives q = 0.
     """
     p, q = output.flatten(-2), target.flatten(-2).to(output.dtype)
@@ -77,6 +85,7 @@ def full_precision(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 def weighted_mean(losses: Tensor, target_weights: Tensor | None) -> Tensor:
     """Mean of (B, K) losses times weights, over all B * K landmarks as in `KeypointMSELoss`.
 
+    The paper sums over images and landmarks (Eq. 6 and 10): B * K times as much.
     The divisor does not depend on the weights, so gradients averaged over processes are those of
     the joint batch. A landmark of weight 0 takes no part, whatever its loss, NaN included.
     """
@@ -131,7 +140,7 @@ class _DivergenceLoss(nn.Module):
 
 @MODELS.register_module()
 class HeatmapJSDLoss(_DivergenceLoss):
-    """Jensen-Shannon divergence of predicted and target heatmap (JSDL, Eq. 6).
+    """Jensen-Shannon divergence of predicted and target heatmap (JSDL, Eq. 2).
 
     Args:
         distribution: How an output map becomes a distribution: 'softmax', 'sum' or 'sigmoid'. The
@@ -147,7 +156,7 @@ class HeatmapJSDLoss(_DivergenceLoss):
 
 @MODELS.register_module()
 class HeatmapKLDLoss(_DivergenceLoss):
-    """Kullback-Leibler divergence of the target from the predicted heatmap (KLDL, Eq. 5).
+    """Kullback-Leibler divergence of the target from the predicted heatmap (KLDL, Table V).
 
     Args:
         distribution: As in `HeatmapJSDLoss`.

@@ -1,4 +1,4 @@
-"""SDL, the subpixel detection loss: divergence plus fine detection (MHHN, Eq. 2 and 10).
+"""SDL, the subpixel detection loss: divergence plus fine detection (MHHN, Eq. 5, 6 and 10).
 
 Axis letters: B batch, K landmarks, (H, W) heatmap; points are (x, y) in heatmap pixels.
 """
@@ -17,27 +17,45 @@ FDL_DISTANCES = ('squared', 'euclidean')
 
 @MODELS.register_module()
 class SubpixelDetectionLoss(HeatmapJSDLoss):
-    """JSDL + `fdl_weight` FDL, FDL = `|(u, v) - (u*, v*)|^2` of fitted centres (SDL, Eq. 2, 10).
+    """JSDL + lambda FDL, FDL = |(u, v) - (u*, v*)|^2 between centres (SDL, Eq. 6 and 10).
 
-    Both centres come from the same fit, that of the codec; gradients reach the output through it,
-    while the choice of the patch (the argmax) is not differentiable.
+    (u, v) is fitted to the output by `constraint`, (u*, v*) to the target by `known_sigma`, which
+    finds a Gaussian's centre exactly. Gradients reach the output through the fit; the choice of
+    the patch (the argmax) is not differentiable.
+
+    The paper's own form is `distribution='sigmoid'`, `constraint='unit_peak'`, `gate_fdl=False` and
+    the other defaults, with the same constraint and no Gauss-Newton step in the codec.
 
     Args:
         sigma: Standard deviation of the targets, in heatmap pixels.
         patch_size: Side of the fitted patch, in heatmap pixels; odd, at least 3.
-        fdl_weight: lambda, in nats per squared heatmap pixel (Table VII: 1/16), or per pixel.
-        constraint: 'unit_peak' is the paper's SDL and 'free' its SDL1. The default, 'known_sigma',
-            holds the width too: the other two divide by a curvature, and so do their gradients,
-            which is near 0 on the flat maps that training starts from.
-        distribution: As in `HeatmapJSDLoss`; with 'softmax' the peak is 1 by construction.
+        fdl_weight: lambda, in nats per squared heatmap pixel, or per pixel if 'euclidean'. Table
+            VII's 1/16 belongs to the pixel form ('sigmoid'), where it makes FDL 0.08 of JSDL at a
+            shift of one pixel (sigma 3). Between distributions JSDL is smaller by the target's sum,
+            2 pi sigma^2 = 57: there the same lambda makes FDL 4.6 times JSDL.
+        constraint: 'unit_peak' is the paper's SDL (Eq. 19-20) and 'free' its SDL1 (Eq. 18). The
+            default, 'known_sigma', is linear. The other two divide, by c2^2 + c3^2 (Eq. 20) and by
+            a curvature (Eq. 18); both are near 0 on the flat maps that training starts from.
+        distribution: As in `HeatmapJSDLoss`. With 'softmax' what is fitted is exp(h - max h); its
+            largest pixel is 1, which is not the paper's G, the height of the Gaussian (Eq. 3).
         use_target_weight: Whether to weight each landmark.
-        loss_weight: Factor of the loss.
+        loss_weight: Factor of the mean over images and landmarks. B * K gives the paper's sums.
         gauss_newton_steps: Refinements of the fit.
         gate_fdl: Leave FDL out for a landmark whose argmax is farther from its true centre than
             the patch reaches: the fit round a wrong peak says nothing about where the landmark is.
         fdl_distance: 'squared', the paper's, or 'euclidean': the distance itself, the mean of which
             NME is. Its gradient neither fades as a centre comes near nor grows with a wrong one,
             so that lambda can be larger.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> y, x = torch.arange(24.0)[:, None], torch.arange(32.0)
+        >>> target = torch.exp(-((x - 12.3) ** 2 + (y - 9.6) ** 2) / (2 * 3.0**2))[None, None]
+        >>> loss = SubpixelDetectionLoss(sigma=3.0)
+        >>> loss(target.log(), target) < 1e-6  # the softmax of its logarithm is the target
+        tensor(True)
     """
 
     def __init__(
@@ -72,7 +90,7 @@ class SubpixelDetectionLoss(HeatmapJSDLoss):
         )
 
     def fine_detection(self, output: Tensor, target: Tensor) -> Tensor:
-        """FDL (Eq. 2): (B, K) distances of the fitted centres, in heatmap pixels or their squares.
+        """FDL (Eq. 5): (B, K) distances of the fitted centres, in heatmap pixels or their squares.
 
         0 where the target has no centre or, with `gate_fdl`, where the argmax is far from it.
         """
