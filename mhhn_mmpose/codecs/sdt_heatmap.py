@@ -74,7 +74,7 @@ class SDTHeatmap(BaseKeypointCodec):
         _check_choice('convention', convention, CONVENTIONS)
         _check_choice('activation', activation, ACTIVATIONS)
         self.input_size = tuple(input_size)
-        self.heatmap_size = tuple(heatmap_size)
+        self.heatmap_size = (heatmap_size[0], heatmap_size[1])
         self.sigma = float(sigma)
         self.patch_size = patch_size
         self.constraint = constraint

@@ -27,7 +27,7 @@ class PreActBottleneck(nn.Module):
             *_pre_act_conv(inner, inner, 3),
             *_pre_act_conv(inner, out_channels, 1),
         )
-        self.skip = nn.Identity()
+        self.skip: nn.Module = nn.Identity()
         if in_channels != out_channels:
             self.skip = nn.Conv2d(in_channels, out_channels, 1)
 
