@@ -1,4 +1,4 @@
-"""Crop to landmarks as one module, without a look at the data, so that it can become a graph.
+"""From crops to landmarks as one module without branches on the data, so that it can be exported.
 
 Axis letters: B crops, K landmarks, (h, w) crop, (H, W) heatmap; points are (x, y).
 """
@@ -10,8 +10,9 @@ from mmengine.model import ImgDataPreprocessor
 from mmpose.models.utils.tta import flip_heatmaps
 from torch import Tensor, nn
 
+from mhhn_landmarks.errors import InputError
+
 from ..codecs import SDTHeatmap
-from .loading import DeploymentError
 
 
 class HeatmapsToLandmarks(nn.Module):
@@ -30,8 +31,10 @@ class HeatmapsToLandmarks(nn.Module):
 
     def forward(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         """Decode (B, K, H, W): landmarks (B, K, 2) in crop pixels and scores (B, K), float32."""
+        heatmaps = heatmaps.float()
         fit = self.codec.locate(heatmaps)
-        return fit.centers * self.scale + self.shift, self.codec.score(heatmaps, fit)
+        points = fit.centers * self.scale.float() + self.shift.float()
+        return points, self.codec.score(heatmaps, fit)
 
 
 class CropsToLandmarks(nn.Module):
@@ -40,26 +43,32 @@ class CropsToLandmarks(nn.Module):
     Args:
         model: A `TopdownPoseEstimator` of MMPose whose head makes heatmaps and whose decoder is an
             `SDTHeatmap`.
-        flip_test: Average with the heatmaps of the flipped crop, as the model's `test_cfg` says.
+        flip_test: Average with the heatmaps of the flipped crop; None for what the model's
+            `test_cfg` says.
+
+    The network may be in half precision (`module.half()`, `module.bfloat16()`); the fit and what
+    comes out stay in float32.
 
     Raises:
-        DeploymentError: If the model does something else than this module would.
+        InputError: If the model does something else than this module would.
     """
 
-    def __init__(self, model: nn.Module, flip_test: bool = False) -> None:
+    def __init__(self, model: nn.Module, flip_test: bool | None = None) -> None:
         super().__init__()
+        if flip_test is None:
+            flip_test = bool(model.test_cfg.get('flip_test', False))
         decoder = getattr(getattr(model, 'head', None), 'decoder', None)
         if not isinstance(decoder, SDTHeatmap):
-            raise DeploymentError(
+            raise InputError(
                 f'only SDTHeatmap and ArgmaxHeatmap decode inside a graph, and this model has '
                 f'{type(decoder).__name__}; add --sdt to decode it by SDT instead'
             )
         if model.test_cfg.get('output_keypoint_indices') is not None:
-            raise DeploymentError(
+            raise InputError(
                 'test_cfg.output_keypoint_indices is not supported; choose landmarks afterwards'
             )
         if flip_test and model.test_cfg.get('flip_mode', 'heatmap') != 'heatmap':
-            raise DeploymentError("flip tests need test_cfg.flip_mode='heatmap'; leave them out")
+            raise InputError("flip tests need test_cfg.flip_mode='heatmap'; leave them out")
         self.model = model.eval()
         self.flip_test = flip_test
         self.decode = HeatmapsToLandmarks(decoder)
@@ -76,6 +85,7 @@ class CropsToLandmarks(nn.Module):
         # PoseDataPreprocessor adds to its parent only what it writes into data samples.
         preprocess = self.model.data_preprocessor
         inputs = ImgDataPreprocessor.forward(preprocess, dict(inputs=crops))['inputs']
+        inputs = inputs.to(next(self.model.parameters()).dtype)
         heatmaps = self._heatmaps(inputs)
         if self.flip_test:
             flipped = flip_heatmaps(

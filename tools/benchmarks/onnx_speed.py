@@ -12,25 +12,22 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from machine import add_machine_arguments, prepare
-from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from timing import medians, print_table
 from torch import Tensor
 
-from mhhn_mmpose.deployment import (
-    CropsToLandmarks,
-    DeploymentError,
-    load_estimator,
-    start_session,
-)
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.sessions import open_session
+from mhhn_mmpose.apis.loading import load_model
+from mhhn_mmpose.deployment import CropsToLandmarks
 
 
 def runners(
     module: CropsToLandmarks, onnx_file: str, crops: Tensor, threads: int
 ) -> dict[str, Callable[[], object]]:
     """What is timed, by name: from crops (B, 3, h, w) to landmarks in numpy."""
-    session = start_session(onnx_file, threads)
+    session = open_session(onnx_file, threads)
     inputs, size = crops.numpy(), crops.shape[:1:-1]
     samples = [PoseDataSample(metainfo=_uncut(size)) for _ in crops]
     for sample in samples:
@@ -74,8 +71,7 @@ def main() -> None:
     args = parse_args()
     prepare(args)
     try:
-        model = load_estimator(Config.fromfile(args.config), args.checkpoint, args.sdt)
-        module = CropsToLandmarks(model)
+        module = CropsToLandmarks(load_model(args.config, args.checkpoint))
         width, height = module.decode.codec.input_size
         for batch in args.batch:
             random = torch.Generator().manual_seed(batch)
@@ -91,7 +87,7 @@ def main() -> None:
                     for name, seconds in found.items()
                 ],
             )
-    except DeploymentError as error:
+    except InputError as error:
         raise SystemExit(f'onnx_speed: {error}') from error
 
 

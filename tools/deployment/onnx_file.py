@@ -1,4 +1,4 @@
-"""One ONNX file: crops to landmarks, and what one must know to cut the crops.
+"""Writing one ONNX file, from crops to landmarks, that says how to cut the crops.
 
 Axis letters: B crops, K landmarks, (h, w) crop.
 """
@@ -6,7 +6,6 @@ Axis letters: B crops, K landmarks, (h, w) crop.
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +16,13 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from ..version import __version__
-from .loading import DeploymentError
-from .modules import CropsToLandmarks
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.fileio import write_bytes
+from mhhn_mmpose.deployment import CropsToLandmarks
+from mhhn_mmpose.version import __version__
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from onnxruntime import InferenceSession
 
 OPSET = 18
@@ -34,24 +35,24 @@ def describe(module: CropsToLandmarks, cfg: Config) -> dict[str, str]:
     """Say what the file's user must know, as ONNX's metadata: all values are text.
 
     Raises:
-        DeploymentError: If the config's test pipeline does not cut crops as the metadata would say.
+        InputError: If the config's test pipeline does not cut crops as the metadata would say.
     """
     codec, meta = module.decode.codec, module.model.dataset_meta
     steps = {step['type']: step for step in cfg.test_dataloader.dataset.pipeline}
     if not {'GetBBoxCenterScale', 'TopdownAffine'} <= set(steps):
-        raise DeploymentError(
+        raise InputError(
             'the test pipeline must cut crops by GetBBoxCenterScale and TopdownAffine, it has '
             + ', '.join(steps)
         )
     affine = steps['TopdownAffine']
     if tuple(affine['input_size']) != tuple(codec.input_size):
-        raise DeploymentError(
+        raise InputError(
             f'TopdownAffine cuts {tuple(affine["input_size"])}, the decoder has input_size='
             f'{tuple(codec.input_size)}; make them agree'
         )
     udp = bool(affine.get('use_udp', False))
     if udp is not (codec.convention == 'udp'):
-        raise DeploymentError(
+        raise InputError(
             f'TopdownAffine has use_udp={udp}, the decoder convention={codec.convention!r}; '
             'make them agree'
         )
@@ -83,13 +84,14 @@ def write_onnx(
         metadata: Of `describe`.
 
     Raises:
-        DeploymentError: If a package is missing.
+        InputError: If a package is missing.
     """
     try:
+        import onnx
         import onnxscript  # noqa: F401
         from onnx_ir.passes.common import ClearMetadataAndDocStringPass
     except ImportError as error:
-        raise DeploymentError(f'writing ONNX needs {error.name}. Run: {INSTALL}') from error
+        raise InputError(f'writing ONNX needs {error.name}. Run: {INSTALL}') from error
     module = module.eval()
     with torch.no_grad(), warnings.catch_warnings():
         module(example)  # what the fit keeps of its patches becomes constants of the graph
@@ -106,37 +108,30 @@ def write_onnx(
         )
     ClearMetadataAndDocStringPass()(program.model)  # stack traces, with this machine's paths
     program.model.metadata_props.update(metadata)
-    part = Path(f'{out}.part')
-    part.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        program.save(str(part), external_data=False)
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    proto = program.model_proto
+    halve_weights(proto)
+    del proto.graph.value_info[:]  # shapes of all results between, which nothing needs
+    onnx.checker.check_model(proto)
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, proto.SerializeToString())
 
 
-def start_session(path: str | Path, threads: int = 0) -> InferenceSession:
-    """Open a file on the CPU.
+def halve_weights(model: ModelProto) -> None:
+    """Store the weights of `model.` in 16 bits; the file computes in 32 all the same."""
+    from onnx import TensorProto, helper, numpy_helper
 
-    Args:
-        path: Of `write_onnx`.
-        threads: 0 for onnxruntime's own choice.
-
-    Raises:
-        DeploymentError: If onnxruntime is missing, or the file is none.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise DeploymentError(f'running ONNX needs onnxruntime. Run: {INSTALL}') from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    providers = ['CPUExecutionProvider']
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime's own share no other parent
-        reason = ' '.join(str(error).split())[:200]
-        raise DeploymentError(f'{path}: no usable ONNX file ({reason}); export it again') from error
+    casts = []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        is_network = weight.name.startswith('model.')  # the fit's constants stay as they are
+        if not is_network or weight.data_type != TensorProto.FLOAT or values.ndim < 2:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f'{name}_half'))
+        casts.append(helper.make_node('Cast', [f'{name}_half'], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 @torch.no_grad()
@@ -147,7 +142,7 @@ def largest_difference(
 
     Args:
         module: What the file was made of.
-        session: Of `start_session`.
+        session: Of the file.
         inputs: (B, ...), any B.
 
     Returns:
