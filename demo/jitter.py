@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mhhn_landmarks.boxes import squares
+from mhhn_landmarks.cli import add_model
+from mhhn_landmarks.detector import DETECTORS
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.sources import Photos, open_source
 from mhhn_landmarks.tracking import FaceTracker
 from mhhn_mmpose.apis.aligner import FaceAligner
-from mhhn_mmpose.apis.detector import DETECTORS, build_detector
 
 DECODERS = {'argmax': 'ArgmaxHeatmap', 'SDT': 'SDTHeatmap'}
 BOXES = ('fixed', 'detected', 'tracked')
@@ -23,8 +23,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('input', help='photo or folder; the best found face of each photo counts')
-    parser.add_argument('--config', required=True, help='config file of the model')
-    parser.add_argument('--checkpoint', required=True, help='its weights')
+    add_model(parser)
     parser.add_argument('--photos', type=int, default=8, help='of a folder, the first so many')
     parser.add_argument('--frames', type=int, default=40, help='of each video')
     parser.add_argument('--noise', type=float, default=3.0, help='deviation of the noise, of 255')
@@ -43,8 +42,8 @@ def still_video(photo: np.ndarray, frames: int, noise: float) -> list[np.ndarray
 
 
 def boxes_by_kind(video: list[np.ndarray], detect: Callable) -> dict[str, np.ndarray] | None:
-    """Return the squares (frames, 5) of each kind in `BOXES`; None if a frame has no face."""
-    found = [squares(detect(frame)) for frame in video]
+    """Return the squares (frames, 6) of each kind in `BOXES`; None if a frame has no face."""
+    found = [detect(frame) for frame in video]
     if not all(len(boxes) for boxes in found):
         return None
     track, tracked = FaceTracker(), []
@@ -79,11 +78,13 @@ def run(args: argparse.Namespace) -> None:
     source.files = source.files[: args.photos]
     aligners = {
         name: FaceAligner(
-            args.config, args.checkpoint, cfg_options={'model.head.decoder.type': kind}
+            *args.model,
+            cfg_options={'model.head.decoder.type': kind},
+            detector=args.detector,
         )
         for name, kind in DECODERS.items()
     }
-    detect = build_detector(args.detector, next(iter(aligners.values())).num_landmarks)
+    detect = aligners['SDT'].detect
     results: dict[tuple[str, str], list] = {(d, b): [] for d in DECODERS for b in BOXES}
     for picture in source:
         video = still_video(picture.pixels, args.frames, args.noise)
@@ -91,8 +92,8 @@ def run(args: argparse.Namespace) -> None:
             print(f'{picture.name}: left out, a frame of it has no face that is found')
             continue
         for (decoder, kind), values in results.items():
-            faces = aligners[decoder](list(zip(video, kinds[kind], strict=True)))
-            side = float(np.ptp(kinds['fixed'][0, ::2]))
+            faces = aligners[decoder].align(list(zip(video, kinds[kind], strict=True)))
+            side = float(kinds['fixed'][0, 2] - kinds['fixed'][0, 0])
             values.append(jitter(np.stack([face.points for face in faces]), side))
     if not results['SDT', 'fixed']:
         raise InputError(f'{args.input}: no face is found; try another --detector')

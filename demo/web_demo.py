@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 import numpy as np
 
+from mhhn_landmarks.cli import add_model, load_aligner
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import decode_photo
 from mhhn_landmarks.writing import COLUMNS, Face, rows_of, to_csv, to_dict
@@ -37,8 +38,7 @@ Find = Callable[[np.ndarray], Sequence[Face]]
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--config', required=True, help='config file of the model')
-    parser.add_argument('--checkpoint', required=True, help='its weights')
+    add_model(parser)
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 lets other machines in')
     parser.add_argument('--port', type=int, default=7860)
     return parser.parse_args(argv)
@@ -148,22 +148,11 @@ def serve(find: Find, host: str, port: int) -> Server:
         raise InputError(f'{host}:{port}: {error.strerror}; try another --port') from error
 
 
-def build_finder(args: argparse.Namespace) -> Find:
-    """Return what finds the faces of a picture, by a model of PyTorch."""
-    from mhhn_landmarks.boxes import squares
-    from mhhn_mmpose.apis.aligner import FaceAligner
-    from mhhn_mmpose.apis.detector import DETECTORS, build_detector
-
-    aligner = FaceAligner(args.config, args.checkpoint)
-    detect = build_detector(DETECTORS[0], aligner.num_landmarks)
-    return lambda pixels: aligner([(pixels, box) for box in squares(detect(pixels))])
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, build, serve."""
     args = parse_args(argv)
     try:
-        server = serve(build_finder(args), args.host, args.port)
+        server = serve(load_aligner(args.model), args.host, args.port)
     except InputError as error:
         raise SystemExit(f'web_demo: {error}') from error
     print(f'http://{args.host}:{server.server_port} (Ctrl-C ends it)', flush=True)

@@ -73,7 +73,7 @@ class Aligner:
         pixels = to_pixels(photo)
         if boxes is None:
             return self.keep(self.align([(pixels, place) for place in self.detect(pixels)]))
-        given = to_boxes([] if len(boxes) == 0 else boxes, 'boxes')
+        given = to_boxes(boxes, 'boxes')
         refuse_outside(given, 'boxes', pixels.shape[:2])
         return self.align([(pixels, place) for place in squares(given)])
 

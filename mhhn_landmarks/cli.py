@@ -6,8 +6,13 @@ import argparse
 import importlib
 import signal
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .aligner import Aligner
 
 PYTORCH = ('device', 'amp', 'show_heatmaps', 'cfg_options')  # flags that only its models have
 
@@ -66,47 +71,67 @@ def _join_boxes(words: Sequence[str]) -> list[str]:
     return words
 
 
-def build_aligner(args: argparse.Namespace):
+def build_aligner(args: argparse.Namespace) -> Aligner:
     """Return the aligner that the command line asks for.
 
     Raises:
         InputError: If the model cannot be loaded, or PyTorch is missing for it.
     """
-    from .aligner import MIN_SCORE, OnnxAligner
-    from .errors import InputError
-    from .models import MODELS
+    from .aligner import MIN_SCORE
 
     min_score = MIN_SCORE if args.min_score is None else args.min_score
-    found = dict(detector=args.detector, min_score=min_score)
-    model = args.model[0]
-    wants_torch = [f'--{name.replace("_", "-")}' for name in PYTORCH if getattr(args, name)]
-    if len(args.model) == 1 and (model.endswith('.onnx') or model in MODELS) and not wants_torch:
-        return OnnxAligner(model, **found)
-    if model.endswith('.onnx'):
-        wanted = wants_torch[0] if wants_torch else 'a CHECKPOINT'
-        raise InputError(f'{model}: {wanted} needs a config, not an ONNX file')
-    try:
-        aligner = importlib.import_module('mhhn_mmpose.apis.aligner')
-    except ImportError as error:
-        raise InputError(f'{wants_torch[0] if wants_torch else model} needs PyTorch: {error}')
-    options = None
-    if args.cfg_options:
-        from mmengine.config import DictAction
-
-        parser = argparse.ArgumentParser()
-        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-        options = parser.parse_args(['--cfg-options', *args.cfg_options]).cfg_options
-    return aligner.FaceAligner(
-        *args.model,
-        device=args.device,
-        heatmaps=args.show_heatmaps,
-        cfg_options=options,
-        amp=args.amp,
-        **found,
+    names = [name for name in PYTORCH if getattr(args, name)]
+    options = {name: getattr(args, name) for name in names}
+    if 'cfg_options' in options:
+        options['cfg_options'] = _read_options(args.cfg_options)
+    if 'show_heatmaps' in options:
+        options['heatmaps'] = options.pop('show_heatmaps')
+    reason = f'--{names[0].replace("_", "-")}' if names else ''
+    return load_aligner(
+        args.model, reason, detector=args.detector, min_score=min_score, **options
     )
 
 
-def locate(pictures: Iterable, args: argparse.Namespace, aligner, given, is_video: bool) -> Iterator:
+def load_aligner(model: Sequence[str], reason: str = '', **options) -> Aligner:
+    """Return an `OnnxAligner`, or a `FaceAligner` where PyTorch is needed.
+
+    Args:
+        model: The words after ``--model``.
+        reason: What needs PyTorch, if something but the model does.
+        options: Arguments of the aligner.
+
+    Raises:
+        InputError: If the model cannot be loaded, or PyTorch is missing for it.
+    """
+    from .aligner import OnnxAligner
+    from .errors import InputError
+    from .models import MODELS
+
+    is_file = model[0].endswith('.onnx')
+    if len(model) == 1 and (is_file or model[0] in MODELS) and not reason:
+        return OnnxAligner(model[0], **options)
+    if is_file:
+        raise InputError(f'{model[0]}: {reason or "a CHECKPOINT"} needs a config in its place')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of packages that a user cannot change
+        try:
+            module = importlib.import_module('mhhn_mmpose.apis.aligner')
+        except ImportError as error:
+            raise InputError(f'{reason or model[0]} needs PyTorch: {error}') from error
+        return module.FaceAligner(*model, **options)
+
+
+def _read_options(words: Sequence[str]) -> dict:
+    """Read ``key=value`` as MMPose's tools do."""
+    action = importlib.import_module('mmengine.config').DictAction
+    parser = argparse.ArgumentParser(prog='mhhn-landmarks')
+    parser.add_argument('--cfg-options', nargs='+', action=action)
+    return parser.parse_args(['--cfg-options', *words]).cfg_options
+
+
+def locate(
+    pictures: Iterable, args: argparse.Namespace, aligner: Aligner, given, is_video: bool
+) -> Iterator:
     """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,)."""
     import numpy as np
 

@@ -6,10 +6,13 @@ from conftest import ROOT
 from generated_faces import random_face, render
 from mmengine.config import Config
 
+from mhhn_landmarks.aligner import to_face
+from mhhn_landmarks.cli import main
+from mhhn_landmarks.crop import Crop
+from mhhn_landmarks.drawing import draw_landmarks
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.aligner import FaceAligner, FaceLandmarks
-from mhhn_mmpose.apis.drawing import draw_heatmaps, draw_landmarks, heatmap_to_photo
-from mhhn_mmpose.apis.fitting import plot_fit
+from mhhn_mmpose import FaceAligner
+from mhhn_mmpose.apis.drawing import draw_heatmaps, heatmap_to_photo
 from mhhn_mmpose.codecs import SDTHeatmap
 
 CONFIG = str(ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
@@ -44,7 +47,7 @@ def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
     height, width = PHOTO.shape[:2]
     whole = np.array([0.0, 0, width, height, 1])
     aligner = FaceAligner(CONFIG, checkpoint, 'cpu')
-    found = aligner([(PHOTO, whole)])[0]
+    found = aligner.align([(PHOTO, whole)])[0]
     inferencer = Pose2DInferencer(CONFIG, checkpoint, device='cpu', det_model='whole_image')
     (instance,) = next(inferencer(PHOTO, return_vis=False))['predictions'][0]
     assert np.ptp(found.points, axis=0).min() > 20
@@ -54,7 +57,7 @@ def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
     # float32, as the aligner has them: a third of a picture is another number in float64, and 1e-6
     # of a pixel is enough for OpenCV to round a pixel of the crop the other way.
     boxes = boxes_in(PHOTO).astype(np.float32)
-    batched = aligner([(PHOTO, box) for box in boxes], batch_size=3)
+    batched = aligner.align([(PHOTO, box) for box in boxes], batch_size=3)
     # MMPose makes one batch of what it is given; in other batches the maps' last bits are others.
     single = [
         sample
@@ -79,7 +82,7 @@ def test_sixteen_bits_give_nearly_the_same(config, tmp_path):
     torch.save(dict(state_dict=model.state_dict(), meta={}), path)
     box = np.array([0, 0, *PHOTO.shape[1::-1], 1])
     full, half = (
-        FaceAligner(config, path, 'cpu', heatmaps=True, amp=amp)([(PHOTO, box)])[0]
+        FaceAligner(config, path, 'cpu', heatmaps=True, amp=amp).align([(PHOTO, box)])[0]
         for amp in (False, True)
     )
     assert half.heatmaps.dtype == torch.float32 and half.points.dtype == np.float32
@@ -93,7 +96,7 @@ def test_landmarks_move_with_the_face(checkpoint):
     box = boxes_in(PHOTO)[1]
     moved = cv2.copyMakeBorder(PHOTO, 23, 0, 41, 0, cv2.BORDER_CONSTANT)
     shift = np.array([41, 23])
-    first, second = aligner([(PHOTO, box), (moved, box + [*shift, *shift, 0])])
+    first, second = aligner.align([(PHOTO, box), (moved, box + [*shift, *shift, 0])])
     assert first.heatmaps is None and np.ptp(first.points, axis=0).min() > 10
     np.testing.assert_allclose(second.points, first.points + shift, atol=0.1)
 
@@ -104,8 +107,9 @@ def test_a_heatmap_lies_where_its_landmarks_are():
     heatmaps = torch.from_numpy(codec.encode(truth)['heatmaps'])
     center, scale, size = np.array([200.0, 150]), np.array([120.0, 160]), np.array([96, 128])
     points = truth[0] / size * scale + center - scale / 2  # as TopdownPoseEstimator does
-    face = FaceLandmarks(np.zeros(5), points, np.ones(2), heatmaps, (center, scale, size))
-    affine = heatmap_to_photo(face, (32, 24))
+    crop = Crop(center, scale, size)
+    face = to_face(np.zeros(5), points, np.ones(2), crop, heatmaps)
+    affine = heatmap_to_photo(crop, (32, 24))
     centers_hm = codec.locate(heatmaps).centers.numpy()
     np.testing.assert_allclose(centers_hm @ affine[:, :2].T + affine[:, 2], points, atol=1e-2)
 
@@ -119,10 +123,28 @@ def test_a_heatmap_lies_where_its_landmarks_are():
         np.testing.assert_allclose(np.rint([x, y]) + shift, [x, y], atol=0.6)
 
 
+def test_a_tilted_face_is_cut_upright(checkpoint):
+    """A square with an angle in the turned photo is the same square in the photo."""
+    aligner = FaceAligner(CONFIG, checkpoint, 'cpu', heatmaps=True)
+    height, width = PHOTO.shape[:2]
+    square = np.array([width / 2 - 30, height / 2 - 30, width / 2 + 30, height / 2 + 30, 1, 0])
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -90, 1)  # clockwise
+    turned = cv2.warpAffine(PHOTO, turn, (width, height))
+    upright, tilted = aligner.align([(PHOTO, square), (turned, square + [0, 0, 0, 0, 0, 90])])
+    wanted = upright.points @ turn[:, :2].T + turn[:, 2]
+    assert np.ptp(wanted, axis=0).min() > 20
+    # Peaks of random weights may be of nearly the same height: most, not all, stay.
+    assert np.median(np.abs(tilted.points - wanted)) < 0.1
+    shape = tuple(upright.heatmaps.shape[1:])
+    affine = heatmap_to_photo(tilted.crop, shape)
+    centers_hm = aligner.codec.locate(tilted.heatmaps).centers.numpy()
+    shown = centers_hm @ affine[:, :2].T + affine[:, 2]
+    np.testing.assert_allclose(shown, tilted.points, atol=1e-2)
+
+
 def test_pictures_show_landmarks_and_leave_the_photo_alone(checkpoint):
     aligner = FaceAligner(CONFIG, checkpoint, 'cpu', heatmaps=True)
-    boxes = boxes_in(PHOTO)[:2]
-    faces = aligner([(PHOTO, box) for box in boxes])
+    faces = aligner(PHOTO, [[0, 0, 60, 60], [30, 40, 60, 60]])
     before = PHOTO.copy()
     sure = faces[0]._replace(scores=np.ones(68))
     unsure = faces[0]._replace(scores=np.full(68, np.nan))
@@ -132,8 +154,15 @@ def test_pictures_show_landmarks_and_leave_the_photo_alone(checkpoint):
     x, y = np.rint(sure.points[30]).astype(int)
     (blue, green, red), (b, g, r) = (p[y, x].astype(int) for p in pictures)
     assert min(green, red) > blue + 100 and b > g  # yellow and violet
-    fit = plot_fit(PHOTO, faces[1], aligner.codec, 30)
-    assert fit.dtype == np.uint8 and fit.shape[2] == 3 and fit.std() > 20
+
+
+def test_the_command_with_pytorch(checkpoint, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), PHOTO)
+    words = [str(tmp_path / 'a.png'), '--model', CONFIG, checkpoint, '--boxes', '0,0,60,60']
+    words += ['--show-heatmaps', '--device', 'cpu', '--out', str(tmp_path / 'out')]
+    assert main([*words, '--cfg-options', 'model.head.decoder.sigma=2.0']) == 0
+    drawn = cv2.imread(str(tmp_path / 'out/a_landmarks.png'))
+    assert drawn.shape == (PHOTO.shape[0], 2 * PHOTO.shape[1], 3)
 
 
 def test_what_is_no_model_ends_in_one_line(checkpoint, tmp_path):
@@ -142,10 +171,10 @@ def test_what_is_no_model_ends_in_one_line(checkpoint, tmp_path):
     for config, weights, device, words in (
         ('none.py', checkpoint, 'cpu', 'none.py: no such config file'),
         (CONFIG, 'none.pth', 'cpu', 'none.pth: no such checkpoint file'),
-        (CONFIG, str(tmp_path / 'text.pth'), 'cpu', 'text.pth: no weights of '),
-        (OTHER, checkpoint, 'cpu', 'random.pth: no weights of .*mhhn-tiny.*; give the config'),
-        (str(tmp_path / 'other.py'), checkpoint, 'cpu', 'takes configs of a TopdownPoseEstimator'),
-        (CONFIG, checkpoint, 'cuda:99', '--device cuda:99: .*; try --device cpu'),
+        (CONFIG, str(tmp_path / 'text.pth'), 'cpu', 'text.pth: unreadable'),
+        (OTHER, checkpoint, 'cpu', 'random.pth: weights of another model than .*mhhn-tiny'),
+        (str(tmp_path / 'other.py'), checkpoint, 'cpu', 'no config of a TopdownPoseEstimator'),
+        (CONFIG, checkpoint, 'cuda:99', 'device cuda:99: .*; try cpu'),
     ):
         with pytest.raises(InputError, match=words) as error:
             FaceAligner(config, weights, device)

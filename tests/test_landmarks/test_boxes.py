@@ -5,7 +5,6 @@ import pytest
 
 from mhhn_landmarks.boxes import GivenBoxes, overlaps, squares
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.detector import Calibration, calibrate
 
 
 def test_a_square_has_the_box_middle_and_its_larger_side():
@@ -19,12 +18,6 @@ def test_overlaps_are_intersections_over_unions():
     second = np.array([[1.0, 1, 3, 3, 9], [0, 0, 2, 4, 9], [2, 0, 3, 4, 9]])
     np.testing.assert_allclose(overlaps(first, second), [[2 / 10, 1, 0], [0, 0, 0]])
     assert overlaps(first, np.zeros((0, 5))).shape == (2, 0)
-
-
-def test_calibration_moves_and_grows_in_shares_of_the_side():
-    boxes = np.array([[100.0, 50, 109, 66, 0.4]])  # side 12, of the same area
-    found = calibrate(boxes, Calibration(right=0.25, down=-0.5, scale=1.5))
-    np.testing.assert_allclose(found, [[98.5, 43, 116.5, 61, 0.4]])
 
 
 def test_boxes_of_the_user(tmp_path):

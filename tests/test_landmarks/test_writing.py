@@ -18,9 +18,10 @@ FRAME = np.full((47, 63, 3), 120, np.uint8)
 
 
 class Found(Face):
-    box = np.array([1.0, 2, 31, 42, 0.9])
+    box = np.array([1.0, 2, 30, 40])
     points = np.arange(8.0).reshape(4, 2)
     scores = np.ones(4)
+    box_score = 0.9
 
 
 def add(writer, name, faces=0, frame=FRAME, seconds=None):

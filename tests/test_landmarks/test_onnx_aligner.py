@@ -1,0 +1,88 @@
+import re
+
+import cv2
+import numpy as np
+import pytest
+from generated_faces import landmarks, random_face, render
+from plain_model import POINTS, write_model
+
+from mhhn_landmarks.aligner import OnnxAligner
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.models import config_and_checkpoint
+
+FACE = random_face(1)
+PICTURE = render(FACE)
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp('model') / 'plain.onnx')
+
+
+def test_faces_of_a_photo(model, tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), PICTURE)
+    (face,) = OnnxAligner(model)(tmp_path / 'a.png')
+    points = landmarks(FACE, '300w')
+    assert face.points.shape == (3, 2) and face.scores.shape == (3,)
+    np.testing.assert_allclose(face.box[:2] + face.box[2:] / 2, (points.min(0) + points.max(0)) / 2, atol=20)
+    again = OnnxAligner(model)(PICTURE)[0]
+    np.testing.assert_array_equal(again.points, face.points)
+    assert OnnxAligner(model, min_score=0.999)(PICTURE) == []
+
+
+def test_given_boxes_are_x_y_w_h(model):
+    aligner = OnnxAligner(model, min_score=0.999)  # which is for detected faces
+    first, second = aligner(PICTURE, boxes=[[10, 20, 40, 40], [30, 5, 20, 60]])
+    assert first.box.tolist() == [10, 20, 40, 40] and first.box_score == 1
+    assert second.box.tolist() == [10, 5, 60, 60]  # the square about it
+    extent = np.array([80, 60])  # 60 x 1.5, grown to 4 : 3
+    np.testing.assert_allclose(first.points, POINTS / [64, 48] * extent + [30, 40] - extent / 2, atol=1e-4)
+    assert aligner(PICTURE, boxes=np.zeros((0, 4))) == []
+
+
+@pytest.mark.parametrize(
+    ('photo', 'boxes', 'words'),
+    [
+        ('none.jpg', None, 'none.jpg: no readable photo'),
+        ('.', None, 'a folder; give one photo'),
+        ([PICTURE], None, 'a list where one photo is meant'),
+        (3, None, 'int: give a path or pixels'),
+        (PICTURE[..., 0], None, 'grey pixels .*cvtColor'),
+        (PICTURE[..., :1], None, 'grey pixels .*cvtColor'),
+        (PICTURE / 255, None, r'pixels of float64: .*\(pixels \* 255\)'),
+        (PICTURE.astype(np.int64), None, 'pixels of int64: give uint8'),
+        (PICTURE[None], None, '1 pictures'),
+        (PICTURE.transpose(2, 0, 1), None, r'transpose\(1, 2, 0\)'),
+        (np.zeros((4, 5, 4), np.uint8), None, r'pixels\[..., :3\]'),
+        (np.zeros((0, 5, 3), np.uint8), None, 'give BGR'),
+        (PICTURE, [10, 20, 30, 40], r'boxes: 10 is no box; a box is x,y,w,h'),
+        (PICTURE, [[10, 20, 30]], 'is no box'),
+        (PICTURE, [[10, 20, -3, 40]], 'has no area'),
+        (PICTURE, [[9000, 20, 3, 40]], 'boxes: box 9000,20,3,40 is outside'),
+        (PICTURE, 7, 'boxes: a list of boxes expected'),
+    ],
+)
+def test_a_wrong_call_ends_in_one_sentence(model, photo, boxes, words):
+    with pytest.raises(InputError, match=words) as error:
+        OnnxAligner(model)(photo, boxes)
+    assert '\n' not in str(error.value)
+
+
+def test_wrong_models(tmp_path, monkeypatch):
+    (tmp_path / 'text.onnx').write_text('no model')
+    for name, words in (
+        ('huge', 'there are best, tiny, or give FILE.onnx'),
+        ('none.onnx', 'none.onnx: no such file'),
+        (tmp_path / 'text.onnx', 'no usable ONNX file'),
+    ):
+        with pytest.raises(InputError, match=words):
+            OnnxAligner(name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=re.escape('no weights in work_dirs/mine; give the CHECK')):
+        config_and_checkpoint('configs/mine.py')
+    (tmp_path / 'work_dirs/mine').mkdir(parents=True)
+    for name in ('best_NME_epoch_2.pth', 'epoch_3.pth'):
+        (tmp_path / 'work_dirs/mine' / name).write_bytes(b'')
+    found = config_and_checkpoint('configs/mine.py')
+    assert found == ('configs/mine.py', 'work_dirs/mine/best_NME_epoch_2.pth')
+    assert config_and_checkpoint('a.py', 'b.pth') == ('a.py', 'b.pth')
