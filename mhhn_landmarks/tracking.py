@@ -110,10 +110,12 @@ def _match(old: np.ndarray, new: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _calm(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Return the box (1, 5) on the way from one to the other."""
+    """Return the box (1, 5), or (1, 6) with its angle, on the way from one to the other."""
     (center, side), (goal, goal_side) = centers_and_sides(old), centers_and_sides(new)
     moved = max(np.abs(goal - center).max(), abs(goal_side - side).max()) / goal_side[0]
-    share = np.clip(moved / STILL, LEAST, 1)
+    turn = (new[:, 5:] - old[:, 5:] + 180) % 360 - 180
+    share = np.clip(max([moved, *np.radians(np.abs(turn[0]))]) / STILL, LEAST, 1)
+    rest = np.column_stack((new[:, 4], old[:, 5:] + share * turn))
     return from_centers(
-        center + share * (goal - center), side + share * (goal_side - side), new[:, 4:]
+        center + share * (goal - center), side + share * (goal_side - side), rest
     )

@@ -53,7 +53,7 @@ def write_checkpoint(path, cfg):
         if name.endswith('gamma'):
             weight.data.fill_(0.7)  # attention takes part
         if 'final_layer' in name:
-            weight.data.normal_(0, 1)  # heatmaps with peaks
+            weight.data.normal_(0, 3)  # heatmaps with peaks
     # Numbers of 16 bits, as the file keeps them: random maps' peaks change with the last bits.
     state = {name: value.half().to(value.dtype) for name, value in network.state_dict().items()}
     torch.save(dict(state_dict=state), path)

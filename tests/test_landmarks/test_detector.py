@@ -30,7 +30,7 @@ def test_a_drawn_face_is_found(scale):
     truth = scale * np.r_[POINTS.min(0), POINTS.max(0)][None]
     places = build_detector()(picture)
     assert places.shape[1] == 6 and overlaps(places[:1], truth).item() > 0.6
-    assert places[0, 5] == 0 and 0.7 < places[0, 4] <= 1
+    assert abs(places[0, 5]) < 15 and 0.7 < places[0, 4] <= 1
 
 
 def test_a_tilted_face_has_its_angle():

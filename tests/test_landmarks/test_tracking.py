@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from mhhn_landmarks.tracking import LEAST, PATIENCE, FaceTracker, follow
 
@@ -86,3 +87,12 @@ def test_frames_come_one_late_and_no_later():
 
     for item, _, _ in follow(frames()):
         assert taken == list(range(min(item + 2, 4)))
+
+
+def test_an_angle_is_calmed_too_and_goes_the_short_way():
+    track = FaceTracker()
+    track(np.array([[*square(300, 300), 179.0]]))
+    boxes, _ = track(np.array([[*square(300, 300), -180.0]]))  # by 1 degree, 0.017 in radians
+    assert boxes[0, 5] == pytest.approx(179 + np.radians(1) / 0.1)
+    boxes, _ = track(np.array([[*square(300, 300), 90.0]]))
+    assert boxes[0, 5] == pytest.approx(90)
