@@ -74,7 +74,7 @@ class Aligner:
         if boxes is None:
             return self.keep(self.align([(pixels, place) for place in self.detect(pixels)]))
         given = to_boxes(boxes, 'boxes')
-        refuse_outside(given, 'boxes', pixels.shape[:2])
+        refuse_outside(given, 'boxes', (pixels.shape[0], pixels.shape[1]))
         return self.align([(pixels, place) for place in squares(given)])
 
     @cached_property
@@ -193,5 +193,3 @@ cv2.COLOR_GRAY2BGR)
         hint = ', (pixels * 255).astype(np.uint8)' if photo.dtype.kind == 'f' else ''
         raise InputError(f'pixels of {photo.dtype}: give uint8, 0 to 255{hint}')
     return photo
-
-

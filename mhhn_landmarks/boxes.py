@@ -35,7 +35,7 @@ def centers_and_sides(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def from_centers(centers: np.ndarray, sides: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Return square boxes from centres (N, 2), sides (N,), and scores (N,) or (N, 2) with angles."""
+    """Return squares from centres (N, 2), sides (N,), and scores (N,) or, with angles, (N, 2)."""
     half = sides[:, None] / 2
     return np.column_stack((centers - half, centers + half, rest))
 

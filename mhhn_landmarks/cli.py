@@ -87,9 +87,7 @@ def build_aligner(args: argparse.Namespace) -> Aligner:
     if 'show_heatmaps' in options:
         options['heatmaps'] = options.pop('show_heatmaps')
     reason = f'--{names[0].replace("_", "-")}' if names else ''
-    return load_aligner(
-        args.model, reason, detector=args.detector, min_score=min_score, **options
-    )
+    return load_aligner(args.model, reason, detector=args.detector, min_score=min_score, **options)
 
 
 def load_aligner(model: Sequence[str], reason: str = '', **options) -> Aligner:

@@ -38,8 +38,9 @@ class Crop(NamedTuple):
         >>> Crop.about(np.array([10, 20, 50, 60, 1.0]), (64, 128), 1.25).extent
         array([ 50., 100.])
         """
-        low, high = square[:2], square[2:4]
-        extent, sides = (high - low) * padding, np.array(size, dtype=float)
+        # In float32, as MMPose: the last bits decide how OpenCV rounds a pixel.
+        low, high = square[:4].astype(np.float32).reshape(2, 2)
+        extent, sides = (high - low) * np.float32(padding), np.array(size, dtype=float)
         extent = (extent / sides).max() * sides  # grown to the crop's shape
         angle = float(square[5]) if len(square) > 5 else 0.0
         return cls((low + high) / 2, extent, sides, angle)

@@ -16,9 +16,7 @@ SCORE_COLORS = cv2.COLORMAP_VIRIDIS  # its brightness alone tells the order
 BOX_COLOR, OUTLINE = (233, 180, 86), (40, 40, 40)
 
 
-def draw_landmarks(
-    picture: np.ndarray, faces: Sequence[Face], names: Sequence[int]
-) -> np.ndarray:
+def draw_landmarks(picture: np.ndarray, faces: Sequence[Face], names: Sequence[int]) -> np.ndarray:
     """Return a copy with boxes and landmarks, from violet (score 0) to yellow (score 1)."""
     picture = picture.copy()
     for face, name in zip(faces, names, strict=True):

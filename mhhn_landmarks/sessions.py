@@ -31,9 +31,7 @@ def open_session(path: str | Path, threads: int = 0) -> InferenceSession:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=['CPUExecutionProvider']
-        )
+        return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime's own share no other parent
         reason = ' '.join(str(error).split())[:200]
         raise InputError(f'{path}: no usable ONNX file ({reason})') from error

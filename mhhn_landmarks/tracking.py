@@ -116,6 +116,4 @@ def _calm(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     turn = (new[:, 5:] - old[:, 5:] + 180) % 360 - 180
     share = np.clip(max([moved, *np.radians(np.abs(turn[0]))]) / STILL, LEAST, 1)
     rest = np.column_stack((new[:, 4], old[:, 5:] + share * turn))
-    return from_centers(
-        center + share * (goal - center), side + share * (goal_side - side), rest
-    )
+    return from_centers(center + share * (goal - center), side + share * (goal_side - side), rest)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -64,8 +65,9 @@ class FaceAligner(Aligner):
             raise InputError(f'{config}: no config of a TopdownPoseEstimator; give one')
         cfg.merge_from_dict(cfg_options or {})
         self.config, self.checkpoint = Path(config).name, Path(checkpoint).name
-        self.model = load_model(cfg, checkpoint, device or default_device())
+        self.model = cast(Any, load_model(cfg, checkpoint, device or default_device()))
         self.model.test_cfg['output_heatmaps'] = heatmaps
+        self.num_landmarks = self.model.head.out_channels
         self.amp = amp
         steps = self.model.cfg.test_dataloader.dataset.pipeline
         self.pipeline = Compose(steps)
@@ -81,11 +83,6 @@ class FaceAligner(Aligner):
     def activation(self) -> str | None:
         """What turns the head's output into heatmaps, see `SDTHeatmap`."""
         return getattr(self.codec, 'activation', None)
-
-    @property
-    def num_landmarks(self) -> int:
-        """Landmarks of a face."""
-        return self.model.head.out_channels
 
     def align(
         self, places: Sequence[tuple[np.ndarray, np.ndarray]], batch_size: int = 32

@@ -17,9 +17,7 @@ DIM = 0.5  # brightness that is left to a photo below heatmaps
 HEAT_COLORS = cv2.COLORMAP_INFERNO  # its brightness alone tells the order
 
 
-def draw_heatmaps(
-    picture: np.ndarray, faces: Sequence[Face], activation: str | None
-) -> np.ndarray:
+def draw_heatmaps(picture: np.ndarray, faces: Sequence[Face], activation: str | None) -> np.ndarray:
     """Return the picture, dimmed, below each face's brightest heatmaps, with the fitted centres.
 
     Args:

@@ -6,7 +6,6 @@ Axis letters: B crops, K landmarks, (h, w) crop, (H, W) heatmap; points are (x, 
 from __future__ import annotations
 
 import torch
-from mmengine.model import ImgDataPreprocessor
 from mmpose.models.utils.tta import flip_heatmaps
 from torch import Tensor, nn
 
@@ -82,9 +81,7 @@ class CropsToLandmarks(nn.Module):
         Returns:
             tuple: Landmarks (B, K, 2) in crop pixels and scores (B, K), float32.
         """
-        # PoseDataPreprocessor adds to its parent only what it writes into data samples.
-        preprocess = self.model.data_preprocessor
-        inputs = ImgDataPreprocessor.forward(preprocess, dict(inputs=crops))['inputs']
+        inputs = self._normalise(crops)
         inputs = inputs.to(next(self.model.parameters()).dtype)
         heatmaps = self._heatmaps(inputs)
         if self.flip_test:
@@ -96,6 +93,16 @@ class CropsToLandmarks(nn.Module):
             )
             heatmaps = (heatmaps + flipped) * 0.5
         return self.decode(heatmaps)
+
+    def _normalise(self, crops: Tensor) -> Tensor:
+        """Do what MMPose's `PoseDataPreprocessor` does, without its branches on shapes."""
+        preprocess = self.model.data_preprocessor
+        inputs = crops.float()
+        if preprocess._channel_conversion:
+            inputs = inputs.flip(1)  # BGR to RGB
+        if preprocess._enable_normalize:
+            inputs = (inputs - preprocess.mean) / preprocess.std
+        return inputs
 
     def _heatmaps(self, inputs: Tensor) -> Tensor:
         """(B, 3, h, w) normalised -> (B, K, H, W), of a stack of heads the last."""

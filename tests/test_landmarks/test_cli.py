@@ -66,9 +66,9 @@ def test_a_folder_with_given_boxes(data, tmp_path, capsys):
 
 
 def test_a_video_with_the_detector(data, tmp_path):
-    assert run(
-        data, data / 'still.mp4', '--out', tmp_path, '--max-frames', 4, '--min-score', 0
-    ) == 0
+    assert (
+        run(data, data / 'still.mp4', '--out', tmp_path, '--max-frames', 4, '--min-score', 0) == 0
+    )
     entries = read(tmp_path, 'still')
     assert [entry['seconds'] for entry in entries] == [0, 0.1, 0.2, 0.3]
     assert [[face['face'] for face in entry['faces']] for entry in entries] == [[0]] * 4

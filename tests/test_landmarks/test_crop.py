@@ -4,7 +4,9 @@ import pytest
 
 from mhhn_landmarks.crop import Crop
 
-PHOTO = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8), (0, 0), 2)
+PHOTO = cv2.GaussianBlur(
+    np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8), (0, 0), 2
+)
 SQUARE = np.array([23.5, 11.25, 74.5, 62.25, 0.9])
 
 

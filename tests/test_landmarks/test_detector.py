@@ -21,7 +21,9 @@ def turned(angle):
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, 1)
     matrix[:, 2] += [(side - width) / 2, (side - height) / 2]
     border = dict(borderMode=cv2.BORDER_REPLICATE)
-    return cv2.warpAffine(PICTURE, matrix, (side, side), **border), POINTS @ matrix[:, :2].T + matrix[:, 2]
+    return cv2.warpAffine(PICTURE, matrix, (side, side), **border), POINTS @ matrix[
+        :, :2
+    ].T + matrix[:, 2]
 
 
 @pytest.mark.parametrize('scale', [1, 5])

@@ -1,6 +1,6 @@
 """Write a trained model as one ONNX file, from crop to landmarks, SDT inside.
 
-It needs onnx, onnxscript and onnxruntime: see docs/deployment.md.
+It needs onnx: see docs/deployment.md.
 """
 
 from __future__ import annotations
