@@ -1,0 +1,202 @@
+"""Faces held in the device's memory, cropped and augmented there.
+
+Axis letters: N faces, B batch, K landmarks, (S, S) stored photo, (h, w) input; points are (x, y).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BOX_PADDING = 1.25  # MMPose's `GetBBoxCenterScale`
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+@dataclass
+class Faces:
+    """Photos (N, 3, S, S) uint8 RGB, landmarks (N, K, 2), and square boxes: centre and side, px."""
+
+    photos: Tensor
+    points: Tensor
+    centers: Tensor
+    sides: Tensor
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def to(self, device: torch.device | str) -> Faces:
+        """The same on another device."""
+        return Faces(*(x.to(device) for x in vars(self).values()))
+
+
+def load_faces(root: Path, ann_file: str, size: int = 448, limit: int | None = None) -> Faces:
+    """Read a converted dataset; photos larger than `size` are shrunk to fit.
+
+    Args:
+        root: The folder of `annotations/` and `images/`.
+        ann_file: Name of the file in `annotations/`.
+        size: S.
+        limit: How many faces at most.
+    """
+    content = json.loads((root / 'annotations' / ann_file).read_text())
+    names = {image['id']: image['file_name'] for image in content['images']}
+    annotations = content['annotations'][:limit]
+    with ThreadPoolExecutor() as pool:
+        photos = list(
+            pool.map(lambda a: cv2.imread(str(root / 'images' / names[a['image_id']])), annotations)
+        )
+    points = [np.array(a['keypoints'], np.float32).reshape(-1, 3)[:, :2] for a in annotations]
+    boxes = [np.array(a['bbox'], np.float32) for a in annotations]
+    return stack_faces(photos, points, boxes, size)
+
+
+def stack_faces(
+    photos: list[np.ndarray], points: list[np.ndarray], boxes: list[np.ndarray], size: int = 448
+) -> Faces:
+    """BGR photos, landmarks (K, 2) and boxes (x, y, w, h) as one `Faces`."""
+    store = np.zeros((len(photos), size, size, 3), np.uint8)
+    shapes, centers, sides = [], [], []
+    for row, photo, shape, (x, y, w, h) in zip(store, photos, points, boxes, strict=True):
+        scale = min(1.0, size / max(photo.shape[:2]))
+        if scale < 1:
+            photo = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            photo = photo[:size, :size]
+        row[: photo.shape[0], : photo.shape[1]] = photo[..., ::-1]
+        shapes.append(shape * scale)
+        centers.append((np.float32(x + w / 2) * scale, np.float32(y + h / 2) * scale))
+        sides.append(max(w, h) * BOX_PADDING * scale)
+    return Faces(
+        torch.from_numpy(store.transpose(0, 3, 1, 2)).contiguous(),
+        torch.from_numpy(np.stack(shapes).astype(np.float32)),
+        torch.from_numpy(np.array(centers, np.float32)),
+        torch.from_numpy(np.array(sides, np.float32)),
+    )
+
+
+@dataclass
+class Augmentation:
+    """What happens to a training face; the defaults are those of the configs."""
+
+    rotate: float = 45.0  # degrees, the limit of a Gaussian of half that
+    rotate_share: float = 0.6
+    scale: float = 0.2  # the same, relative
+    shift: float = 0.0  # the same, of the box
+    colour: float = 0.3
+    occlude: float = 0.0  # share of faces that something covers a part of
+    spoil: float = 0.0  # share of faces that are blurred, shrunk, noisy, grey
+
+
+class Cropper:
+    """Makes the network's input of `Faces`, with the geometry of MMPose's `TopdownAffine`."""
+
+    def __init__(self, faces: Faces, input_size: int, flip_pairs: list[int], seed: int = 0) -> None:
+        self.faces, self.size, self.flip_pairs = faces, input_size, flip_pairs
+        device = faces.photos.device
+        self.flip_pairs = torch.tensor(flip_pairs, device=device)
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.mean, self.std = (torch.tensor(x, device=device).view(3, 1, 1) for x in (MEAN, STD))
+        self.steps = torch.arange(input_size, device=device, dtype=torch.float32)
+
+    def crop(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, 3, h, w), normalised, and landmarks (B, K, 2) in input pixels."""
+        zeros = torch.zeros(len(index), device=index.device)
+        images, points = self._warp(index, self.faces.sides[index], zeros, zeros[:, None], zeros)
+        return (images - self.mean) / self.std, points
+
+    def augmented(self, index: Tensor, how: Augmentation) -> tuple[Tensor, Tensor]:
+        """The same of augmented faces."""
+        count = len(index)
+        turned = self._uniform(count) < how.rotate_share
+        angles = self._gaussian(count) * math.radians(how.rotate) * turned
+        sides = self.faces.sides[index] * (1 + how.scale * self._gaussian(count))
+        shifts = how.shift * self._gaussian(count, 2) * sides[:, None]
+        flipped = self._uniform(count) < 0.5
+        images, points = self._warp(index, sides, angles, shifts, flipped.float())
+        swapped = points[:, self.flip_pairs]
+        points = torch.where(flipped[:, None, None], swapped, points)
+        if how.spoil:
+            images = self._spoil(images, how.spoil)
+        if how.occlude:
+            images = self._occlude(images, points, how.occlude)
+        if how.colour:
+            gain = 1 + how.colour * self._gaussian(count, 3, 1, 1) * 0.5
+            light = 1 + how.colour * self._gaussian(count, 1, 1, 1)
+            offset = 60 * how.colour * self._gaussian(count, 1, 1, 1)
+            images = images * gain * light + offset
+        images = images.clamp(0, 255)
+        return (images - self.mean) / self.std, points
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, device=self.steps.device, generator=self.generator)
+
+    def _gaussian(self, *shape: int) -> Tensor:
+        """Normal deviates of standard deviation 1/2, at most 1."""
+        normal = torch.randn(*shape, device=self.steps.device, generator=self.generator)
+        return (normal / 2).clamp(-1, 1)
+
+    def _warp(
+        self, index: Tensor, sides: Tensor, angles: Tensor, shifts: Tensor, flipped: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Cut boxes out, in uint8's range; the box's centre goes to (w / 2, h / 2)."""
+        size, stored = self.size, self.faces.photos.shape[-1]
+        centers = self.faces.centers[index] + shifts
+        cos, sin, ratio = angles.cos(), angles.sin(), sides / size
+        rotation = torch.stack([cos, -sin, sin, cos], -1).view(-1, 2, 2) * ratio[:, None, None]
+        x = self.steps + flipped[:, None] * (size - 1 - 2 * self.steps)
+        y = self.steps.expand_as(x)
+        grid = torch.stack(
+            [x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], -1
+        )
+        places = (grid - size / 2).flatten(1, 2) @ rotation.mT + centers[:, None]
+        places = (places * (2 / (stored - 1)) - 1).view_as(grid)
+        photos = self.faces.photos[index].float()
+        images = F.grid_sample(photos, places, align_corners=True, padding_mode='zeros')
+        inverse = rotation.mT / ratio[:, None, None] ** 2
+        points = (self.faces.points[index] - centers[:, None]) @ inverse.mT + size / 2
+        mirrored = size - 1 - points[..., 0]
+        is_flipped = flipped[:, None] > 0
+        points = torch.stack(
+            [torch.where(is_flipped, mirrored, points[..., 0]), points[..., 1]], -1
+        )
+        return images, points
+
+    def _spoil(self, images: Tensor, share: float) -> Tensor:
+        """Lower resolution, noise and grey, each on its own share of the batch."""
+        count = len(images)
+        grey = images.mean(1, keepdim=True).expand_as(images)
+        images = torch.where(self._uniform(count, 1, 1, 1) < share / 2, grey, images)
+        for divisor in (2, 4):
+            low = F.avg_pool2d(images, divisor)
+            low = F.interpolate(low, size=images.shape[-2:], mode='bilinear', align_corners=False)
+            images = torch.where(self._uniform(count, 1, 1, 1) < share / 3, low, images)
+        noise = torch.randn(images.shape, device=images.device, generator=self.generator)
+        strength = 12 * self._uniform(count, 1, 1, 1)
+        return torch.where(
+            self._uniform(count, 1, 1, 1) < share / 2, images + strength * noise, images
+        )
+
+    def _occlude(self, images: Tensor, points: Tensor, share: float) -> Tensor:
+        """Cover an ellipse or a box round some landmark with another face's pixels or one colour."""
+        count, size = len(images), self.size
+        chosen = (self._uniform(count) * points.shape[1]).long()
+        middle = points[torch.arange(count, device=images.device), chosen]
+        radius = size * (0.06 + 0.22 * self._uniform(count, 2))
+        dx = (self.steps - middle[:, :1]).abs() / radius[:, :1]
+        dy = (self.steps - middle[:, 1:]).abs() / radius[:, 1:]
+        dx, dy = dx[:, None, :], dy[:, :, None]
+        ellipse = self._uniform(count, 1, 1) < 0.5
+        inside = torch.where(ellipse, dx * dx + dy * dy < 1, torch.maximum(dx, dy) < 1)
+        inside = (inside & (self._uniform(count, 1, 1) < share))[:, None]
+        colour = 255 * self._uniform(count, 3, 1, 1)
+        other = images.roll(1, 0).flip(-2)
+        cover = torch.where(self._uniform(count, 1, 1, 1) < 0.5, colour, other)
+        return torch.where(inside, cover, images)

@@ -1,0 +1,94 @@
+"""All checks and measurements that need a GPU, in order of value, within some minutes.
+
+    python tools/benchmarks/on_gpu.py OUT MINUTES --data data/300w
+
+Each stage is a process with a limit of its own and writes OUT/STAGE.json as it goes, so that a cut
+run has lost one stage at most. `--device cpu --tiny` tries the same stages without a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# Stage: seconds at most, of ten minutes; the training takes what is left.
+STAGES = {'correct': 75, 'fast': 110, 'train': None}
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('out', type=Path, help='folder for JSON files, tables and weights')
+    parser.add_argument('minutes', type=float, help='for everything')
+    parser.add_argument('--data', type=Path, default=Path('data/300w'), help='converted 300W')
+    parser.add_argument('--device', default='cuda')
+    parser.add_argument('--tiny', action='store_true', help='tiny models, to try the script')
+    parser.add_argument('--stages', nargs='+', choices=STAGES, default=list(STAGES))
+    parser.add_argument('--stage', choices=STAGES, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def run_stages(args: argparse.Namespace) -> None:
+    """Start a process per stage and stop it at its limit."""
+    end = time.monotonic() + 60 * args.minutes
+    for number, stage in enumerate(args.stages):
+        left = end - time.monotonic()
+        limit = min(left, (STAGES[stage] or 600) * args.minutes / 10 if STAGES[stage] else left)
+        if number + 1 == len(args.stages):
+            limit = left
+        if limit < 15:
+            print(f'{stage}: no time left')
+            continue
+        command = [sys.executable, '-W', 'ignore', __file__, str(args.out), str(limit / 60)]
+        command += ['--stage', stage, '--data', str(args.data), '--device', args.device]
+        command += ['--tiny'] * args.tiny
+        start = time.monotonic()
+        print(f'== {stage}, at most {limit:.0f} s', flush=True)
+        try:
+            done = subprocess.run(command, timeout=limit + 5, check=False)
+            ended = f'exit status {done.returncode}'
+        except subprocess.TimeoutExpired:
+            ended = 'cut'
+        print(f'== {stage}: {ended} after {time.monotonic() - start:.0f} s', flush=True)
+
+
+class Report:
+    """Results of a stage, on the disk after each one."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.path = args.out / f'{args.stage}.json'
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.end = time.monotonic() + 60 * args.minutes - 4
+        self.rows: dict[str, object] = {}
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the stage has to end."""
+        return self.end - time.monotonic()
+
+    def add(self, name: str, value: object) -> None:
+        """Keep and print a result."""
+        self.rows[name] = value
+        self.path.write_text(json.dumps(self.rows, indent=1))
+        print(f'{name}: {json.dumps(value)}'[:600], flush=True)
+
+
+def main() -> None:
+    """Run the stages, or in a process of its own one of them."""
+    args = parse_args()
+    if args.stage is None:
+        run_stages(args)
+        return
+    sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+    import gpu_stages
+
+    gpu_stages.run(args, Report(args))
+
+
+if __name__ == '__main__':
+    main()
