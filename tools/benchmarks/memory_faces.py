@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,3 +201,31 @@ class Cropper:
         other = images.roll(1, 0).flip(-2)
         cover = torch.where(self._uniform(count, 1, 1, 1) < 0.5, colour, other)
         return torch.where(inside, cover, images)
+
+
+def load_hard_faces(root: Path, ann_file: str, kind: str, limit: int | None = None) -> Faces:
+    """A harder version of a converted set, made by tools/dataset_converters/hard_faces.py.
+
+    Args:
+        root: The folder of `annotations/` and `images/`.
+        ann_file: Name of the file in `annotations/`.
+        kind: 'occluded', 'rotated' or 'poor'.
+        limit: How many faces at most.
+    """
+    content = json.loads((root / 'annotations' / ann_file).read_text())
+    names = {image['id']: str(root / 'images' / image['file_name']) for image in content['images']}
+    work = [(a, names[a['image_id']], kind) for a in content['annotations'][:limit]]
+    with ProcessPoolExecutor() as pool:
+        made = list(pool.map(_harden, work, chunksize=8))
+    photos, annotations = zip(*made, strict=True)
+    points = [np.array(a['keypoints'], np.float32).reshape(-1, 3)[:, :2] for a in annotations]
+    return stack_faces(photos, points, [a['bbox'] for a in annotations], size=640)
+
+
+def _harden(work: tuple[dict, str, str]) -> tuple[np.ndarray, dict]:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'dataset_converters'))
+    from hard_faces import harden
+
+    annotation, path, kind = work
+    cv2.setNumThreads(1)
+    return harden(annotation, cv2.imread(path), kind, seed=0)

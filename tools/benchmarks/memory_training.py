@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +60,7 @@ class Job:
     seed: int = 0
     clip: float = 0.0
     augmentation: dict[str, float] = field(default_factory=dict)
+    hook: Callable[[nn.Module], None] | None = None
     schedule: str = 'cosine'  # or 'paper': divided by 2, 5, 10, 10 at a tenth, a quarter, half, 3/4
 
 
@@ -78,6 +80,8 @@ class Trainee:
         self.codec = KEYPOINT_CODECS.build(cfg.codec)
         model = MODELS.build(cfg.model)
         model.init_weights()
+        if job.hook is not None:
+            job.hook(model)
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.mean_model = copy.deepcopy(self.model).eval() if job.ema else self.model
         self.amp = torch.bfloat16 if self.device.type == 'cuda' else None
@@ -134,7 +138,21 @@ class Trainee:
         self.taken += self.job.batch
         return self.order[self.taken - self.job.batch : self.taken]
 
-    def step(self) -> None:
+    def make_batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Augmented images (B, 3, h, w), targets (B, K, H, W) and weights (B, K)."""
+        images, points = self.cropper.augmented(self.next_index(), self.augmentation)
+        images = images.contiguous(memory_format=torch.channels_last)
+        return images, *self._targets(points)
+
+    @property
+    def batch_key(self) -> tuple:
+        """Trainees of one key train on the same batches."""
+        codec, job = self.codec, self.job
+        sizes = tuple(codec.input_size), tuple(codec.heatmap_size), codec.sigma
+        kind = type(codec).__name__ == 'MSRAHeatmap', getattr(codec, 'convention', None)
+        return (job.seed, job.batch, *sizes, *kind, tuple(job.augmentation.items()))
+
+    def step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
         """One step of the optimizer."""
         for group, factor in zip(self.optimizer.param_groups, self.factors, strict=True):
             rate = self.job.lr * factor * self.rate(self.step_number)
@@ -146,22 +164,22 @@ class Trainee:
         if hasattr(loss, 'progress'):
             loss.progress.fill_(self.step_number / self.total)
         if self.stream is None:
-            self._step()
+            self._step(*batch)
         else:
             self.stream.wait_stream(torch.cuda.default_stream())
             with torch.cuda.stream(self.stream):
-                self._step()
+                for x in batch:
+                    x.record_stream(self.stream)
+                self._step(*batch)
         self.step_number += 1
 
-    def _step(self) -> None:
-        images, points = self.cropper.augmented(self.next_index(), self.augmentation)
-        targets, weights = self._targets(points)
-        images = images.contiguous(memory_format=torch.channels_last)
+    def _step(self, images: Tensor, targets: Tensor, weights: Tensor) -> None:
         if not self.use_graph:
             self.last_loss = self._train(images, targets, weights)
         else:
             if self.graph is None:
-                self.static = images, targets, weights
+                if self.static is None:
+                    self.static = tuple(x.clone() for x in (images, targets, weights))
                 if self.step_number < 3:
                     self.last_loss = self._train(*self.static)
                 else:
@@ -400,9 +418,12 @@ def train_jobs(
     most = max(job.steps for job in jobs)
     start, measured_from, cut = time.perf_counter(), None, False
     for step in range(most):
+        batches: dict[tuple, tuple[Tensor, Tensor, Tensor]] = {}
         for trainee in trainees:
             if trainee.step_number < trainee.total:
-                trainee.step()
+                if trainee.batch_key not in batches:
+                    batches[trainee.batch_key] = trainee.make_batch()
+                trainee.step(batches[trainee.batch_key])
         if step == 8:
             _synchronize(faces)
             measured_from = time.perf_counter()
