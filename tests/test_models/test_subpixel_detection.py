@@ -4,7 +4,7 @@ import pytest
 import torch
 from test_losses import gaussians
 
-from mhhn_mmpose.models.losses import HeatmapJSDLoss, SubpixelDetectionLoss
+from mhhn_mmpose.models.losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.models.losses.subpixel_detection import FDL_DISTANCES
 
 SIZE, SIGMA, SHIFT = (37, 33), 3.0, (0.7, -1.1)
@@ -82,11 +82,18 @@ def test_euclidean_gradients_keep_their_length():
     assert slope('squared', 0.04) == pytest.approx(slope('squared', 0.4) / 10, rel=0.1)
 
 
-def test_without_fdl_it_is_jsd():
+@pytest.mark.parametrize('divergence, loss', [('jsd', HeatmapJSDLoss), ('kld', HeatmapKLDLoss)])
+def test_without_fdl_it_is_the_divergence(divergence, loss):
     target = gaussians(CENTERS, SIZE, SIGMA)
     output = logits(gaussians(CENTERS, SIZE, SIGMA, SHIFT), 'softmax')
-    expected = HeatmapJSDLoss('softmax', loss_weight=3.0)(output, target)
-    assert make_loss(0.0, loss_weight=3.0)(output, target).item() == expected.item()
+    expected = loss('softmax', loss_weight=3.0)(output, target)
+    found = make_loss(0.0, loss_weight=3.0, divergence=divergence)(output, target)
+    assert found.item() == expected.item()
+
+
+def test_unknown_divergence():
+    with pytest.raises(ValueError, match="divergence must be one of .*'kld'.*got 'kl'"):
+        SubpixelDetectionLoss(divergence='kl')
 
 
 @pytest.mark.parametrize('distance', FDL_DISTANCES)
