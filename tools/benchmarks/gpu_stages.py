@@ -10,6 +10,7 @@ import logging
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace, report) -> None:
         torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         report.add('device', f'{torch.cuda.get_device_name()}, torch {torch.__version__}')
-    dict(correct=check, fast=measure, train=train)[args.stage](args, report)
+    dict(correct=check, fast=measure).get(args.stage, train)(args, report)
 
 
 # ---------------------------------------------------------------------------------------- correct
@@ -84,9 +85,9 @@ def _difference(function: Callable[[Tensor], Tensor], x: Tensor, device: str) ->
 def _check_fit(device: str) -> dict:
     return {
         f'{constraint}, {steps} steps, log {log}': _difference(
-            lambda x, c=constraint, s=steps, g=log: fit_gaussian(
-                x.clamp_min(1e-3).log() * 3 if g else x, 3.0, 9, c, s, g
-            ).centers,
+            lambda x, c=constraint, s=steps, g=log: (
+                fit_gaussian(x.clamp_min(1e-3).log() * 3 if g else x, 3.0, 9, c, s, g).centers
+            ),
             _maps(),
             device,
         )
@@ -116,7 +117,8 @@ def _check_losses(device: str) -> dict:
 def _check_attention(device: str) -> dict:
     o = torch.randn(2, 96, 64) / 8
     return _difference(
-        lambda p: multi_order_attention(p, o.to(p.device, p.dtype)), torch.randn(2, 96, 64) / 8,
+        lambda p: multi_order_attention(p, o.to(p.device, p.dtype)),
+        torch.randn(2, 96, 64) / 8,
         device,
     )
 
@@ -129,8 +131,10 @@ def _check_codec(device: str) -> dict:
         [np.concatenate(x) for x in codec.batch_decode(_maps().to(place))]
         for place in ('cpu', device)
     )
-    return dict(points=float(abs(points[0] - scores[0]).max()),
-                scores=float(abs(points[1] - scores[1]).max()))
+    return dict(
+        points=float(abs(points[0] - scores[0]).max()),
+        scores=float(abs(points[1] - scores[1]).max()),
+    )
 
 
 def _check_models(device: str) -> dict:
@@ -268,9 +272,9 @@ def _measure_attention(args: argparse.Namespace, report, rate: float, dtype: tor
     ways = {
         'ours': lambda: multi_order_attention(p, o, 1.0),
         'qk 2d, v d': lambda: F.scaled_dot_product_attention(*qk, v, scale=1.0),
-        'v padded to 2d': lambda: F.scaled_dot_product_attention(
-            *qk, F.pad(v, (0, d)), scale=1.0
-        )[..., :d],
+        'v padded to 2d': lambda: F.scaled_dot_product_attention(*qk, F.pad(v, (0, d)), scale=1.0)[
+            ..., :d
+        ],
         'two products': lambda: _two_products(p, o),
         'formula': lambda: _formula(p, o),
     }
@@ -343,12 +347,16 @@ def _measure_training(args: argparse.Namespace, name: str, variant: str, batch: 
     trainee = build_trainee(name, as_trained, options)
     row = dict(build_s=round(time.perf_counter() - start, 1))
     seconds = _seconds(trainee.step, args.device, 6)
-    row |= dict(images_a_second=round(batch / seconds, 1), ms=round(1e3 * seconds, 1),
-                memory_MB=round(trainee.memory) if args.device == 'cuda' else None)
+    row |= dict(
+        images_a_second=round(batch / seconds, 1),
+        ms=round(1e3 * seconds, 1),
+        memory_MB=round(trainee.memory) if args.device == 'cuda' else None,
+    )
     model = trainee.model.eval()
     inputs = torch.stack(trainee.data['inputs']).to(args.device).float()
     half = 'bf16' in as_trained and args.device == 'cuda'
     with torch.inference_mode(), torch.autocast(args.device, torch.bfloat16, enabled=half):
+
         def infer() -> object:
             feats = [model.extract_feat(x) for x in (inputs, inputs.flip(-1))]
             return [model.head.forward(f) for f in feats]
@@ -364,11 +372,17 @@ def _measure_training(args: argparse.Namespace, name: str, variant: str, batch: 
 def paper_jobs(tiny: bool) -> list[Job]:
     """The paper's four models and its literal SDL, under one schedule."""
     literal = dict(
-        type='SubpixelDetectionLoss', sigma=3.0, distribution='sigmoid', constraint='unit_peak',
-        gate_fdl=False, fdl_weight=1 / 16, use_target_weight=True,
+        type='SubpixelDetectionLoss',
+        sigma=3.0,
+        distribution='sigmoid',
+        constraint='unit_peak',
+        gate_fdl=False,
+        fdl_weight=1 / 16,
+        use_target_weight=True,
     )
     sigmoid = {
-        'codec.activation': 'sigmoid', 'codec.constraint': 'unit_peak',
+        'codec.activation': 'sigmoid',
+        'codec.constraint': 'unit_peak',
         'codec.gauss_newton_steps': 0,
         'model.head.init_cfg': dict(type='Normal', layer='Conv2d', std=0.01, bias=-4.0),
     }
@@ -377,8 +391,13 @@ def paper_jobs(tiny: bool) -> list[Job]:
         literal['sigma'] = 1.5
     leaf = lambda name: str(CONFIGS / template.format(name))  # noqa: E731
     mcg = {'model.backbone.attention': 'all', 'model.backbone.attention_scale': None}
-    common = dict(batch=4 if tiny else 16, lr=1e-3, steps=40 if tiny else 100000,
-                  schedule='paper', augmentation=dict(shift=0.03))
+    common = dict(
+        batch=4 if tiny else 16,
+        lr=1e-3,
+        steps=40 if tiny else 100000,
+        schedule='paper',
+        augmentation=dict(shift=0.03),
+    )
     return [
         Job('HGs', leaf('hgs'), **common),
         Job('HGs+HSR', leaf('hgs-hsr'), **common),
@@ -388,8 +407,33 @@ def paper_jobs(tiny: bool) -> list[Job]:
     ]
 
 
+def shipped_jobs(tiny: bool) -> list[Job]:
+    """The models in mhhn_mmpose/weights."""
+    common = dict(
+        batch=4 if tiny else 32, steps=8 if tiny else 3778, ema=0.998,
+        augmentation=dict(rotate=55.0, scale=0.25, shift=0.05, colour=0.35, occlude=0.3, spoil=0.3),
+    )  # fmt: skip
+    kld = {'model.head.loss.divergence': 'kld', 'model.head.loss.fdl_weight': 4.0}
+    small = 'td-hm_hgs-hsr-small_1xb32-100e_300w-256x256.py'
+    return [
+        Job('tiny', str(CONFIGS / TINY.format('hgs-hsr')), options=kld, lr=4e-3, **common),
+        Job('best', str(CONFIGS / small), lr=2.5e-3, **common),
+    ]
+
+
+def peer_jobs(tiny: bool) -> list[Job]:
+    """The shipped 'best' and MMPose's HRNetV2-W18 + DARK, trained alike and shorter."""
+    jobs = shipped_jobs(tiny)[1:]
+    dark = str(CONFIGS / PAPER.format('hrnetv2-w18-dark'))
+    jobs.append(replace(jobs[0], name='HRNetV2-W18 + DARK', config=dark))
+    return [replace(job, steps=min(job.steps, 2000), lr=2e-3) for job in jobs]
+
+
+JOBS = dict(train=paper_jobs, ship=shipped_jobs, peers=peer_jobs)
+
+
 def train(args: argparse.Namespace, report) -> None:
-    """Train the paper's models side by side, for equal steps, and score them."""
+    """Train a stage's models side by side, for equal steps, and score them."""
     flip = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
     limit = 16 if args.tiny else None
     sets = {
@@ -401,7 +445,7 @@ def train(args: argparse.Namespace, report) -> None:
         for kind in ('occluded', 'rotated', 'poor')
     }
     report.add('faces', {name: len(faces) for name, faces in sets.items()})
-    jobs = paper_jobs(args.tiny)
+    jobs = JOBS[args.stage](args.tiny)
     reserve = 5 if args.tiny else 45
     start = time.perf_counter()
     trainees, logs = train_jobs(
@@ -409,15 +453,21 @@ def train(args: argparse.Namespace, report) -> None:
     )
     minutes = (time.perf_counter() - start) / 60
     for trainee, log in zip(trainees, logs, strict=True):
-        report.add(trainee.job.name, dict(
-            steps=trainee.total, minutes_together=round(minutes, 2), log=log,
-            scores=dict(helen_test=trainee.scores(sets['helen_test'])),
-            shape=trainee.shape(sets['helen_test']),
-        ))
+        report.add(
+            trainee.job.name,
+            dict(
+                steps=trainee.total,
+                minutes_together=round(minutes, 2),
+                log=log,
+                scores=dict(helen_test=trainee.scores(sets['helen_test'])),
+                shape=trainee.shape(sets['helen_test']),
+            ),
+        )
     for trainee in trainees:
-        report.add(f'{trainee.job.name}, hard sets', {
-            kind: trainee.scores(faces.to(args.device))['sdt'] for kind, faces in hard.items()
-        })
+        report.add(
+            f'{trainee.job.name}, hard sets',
+            {kind: trainee.scores(faces.to(args.device))['sdt'] for kind, faces in hard.items()},
+        )
         save_half(trainee, args.out / f'{trainee.job.name.replace("+", "_")}.pth')
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.hard_faces import harden  # noqa: E402
+
 BOX_PADDING = 1.25  # MMPose's `GetBBoxCenterScale`
+PIXEL_STD = 200  # an annotation's `scale` is a side over it
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 
@@ -56,25 +61,32 @@ def load_faces(root: Path, ann_file: str, size: int = 448, limit: int | None = N
             pool.map(lambda a: cv2.imread(str(root / 'images' / names[a['image_id']])), annotations)
         )
     points = [np.array(a['keypoints'], np.float32).reshape(-1, 3)[:, :2] for a in annotations]
-    boxes = [np.array(a['bbox'], np.float32) for a in annotations]
-    return stack_faces(photos, points, boxes, size)
+    return stack_faces(photos, points, [_square(a) for a in annotations], size)
+
+
+def _square(annotation: dict) -> tuple[float, float, float]:
+    """Centre and side in pixels of an annotation's box, as MMPose's 300W dataset takes them."""
+    return (*annotation['center'], annotation['scale'] * PIXEL_STD)
 
 
 def stack_faces(
-    photos: list[np.ndarray], points: list[np.ndarray], boxes: list[np.ndarray], size: int = 448
+    photos: list[np.ndarray],
+    points: list[np.ndarray],
+    squares: list[tuple[float, float, float]],
+    size: int = 448,
 ) -> Faces:
-    """BGR photos, landmarks (K, 2) and boxes (x, y, w, h) as one `Faces`."""
+    """BGR photos, landmarks (K, 2) and square boxes (x, y of the centre, side) as one `Faces`."""
     store = np.zeros((len(photos), size, size, 3), np.uint8)
     shapes, centers, sides = [], [], []
-    for row, photo, shape, (x, y, w, h) in zip(store, photos, points, boxes, strict=True):
+    for row, photo, shape, (x, y, side) in zip(store, photos, points, squares, strict=True):
         scale = min(1.0, size / max(photo.shape[:2]))
         if scale < 1:
             photo = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             photo = photo[:size, :size]
         row[: photo.shape[0], : photo.shape[1]] = photo[..., ::-1]
         shapes.append(shape * scale)
-        centers.append((np.float32(x + w / 2) * scale, np.float32(y + h / 2) * scale))
-        sides.append(max(w, h) * BOX_PADDING * scale)
+        centers.append((x * scale, y * scale))
+        sides.append(side * BOX_PADDING * scale)
     return Faces(
         torch.from_numpy(store.transpose(0, 3, 1, 2)).contiguous(),
         torch.from_numpy(np.stack(shapes).astype(np.float32)),
@@ -186,7 +198,7 @@ class Cropper:
         )
 
     def _occlude(self, images: Tensor, points: Tensor, share: float) -> Tensor:
-        """Cover an ellipse or a box round some landmark with another face's pixels or one colour."""
+        """Cover an ellipse or a box round some landmark: one colour, or another face."""
         count, size = len(images), self.size
         chosen = (self._uniform(count) * points.shape[1]).long()
         middle = points[torch.arange(count, device=images.device), chosen]
@@ -215,17 +227,13 @@ def load_hard_faces(root: Path, ann_file: str, kind: str, limit: int | None = No
     content = json.loads((root / 'annotations' / ann_file).read_text())
     names = {image['id']: str(root / 'images' / image['file_name']) for image in content['images']}
     work = [(a, names[a['image_id']], kind) for a in content['annotations'][:limit]]
-    with ProcessPoolExecutor() as pool:
-        made = list(pool.map(_harden, work, chunksize=8))
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(_harden, work))
     photos, annotations = zip(*made, strict=True)
     points = [np.array(a['keypoints'], np.float32).reshape(-1, 3)[:, :2] for a in annotations]
-    return stack_faces(photos, points, [a['bbox'] for a in annotations], size=640)
+    return stack_faces(photos, points, [_square(a) for a in annotations], size=640)
 
 
 def _harden(work: tuple[dict, str, str]) -> tuple[np.ndarray, dict]:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'dataset_converters'))
-    from hard_faces import harden
-
     annotation, path, kind = work
-    cv2.setNumThreads(1)
     return harden(annotation, cv2.imread(path), kind, seed=0)

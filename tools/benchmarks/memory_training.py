@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,13 +37,13 @@ class Job:
         name: Of its results.
         config: Path of the config.
         options: What differs from it, as `--cfg-options`.
-        loss: The head's whole loss, if it differs.
+        loss: The head's whole loss, if its type differs.
         steps: Of the optimizer; fewer if `train_jobs` has no time for them.
         batch: Faces a step.
         lr: Learning rate at its highest.
-        lr_mult: Factors of it, by a part of a parameter's name.
         ema: Decay of the mean of the weights that is evaluated; 0 for the last weights.
-        fdl_start: Share of the steps after which `fdl_weight` counts.
+        augmentation: Arguments of `Augmentation`.
+        schedule: 'cosine', or 'paper': divided by 2, 5, 10, 10 at 1/10, 1/4, 1/2, 3/4 of the steps.
     """
 
     name: str
@@ -54,14 +53,10 @@ class Job:
     steps: int = 1000
     batch: int = 32
     lr: float = 4e-3
-    lr_mult: dict[str, float] = field(default_factory=dict)
-    weight_decay: float = 0.0
     ema: float = 0.0
     seed: int = 0
-    clip: float = 0.0
     augmentation: dict[str, float] = field(default_factory=dict)
-    hook: Callable[[nn.Module], None] | None = None
-    schedule: str = 'cosine'  # or 'paper': divided by 2, 5, 10, 10 at a tenth, a quarter, half, 3/4
+    schedule: str = 'cosine'
 
 
 class Trainee:
@@ -80,8 +75,6 @@ class Trainee:
         self.codec = KEYPOINT_CODECS.build(cfg.codec)
         model = MODELS.build(cfg.model)
         model.init_weights()
-        if job.hook is not None:
-            job.hook(model)
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.mean_model = copy.deepcopy(self.model).eval() if job.ema else self.model
         self.amp = torch.bfloat16 if self.device.type == 'cuda' else None
@@ -98,7 +91,7 @@ class Trainee:
 
     def _make_optimizer(self, cfg: Config, graph: bool) -> torch.optim.Optimizer:
         mults = dict(cfg.optim_wrapper.get('paramwise_cfg', {}).get('custom_keys', {}))
-        mults = {key: value['lr_mult'] for key, value in mults.items()} | self.job.lr_mult
+        mults = {key: value['lr_mult'] for key, value in mults.items()}
         groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in self.model.named_parameters():
             found = [factor for key, factor in mults.items() if key in name]
@@ -112,7 +105,7 @@ class Trainee:
                 else dict(params=params, lr=self.job.lr * factor)
                 for factor, params in groups.items()
             ],
-            weight_decay=self.job.weight_decay,
+            weight_decay=0.0,
             capturable=on_gpu,
             fused=on_gpu,
         )
@@ -131,9 +124,7 @@ class Trainee:
         """The faces of the next batch; every epoch has its own order."""
         count = len(self.faces)
         if self.order is None or self.taken + self.job.batch > count:
-            self.order = torch.randperm(
-                count, device=self.device, generator=self.cropper.generator
-            )
+            self.order = torch.randperm(count, device=self.device, generator=self.cropper.generator)
             self.taken = 0
         self.taken += self.job.batch
         return self.order[self.taken - self.job.batch : self.taken]
@@ -160,9 +151,6 @@ class Trainee:
                 group['lr'].fill_(rate)
             else:
                 group['lr'] = rate
-        loss = self.model.head.loss_module
-        if hasattr(loss, 'progress'):
-            loss.progress.fill_(self.step_number / self.total)
         if self.stream is None:
             self._step(*batch)
         else:
@@ -203,8 +191,6 @@ class Trainee:
         if not self.use_graph or self.graph is None:
             self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if self.job.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.job.clip, foreach=True)
         self.optimizer.step()
         if self.use_graph and self.graph is not None:
             self.optimizer.zero_grad(set_to_none=True)
@@ -250,8 +236,9 @@ class Trainee:
         for start in range(0, len(faces), batch):
             index = torch.arange(start, min(start + batch, len(faces)), device=self.device)
             images, points = cropper.crop(index)
-            maps = self.outputs(images.contiguous(memory_format=torch.channels_last),
-                                self.mean_model)[-1]
+            maps = self.outputs(
+                images.contiguous(memory_format=torch.channels_last), self.mean_model
+            )[-1]
             rows.append(_shape(maps, *self._targets(points), codec))
         if self.mean_model is self.model:
             self.model.train()
@@ -268,7 +255,6 @@ class Trainee:
         """Landmarks (N, K, 2) in photo pixels by 'argmax' and 'sdt', and the averaged outputs."""
         cropper = Cropper(faces, self.codec.input_size[0], self.cropper.flip_pairs.tolist())
         self.mean_model.eval()
-        scale, shift = self.codec._to_input
         found: dict[str, list[Tensor]] = dict(argmax=[], sdt=[])
         for start in range(0, len(faces), batch):
             index = torch.arange(start, min(start + batch, len(faces)), device=self.device)
@@ -285,13 +271,17 @@ class Trainee:
                 fit = _sdt(self.codec).locate(maps)
                 both = dict(argmax=fit.argmax, sdt=fit.centers)
             else:  # MMPose's own codec
-                points, _ = self.codec.batch_decode(maps) if self.codec.support_batch_decoding \
+                points, _ = (
+                    self.codec.batch_decode(maps)
+                    if self.codec.support_batch_decoding
                     else zip(*(self.codec.decode(m) for m in maps.cpu().numpy()), strict=True)
+                )
                 points = torch.from_numpy(np.concatenate(points)).to(self.device)
                 both = dict(argmax=points, sdt=points)
             for name, points in both.items():
                 if hasattr(self.codec, 'locate'):
-                    points = points * points.new_tensor(scale) + points.new_tensor(shift)
+                    scale, shift = map(points.new_tensor, self.codec._to_input)
+                    points = points * scale + shift
                 ratio = faces.sides[index] / cropper.size
                 points = (points - cropper.size / 2) * ratio[:, None, None]
                 found[name].append(points + faces.centers[index][:, None])
@@ -329,8 +319,16 @@ def _sdt(codec: Any) -> Any:
     """The codec itself, or for `ArgmaxHeatmap` the `SDTHeatmap` of the same arguments."""
     if type(codec).__name__ != 'ArgmaxHeatmap':
         return codec
-    names = ('input_size', 'heatmap_size', 'sigma', 'patch_size', 'constraint',
-             'gauss_newton_steps', 'convention', 'activation')
+    names = (
+        'input_size',
+        'heatmap_size',
+        'sigma',
+        'patch_size',
+        'constraint',
+        'gauss_newton_steps',
+        'convention',
+        'activation',
+    )
     return KEYPOINT_CODECS.build(
         dict(type='SDTHeatmap', **{name: getattr(codec, name) for name in names})
     )
@@ -345,7 +343,9 @@ def _shape(maps: Tensor, targets: Tensor, weights: Tensor, codec: Any) -> dict[s
     else:
         f = (maps.sigmoid() if codec.activation == 'sigmoid' else maps).clamp_min(0)
     peak = f.amax((-2, -1), keepdim=True).clamp_min(1e-12)
-    p, q = (x.flatten(2) / x.flatten(2).sum(-1, keepdim=True).clamp_min(1e-12) for x in (f, targets))
+    p, q = (
+        x.flatten(2) / x.flatten(2).sum(-1, keepdim=True).clamp_min(1e-12) for x in (f, targets)
+    )
     widths = _widths(f, fit.argmax) / codec.sigma
     shapes = dict(
         above_half=(f > peak / 2).sum((-2, -1)).float(),
@@ -366,8 +366,9 @@ def _widths(f: Tensor, argmax: Tensor) -> Tensor:
     logs, found = f.flatten(2).clamp_min(1e-12).log(), []
     for step in (1, width):
         place = y * width + x
-        left, middle, right = (logs.gather(2, (place + i)[..., None])[..., 0]
-                               for i in (-step, 0, step))
+        left, middle, right = (
+            logs.gather(2, (place + i)[..., None])[..., 0] for i in (-step, 0, step)
+        )
         found.append((2 * middle - left - right).clamp_min(1e-3).rsqrt())
     return torch.stack(found, -1)
 

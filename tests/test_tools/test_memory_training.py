@@ -1,0 +1,81 @@
+"""Faces in memory: cropped as MMPose crops them, and a config's model learns from them."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS
+
+sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
+
+from memory_faces import Augmentation, Cropper, load_faces, load_hard_faces  # noqa: E402
+from memory_training import Job, train_jobs  # noqa: E402
+
+CONFIG = ROOT / 'configs' / '300w' / 'td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
+TRAIN = 'face_landmarks_300w_train.json'
+
+
+@pytest.fixture(scope='module')
+def flip_pairs():
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+    return parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
+
+
+def test_crops_are_those_of_the_pipeline(generated_300w, flip_pairs):
+    faces = load_faces(generated_300w, TRAIN)
+    images, points = Cropper(faces, 128, flip_pairs).crop(torch.arange(len(faces)))
+    cfg = Config.fromfile(CONFIG)
+    init_default_scope(cfg.default_scope)
+    dataset = DATASETS.build(
+        dict(cfg.train_dataloader.dataset, data_root=str(generated_300w), pipeline=[])
+    )
+    pipeline = Compose(cfg.val_dataloader.dataset.pipeline[:-1])
+    mean, std = (
+        torch.tensor(cfg.model.data_preprocessor[k]).view(3, 1, 1) for k in ('mean', 'std')
+    )
+    for index, (image, found) in enumerate(zip(images, points, strict=True)):
+        expected = pipeline(dataset.get_data_info(index))
+        assert np.abs(expected['transformed_keypoints'][0] - found.numpy()).max() < 1e-3
+        pixels = torch.from_numpy(expected['img'][..., ::-1].copy()).permute(2, 0, 1)
+        assert (image * std + mean - pixels).abs().mean() < 0.5
+
+
+def test_an_augmented_landmark_stays_on_its_pixel(generated_300w, flip_pairs):
+    faces = load_faces(generated_300w, TRAIN, limit=3)
+    for row, shape in zip(faces.photos, faces.points, strict=True):  # mark one landmark of each
+        x, y = shape[30].round().int().tolist()
+        row.zero_()
+        row[:, y - 2 : y + 3, x - 2 : x + 3] = 255
+    how = Augmentation(scale=0.1, shift=0.05, colour=0.0)
+    images, points = Cropper(faces, 128, flip_pairs, seed=3).augmented(torch.tensor([0, 1, 2]), how)
+    for image, shape in zip(images, points, strict=True):
+        bright = image[0] - image[0].min()
+        y, x = torch.meshgrid(*[torch.arange(128.0)] * 2, indexing='ij')
+        center = torch.stack([(bright * x).sum(), (bright * y).sum()]) / bright.sum()
+        assert (center - shape[30]).abs().max() < 0.6  # the mark's middle was rounded
+
+
+def test_models_learn_side_by_side_and_keep_the_time(generated_300w, flip_pairs):
+    faces = load_faces(generated_300w, TRAIN)
+    jobs = [
+        Job(f'seed {seed}', str(CONFIG), steps=15, batch=4, seed=seed, ema=0.5) for seed in (0, 1)
+    ]
+    trainees, logs = train_jobs(jobs, faces, flip_pairs, log_every=3, watch=faces)
+    first, second = (trainee.model.state_dict() for trainee in trainees)
+    assert any((first[key] != second[key]).any() for key in first)
+    for trainee, log in zip(trainees, logs, strict=True):
+        assert log[0][0] == 1.0  # epochs: 3 steps of 4 of 12 faces
+        assert trainee.losses[-1] < trainee.losses[0]
+        assert 0 < trainee.scores(faces)['sdt']['inter_ocular']['nme'] < 300
+        assert 0 < trainee.shape(faces)['jsd'] < np.log(2)
+
+
+def test_hard_faces_are_those_of_the_script(generated_300w):
+    faces = load_hard_faces(generated_300w, 'face_landmarks_300w_valid.json', 'poor', limit=2)
+    assert 25 < faces.sides.min() / 1.25 and faces.sides.max() / 1.25 < 49
