@@ -23,7 +23,7 @@ def _model(name: str, config: str) -> Model:
 
 
 MODELS = {
-    'best': _model('best', '300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py'),
+    'best': _model('best', '300w/td-hm_hgs-hsr-small_1xb32-100e_300w-256x256.py'),
     'tiny': _model('tiny', '300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py'),
 }
 DEFAULT = 'best'

@@ -117,16 +117,15 @@ def write_onnx(
 
 
 def halve_weights(model: ModelProto) -> None:
-    """Store the weights of `model.` in 16 bits; the file computes in 32 all the same."""
+    """Store the convolutions' weights in 16 bits; the file computes in 32 all the same."""
     from onnx import TensorProto, helper, numpy_helper
 
     casts = []
+    kernels = {node.input[1] for node in model.graph.node if node.op_type == 'Conv'}
     for weight in model.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        is_network = weight.name.startswith('model.')  # the fit's constants stay as they are
-        if not is_network or weight.data_type != TensorProto.FLOAT or values.ndim < 2:
+        if weight.name not in kernels or weight.data_type != TensorProto.FLOAT:
             continue
-        name = weight.name
+        name, values = weight.name, numpy_helper.to_array(weight)
         weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f'{name}_half'))
         casts.append(helper.make_node('Cast', [f'{name}_half'], [name], to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
