@@ -17,11 +17,9 @@ SOFTMAX = dict(use_target_weight=True, distribution='softmax')
 LOSSES = {
     'mse': dict(type='KeypointMSELoss', use_target_weight=True),
     'jsd': dict(type='HeatmapJSDLoss', **SOFTMAX),
-    'jsd_sigmoid': dict(type='HeatmapJSDLoss', use_target_weight=True, distribution='sigmoid'),
     'kld': dict(type='HeatmapKLDLoss', **SOFTMAX),
     'sdl': dict(type='SubpixelDetectionLoss', sigma=1.5, **SOFTMAX),
     'sdl_ungated': dict(type='SubpixelDetectionLoss', sigma=1.5, gate_fdl=False, **SOFTMAX),
-    'mse_unweighted': dict(type='KeypointMSELoss'),
 }
 # Of the joint batch, whose first half is process 0's: unequal counts; one process without any.
 WEIGHTS = {

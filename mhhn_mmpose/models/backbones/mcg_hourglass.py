@@ -108,6 +108,11 @@ class MCGHourglass(BaseModule):
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> backbone = MCGHourglass(num_stacks=2, feat_channels=16, depth=2)
+        >>> [tuple(x.shape) for x in backbone(torch.zeros(1, 3, 64, 48))]
+        [(1, 16, 16, 12), (1, 16, 16, 12)]
     """
 
     def __init__(
