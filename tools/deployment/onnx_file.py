@@ -101,6 +101,8 @@ def write_onnx(
             (example,),
             buffer,
             dynamo=False,
+            # In its eval mode, but batch norms stay: the weights keep their names and values.
+            training=torch.onnx.TrainingMode.PRESERVE,
             opset_version=OPSET,
             input_names=names[:1],
             output_names=names[1:],
