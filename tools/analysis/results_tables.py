@@ -2,8 +2,10 @@
 
 A page has each table between two comments: `<!-- table: NAME -->` and `<!-- end -->`. NAME is
 `dev`, `helen_test`, `occluded`, `rotated` or `poor` for the scores on these faces, `hard` for the
-errors on all sets side by side, `heatmaps` for the shape of the heatmaps. Runs that differ in
-nothing but their seed are one row: their mean, and in brackets their smallest and largest value.
+errors on all sets side by side, `heatmaps` for the shape of the heatmaps. `NAME of SERIES` takes
+the runs of one series. Runs that differ in nothing but their seed are one row: their mean, and in
+brackets their smallest and largest value. Columns that say nothing, or the same in
+every row, are left out.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ SETS = {
     'poor': 'poor',
 }
 NEEDED = {'name', 'config', 'overrides', 'train', 'params', 'scores'}
-SPOT = re.compile(r'(<!-- table: (\w+) -->\n).*?(<!-- end -->)', re.S)
+SPOT = re.compile(r'(<!-- table: (\w+)(?: of ([\w-]+))? -->\n).*?(<!-- end -->)', re.S)
 SEED = re.compile(r'[-_ ]?(s|seed)[-_ ]?\d+$')
 MISSING = '-'
 Run = dict[str, Any]
@@ -99,7 +101,7 @@ def scores_table(groups: Sequence[list[Run]], faces: str) -> str:
         rows.append(
             [
                 SEED.sub('', first['name']),
-                f'{first["params"] / 1e6:.2f} M',
+                f'{first["params"] / 1e6:.2f} M' if first['params'] else MISSING,
                 f'{train["faces"]} x {train["epochs"]}',
                 spread(group, lambda r: r['train'].get('minutes'), 0),
                 str(len(group)),
@@ -113,7 +115,16 @@ def scores_table(groups: Sequence[list[Run]], faces: str) -> str:
                 spread(group, lambda r: (r.get('ms_per_face') or {}).get('no_flip'), 1),
             ]
         )
-    return markdown(header, rows)
+    return markdown(*_without_dull_columns(header, rows))
+
+
+def _without_dull_columns(
+    header: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Leave out the columns that miss every value, or have but one in several rows."""
+    values = [{row[i] for row in rows} for i in range(len(header))]
+    kept = [i for i, v in enumerate(values) if v != {MISSING} and (len(v) > 1 or len(rows) == 1)]
+    return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
 def hard_table(groups: Sequence[list[Run]]) -> str:
@@ -123,7 +134,7 @@ def hard_table(groups: Sequence[list[Run]]) -> str:
         + [spread(group, lambda run, faces=faces: score(run, faces, 'sdt')) for faces in SETS]
         for group in groups
     ]
-    return markdown(['model', *SETS.values()], rows)
+    return markdown(*_without_dull_columns(['model', *SETS.values()], rows))
 
 
 def heatmaps_table(groups: Sequence[list[Run]]) -> str:
@@ -134,7 +145,8 @@ def heatmaps_table(groups: Sequence[list[Run]]) -> str:
         + [spread(group, lambda run, name=name: run['heatmaps'].get(name), 3) for name in names]
         for group in groups
     ]
-    return markdown(['model', *(name.replace('_', ' ') for name in names)], rows)
+    header = ['model', *(name.replace('_', ' ') for name in names)]
+    return markdown(*_without_dull_columns(header, rows))
 
 
 def make_table(name: str, runs: Sequence[Run]) -> str:
@@ -155,7 +167,12 @@ def make_table(name: str, runs: Sequence[Run]) -> str:
 
 def fill(text: str, runs: Sequence[Run]) -> str:
     """Return a page with its tables made from the runs."""
-    return SPOT.sub(lambda m: f'{m[1]}{make_table(m[2], runs)}\n{m[3]}', text)
+
+    def table(spot: re.Match) -> str:
+        chosen = [run for run in runs if spot[3] in (None, run.get('series'))]
+        return f'{spot[1]}{make_table(spot[2], chosen)}\n{spot[4]}'
+
+    return SPOT.sub(table, text)
 
 
 def parse_args() -> argparse.Namespace:
