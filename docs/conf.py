@@ -23,10 +23,11 @@ include_patterns = [
     'docs/*.md',
     'docs/_api/*/mhhn*.rst',
     'configs/*/README.md',
+    'mhhn_mmpose/weights/README.md',
     'projects/README.md',
     'projects/*/README.md',
 ]
-exclude_patterns = ['.*', 'data', 'work_dirs', 'docs/_build', 'mhhn_mmpose']
+exclude_patterns = ['.*', 'data', 'work_dirs', 'docs/_build', 'mhhn_mmpose/.mim']
 extensions = [
     'myst_parser',
     'sphinx.ext.apidoc',
