@@ -20,7 +20,7 @@ from .models import DEFAULT, onnx_file
 from .photos import read_photo
 from .sessions import open_session
 
-MIN_SCORE = 0.45  # of a detected face, see docs/demo.md
+MIN_SCORE = 0.5  # of a detected face, see docs/demo.md
 NEEDED = ('input_size', 'crop_span', 'padding', 'num_landmarks')  # in an ONNX file's metadata
 
 

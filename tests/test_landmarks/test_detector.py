@@ -35,10 +35,13 @@ def test_a_drawn_face_is_found(scale):
     assert abs(places[0, 5]) < 15 and 0.7 < places[0, 4] <= 1
 
 
-def test_a_tilted_face_has_its_angle():
-    picture, points = turned(35)
+@pytest.mark.parametrize('angle', [30, 60])  # 60: looked at again, turned upright
+def test_a_tilted_face_has_its_angle(angle):
+    upright = build_detector()(PICTURE)[0]
+    picture, points = turned(angle)
     place = build_detector()(picture)[0]
-    assert place[5] == pytest.approx(35, abs=12)
+    assert place[5] - upright[5] == pytest.approx(angle, abs=5)
+    assert place[2] - place[0] == pytest.approx(upright[2] - upright[0], rel=0.1)
     truth = np.r_[points.min(0), points.max(0)][None]
     assert overlaps(place[None], truth).item() > 0.5
 
