@@ -7,7 +7,7 @@ import importlib
 import signal
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,83 +127,13 @@ def _read_options(words: Sequence[str]) -> dict:
     return parser.parse_args(['--cfg-options', *words]).cfg_options
 
 
-def locate(
-    pictures: Iterable, args: argparse.Namespace, aligner: Aligner, given, is_video: bool
-) -> Iterator:
-    """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,)."""
-    import numpy as np
-
-    from .boxes import squares
-    from .tracking import follow
-
-    def places(picture):
-        if given:
-            return squares(given(picture.name, picture.pixels.shape[:2]))
-        return aligner.detect(picture.pixels)
-
-    found = ((picture, places(picture)) for picture in pictures)
-    if is_video and not (given or args.no_tracking):
-        return follow(found)
-    return ((picture, boxes, np.arange(len(boxes))) for picture, boxes in found)
-
-
-def in_batches(located: Iterator, batch_size: int) -> Iterator[list]:
-    """Yield pictures whose faces fill a batch, together; at most `batch_size` pictures.
-
-    What was collected before an error is yielded before it is raised.
-    """
-    group: list = []
-    failure: BaseException | None = None
-    while True:
-        try:
-            group.append(next(located))
-        except StopIteration:
-            break
-        except (Exception, KeyboardInterrupt) as error:
-            failure = error
-            break
-        if max(sum(len(boxes) for _, boxes, _ in group), len(group)) >= batch_size:
-            yield group
-            group = []
-    if group:
-        yield group
-    if failure:
-        raise failure
-
-
-def align(aligner, group: list, args: argparse.Namespace) -> Iterator[tuple]:
-    """Run the model on the faces of several pictures; yield each with its faces and numbers."""
-    found = iter(
-        aligner.align([(p.pixels, box) for p, boxes, _ in group for box in boxes], args.batch)
-    )
-    for picture, boxes, names in group:
-        faces = [(next(found), int(name)) for _, name in zip(boxes, names, strict=True)]
-        if not args.boxes:
-            kept = {id(face) for face in aligner.keep([face for face, _ in faces])}
-            faces = [(face, name) for face, name in faces if id(face) in kept]
-        yield picture, [face for face, _ in faces], [name for _, name in faces]
-
-
-def draw(picture, faces: list, names: list[int], aligner, heatmaps: bool):
-    """Return the picture with its landmarks, and its heatmaps at the right if asked for."""
-    import numpy as np
-
-    from .drawing import draw_landmarks
-
-    drawn = draw_landmarks(picture.pixels, faces, names)
-    if not heatmaps:
-        return drawn
-    drawing = importlib.import_module('mhhn_mmpose.apis.drawing')
-    heat = drawing.draw_heatmaps(picture.pixels, faces, aligner.activation)
-    return np.concatenate((drawn, heat), axis=1)
-
-
 def run(args: argparse.Namespace) -> int:
     """Take the input's pictures one batch after another; what is done when interrupted stays.
 
     Returns:
         1 if a photo could not be read, else 0.
     """
+    from .batches import align, draw, in_batches, locate
     from .boxes import GivenBoxes
     from .errors import InputError
     from .sources import open_source

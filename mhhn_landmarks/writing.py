@@ -26,19 +26,23 @@ END = b'\n]}\n'  # of the JSON file
 
 
 class Face(Protocol):
-    """What an aligner says of one face.
+    """What an aligner says of one face, see `aligner.Face`."""
 
-    Attributes:
-        box: The square (4,) x, y, w, h, photo pixels.
-        box_score: The detector's, 0 to 1.
-        points: Landmarks (K, 2), photo pixels.
-        scores: Confidences (K,), 0 to 1.
-    """
+    @property
+    def box(self) -> np.ndarray:
+        """The square (4,) x, y, w, h, photo pixels."""
 
-    box: np.ndarray
-    points: np.ndarray
-    scores: np.ndarray
-    box_score: float
+    @property
+    def points(self) -> np.ndarray:
+        """Landmarks (K, 2), photo pixels."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Confidences (K,), 0 to 1."""
+
+    @property
+    def box_score(self) -> float:
+        """The detector's confidence, 0 to 1."""
 
 
 class ResultWriter:

@@ -14,7 +14,7 @@ from conftest import ROOT
 from generated_faces import landmarks, random_face, render
 from plain_model import write_model
 
-from mhhn_landmarks import cli
+from mhhn_landmarks import batches
 from mhhn_landmarks.cli import main
 
 FACES = [random_face(i) for i in range(3)]
@@ -139,7 +139,7 @@ def test_the_command_imports_neither_torch_nor_mmpose(data, tmp_path, uncovered_
 
 
 def test_an_interruption_leaves_what_is_done(data, tmp_path, monkeypatch, capsys):
-    real, count = cli.draw, []
+    real, count = batches.draw, []
 
     def draw(*args):
         count.append(1)
@@ -147,7 +147,7 @@ def test_an_interruption_leaves_what_is_done(data, tmp_path, monkeypatch, capsys
             os.kill(os.getpid(), signal.SIGTERM)
         return real(*args)
 
-    monkeypatch.setattr(cli, 'draw', draw)
+    monkeypatch.setattr(batches, 'draw', draw)
     run(data, data / 'photos', '--out', tmp_path, '--boxes', data / 'boxes.json', '--batch', 1)
     assert 'interrupted: writing what is done' in capsys.readouterr().out
     assert len(read(tmp_path, 'photos')) in (1, 2)

@@ -1,0 +1,89 @@
+"""The steps of `mhhn-landmarks`: from pictures to places of faces, to landmarks, to drawings."""
+
+from __future__ import annotations
+
+import importlib
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from .aligner import Aligner, Face
+from .boxes import GivenBoxes, squares
+from .drawing import draw_landmarks
+from .sources import Picture
+from .tracking import follow
+
+Located = tuple[Picture, np.ndarray, np.ndarray]  # with squares (N, 5 or 6) and their numbers (N,)
+
+
+def locate(
+    pictures: Iterable[Picture],
+    args: Namespace,
+    aligner: Aligner,
+    given: GivenBoxes | None,
+    is_video: bool,
+) -> Iterator[Located]:
+    """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,)."""
+
+    def places(picture: Picture) -> np.ndarray:
+        if given:
+            height, width = picture.pixels.shape[:2]
+            return squares(given(picture.name, (height, width)))
+        return aligner.detect(picture.pixels)
+
+    found = ((picture, places(picture)) for picture in pictures)
+    if is_video and not (given or args.no_tracking):
+        return follow(found)
+    return ((picture, boxes, np.arange(len(boxes))) for picture, boxes in found)
+
+
+def in_batches(located: Iterator[Located], batch_size: int) -> Iterator[list[Located]]:
+    """Yield pictures whose faces fill a batch, together; at most `batch_size` pictures.
+
+    What was collected before an error is yielded before it is raised.
+    """
+    group: list[Located] = []
+    failure: BaseException | None = None
+    while True:
+        try:
+            group.append(next(located))
+        except StopIteration:
+            break
+        except (Exception, KeyboardInterrupt) as error:
+            failure = error
+            break
+        if max(sum(len(boxes) for _, boxes, _ in group), len(group)) >= batch_size:
+            yield group
+            group = []
+    if group:
+        yield group
+    if failure:
+        raise failure
+
+
+def align(
+    aligner: Aligner, group: list[Located], args: Namespace
+) -> Iterator[tuple[Picture, list[Face], list[int]]]:
+    """Run the model on the faces of several pictures; yield each with its faces and numbers."""
+    found = iter(
+        aligner.align([(p.pixels, box) for p, boxes, _ in group for box in boxes], args.batch)
+    )
+    for picture, boxes, names in group:
+        faces = [(next(found), int(name)) for _, name in zip(boxes, names, strict=True)]
+        if not args.boxes:
+            kept = {id(face) for face in aligner.keep([face for face, _ in faces])}
+            faces = [(face, name) for face, name in faces if id(face) in kept]
+        yield picture, [face for face, _ in faces], [name for _, name in faces]
+
+
+def draw(
+    picture: Picture, faces: list[Face], names: list[int], aligner: Aligner, heatmaps: bool
+) -> np.ndarray:
+    """Return the picture with its landmarks, and its heatmaps at the right if asked for."""
+    drawn = draw_landmarks(picture.pixels, faces, names)
+    if not heatmaps:
+        return drawn
+    drawing = importlib.import_module('mhhn_mmpose.apis.drawing')
+    heat = drawing.draw_heatmaps(picture.pixels, faces, getattr(aligner, 'activation', None))
+    return np.concatenate((drawn, heat), axis=1)
