@@ -227,8 +227,11 @@ class Trainee:
 
         `above_half`: pixels above half the peak; `jsd` to the target as distributions, in nats;
         `width_x`, `width_y`: fitted standard deviations over sigma; `fallback`: share of maps whose
-        free fit is refused; `moved`: share that the fit moves by a pixel or more.
+        free fit is refused; `moved`: share that the fit moves by a pixel or more. Nothing for
+        MMPose's own codecs, which fit no Gaussian.
         """
+        if not hasattr(self.codec, 'locate'):
+            return {}
         cropper = Cropper(faces, self.codec.input_size[0], self.cropper.flip_pairs.tolist())
         self.mean_model.eval()
         codec = _sdt(self.codec)
