@@ -53,7 +53,7 @@ def load_faces(root: Path, ann_file: str, size: int = 448, limit: int | None = N
         size: S.
         limit: How many faces at most.
     """
-    content = json.loads((root / 'annotations' / ann_file).read_text())
+    content = json.loads((root / 'annotations' / ann_file).read_text('utf-8-sig'))
     names = {image['id']: image['file_name'] for image in content['images']}
     annotations = content['annotations'][:limit]
     with ThreadPoolExecutor() as pool:
@@ -224,7 +224,7 @@ def load_hard_faces(root: Path, ann_file: str, kind: str, limit: int | None = No
         kind: 'occluded', 'rotated' or 'poor'.
         limit: How many faces at most.
     """
-    content = json.loads((root / 'annotations' / ann_file).read_text())
+    content = json.loads((root / 'annotations' / ann_file).read_text('utf-8-sig'))
     names = {image['id']: str(root / 'images' / image['file_name']) for image in content['images']}
     work = [(a, names[a['image_id']], kind) for a in content['annotations'][:limit]]
     with ThreadPoolExecutor() as pool:
