@@ -1,5 +1,6 @@
 # HGs+HSR to the letter of the paper (Section III-A): divergence of pixel values, G = 1 and equal
-# widths in loss and decoding (Eq. 19-20), the squared distance at every landmark.
+# widths in loss and decoding (Eq. 19-20), the squared distance at every landmark. The loss is the
+# mean over images and landmarks; the paper sums (Eq. 6), which is their number times as much.
 _base_ = ['./hgs.py']
 
 codec = dict(
