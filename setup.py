@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from setuptools import setup
@@ -14,21 +15,27 @@ MIM_FILES = ('model-index.yml', 'configs', 'tools', 'demo')
 
 
 class BuildWithMim(build_py):
-    """Puts MIM_FILES into mhhn_mmpose/.mim: copies in a wheel, links in an editable install."""
+    """Puts MIM_FILES into mhhn_mmpose/.mim: links in the source, copies in a wheel.
+
+    The source has them after any build: Python that starts in its folder imports from there.
+    """
 
     def run(self):
         """Build the package, then `.mim` inside it."""
         super().run()
-        folder = (root if self.editable_mode else Path(self.build_lib)) / 'mhhn_mmpose' / '.mim'
-        shutil.rmtree(folder, ignore_errors=True)  # an earlier build may have had other files
-        folder.mkdir(parents=True)
-        for name in MIM_FILES:
-            if self.editable_mode:
-                link(root / name, folder / name)
-            else:
-                copy(root / name, folder / name)
-        if self.editable_mode:
-            (folder / '.gitignore').write_text('*\n')
+        source = root / 'mhhn_mmpose' / '.mim'
+        fill(source, link)
+        (source / '.gitignore').write_text('*\n')
+        if not self.editable_mode:
+            fill(Path(self.build_lib) / 'mhhn_mmpose' / '.mim', copy)
+
+
+def fill(folder: Path, put: Callable[[Path, Path], None]) -> None:
+    """Make `folder` have MIM_FILES and nothing else, which an earlier build may have left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in MIM_FILES:
+        put(root / name, folder / name)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -103,13 +103,14 @@ def load_aligner(model: Sequence[str], reason: str = '', **options) -> Aligner:
     """
     from .aligner import OnnxAligner
     from .errors import InputError
-    from .models import MODELS
+    from .models import MODELS, config_and_checkpoint
 
     is_file = model[0].endswith('.onnx')
     if len(model) == 1 and (is_file or model[0] in MODELS) and not reason:
         return OnnxAligner(model[0], **options)
     if is_file:
         raise InputError(f'{model[0]}: {reason or "a CHECKPOINT"} needs a config in its place')
+    config_and_checkpoint(*model)  # a wrong name is told before PyTorch is asked for
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # of packages that a user cannot change
         try:

@@ -54,7 +54,7 @@ def config_and_checkpoint(
             ``work_dirs/NAME``, the best ones first.
 
     Raises:
-        InputError: If the weights are missing.
+        InputError: If there is no such model, or its weights are missing.
     """
     if str(model) in MODELS:
         known = MODELS[str(model)]
@@ -67,6 +67,9 @@ def config_and_checkpoint(
     best = [file for file in trained if file.name.startswith('best_')]
     found = [file for file in (best or trained)[-1:] + shipped if file.is_file()]
     if not found:
+        if '::' not in str(model) and not str(model).endswith('.py'):
+            names = ', '.join(MODELS)
+            raise InputError(f'{model}: no model of this name; there are {names}, or give a config')
         raise InputError(f'{model}: no weights in work_dirs/{name}; give the CHECKPOINT after it')
     return str(model), str(found[0])
 

@@ -7,6 +7,7 @@ from generated_faces import landmarks, random_face, render
 from plain_model import POINTS, write_model
 
 from mhhn_landmarks.aligner import OnnxAligner
+from mhhn_landmarks.cli import load_aligner
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
 
@@ -84,6 +85,8 @@ def test_wrong_models(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=re.escape('no weights in work_dirs/mine; give the CHECK')):
         config_and_checkpoint('configs/mine.py')
+    with pytest.raises(InputError, match='huge: no model of this name; there are best, tiny'):
+        load_aligner(['huge'])
     (tmp_path / 'work_dirs/mine').mkdir(parents=True)
     for name in ('best_NME_epoch_2.pth', 'epoch_3.pth'):
         (tmp_path / 'work_dirs/mine' / name).write_bytes(b'')
