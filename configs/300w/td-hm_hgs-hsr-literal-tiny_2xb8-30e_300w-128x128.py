@@ -10,7 +10,8 @@ model = dict(
     head=dict(
         num_stages=1,
         in_channels=96,
-        # lambda of 64x64 maps: a pixel of these is two of those.
+        # Four times the paper's weight: between pixel values both terms shrink with the map's area,
+        # so that 1/16 would be 1/16 here too.
         loss=dict(sigma=codec['sigma'], fdl_weight=1 / 4),
         decoder=codec))
 optim_wrapper = dict(optimizer=dict(lr=4e-3))

@@ -371,24 +371,7 @@ def _measure_training(args: argparse.Namespace, name: str, variant: str, batch: 
 
 def paper_jobs(tiny: bool) -> list[Job]:
     """The paper's four models and its literal SDL, under one schedule."""
-    literal = dict(
-        type='SubpixelDetectionLoss',
-        sigma=3.0,
-        distribution='sigmoid',
-        constraint='unit_peak',
-        gate_fdl=False,
-        fdl_weight=1 / 16,
-        use_target_weight=True,
-    )
-    sigmoid = {
-        'codec.activation': 'sigmoid',
-        'codec.constraint': 'unit_peak',
-        'codec.gauss_newton_steps': 0,
-        'model.head.init_cfg': dict(type='Normal', layer='Conv2d', std=0.01, bias=-4.0),
-    }
     template = TINY if tiny else PAPER
-    if tiny:
-        literal['sigma'] = 1.5
     leaf = lambda name: str(CONFIGS / template.format(name))  # noqa: E731
     mcg = {'model.backbone.attention': 'all', 'model.backbone.attention_scale': None}
     common = dict(
@@ -403,7 +386,7 @@ def paper_jobs(tiny: bool) -> list[Job]:
         Job('HGs+HSR', leaf('hgs-hsr'), **common),
         Job('HGs+MCG', leaf('hgs'), options=mcg, **common),
         Job('MHHN', leaf('hgs-hsr'), options=mcg, **common),
-        Job('HGs+HSR literal', leaf('hgs-hsr'), options=sigmoid, loss=literal, **common),
+        Job('HGs+HSR literal', leaf('hgs-hsr-literal'), **common),
     ]
 
 

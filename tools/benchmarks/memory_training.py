@@ -37,7 +37,6 @@ class Job:
         name: Of its results.
         config: Path of the config.
         options: What differs from it, as `--cfg-options`.
-        loss: The head's whole loss, if its type differs.
         steps: Of the optimizer; fewer if `train_jobs` has no time for them.
         batch: Faces a step.
         lr: Learning rate at its highest.
@@ -49,7 +48,6 @@ class Job:
     name: str
     config: str
     options: dict[str, Any] = field(default_factory=dict)
-    loss: dict[str, Any] | None = None
     steps: int = 1000
     batch: int = 32
     lr: float = 4e-3
@@ -67,8 +65,6 @@ class Trainee:
         cfg = Config.fromfile(job.config)
         init_default_scope(cfg.default_scope)
         cfg.merge_from_dict(job.options)
-        if job.loss is not None:
-            cfg.model.head.loss = job.loss
         if cfg.model.backbone.get('init_cfg', {}).get('type') == 'Pretrained':
             cfg.model.backbone.init_cfg = None
         torch.manual_seed(job.seed)

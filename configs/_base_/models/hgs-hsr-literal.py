@@ -1,6 +1,7 @@
 # HGs+HSR to the letter of the paper (Section III-A): divergence of pixel values, G = 1 and equal
-# widths in loss and decoding (Eq. 19-20), the squared distance at every landmark. The loss is the
-# mean over images and landmarks; the paper sums (Eq. 6), which is their number times as much.
+# widths in loss and decoding (Eq. 19-20), the squared distance at every landmark. Ours are the
+# sigmoid, and the mean over images and landmarks where the paper sums (Eq. 6): the sum is as many
+# times larger as there are of both.
 _base_ = ['./hgs.py']
 
 codec = dict(

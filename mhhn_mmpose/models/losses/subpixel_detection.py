@@ -26,11 +26,12 @@ class SubpixelDetectionLoss(HeatmapJSDLoss):
     """JSDL + lambda FDL, FDL = ``|(u, v) - (u*, v*)|^2`` between centres (SDL, Eq. 6 and 10).
 
     (u, v) is fitted to the output by `constraint`, (u*, v*) to the target by `known_sigma`, which
-    finds a Gaussian's centre exactly. Gradients reach the output through the fit; the choice of
-    the patch (the argmax) is not differentiable.
+    finds a Gaussian's centre to 1e-5 pixels. Gradients reach the output through the fit; the choice
+    of the patch (the argmax) is not differentiable.
 
     The paper's own form is `distribution='sigmoid'`, `constraint='unit_peak'`, `gate_fdl=False` and
-    the other defaults, with the same constraint and no Gauss-Newton step in the codec.
+    the other defaults, with the same constraint and no Gauss-Newton step in the codec. The paper
+    does not say what keeps pixel values positive; the sigmoid is ours.
 
     Args:
         sigma: Standard deviation of the targets, in heatmap pixels.
