@@ -14,6 +14,12 @@ class ArgmaxHeatmap(SDTHeatmap):
     """`SDTHeatmap` whose decoding stops at the argmax, to measure what the fit adds.
 
     Arguments, targets, scores and coordinate conventions are those of the parent.
+
+    Example:
+        >>> import numpy as np
+        >>> codec = ArgmaxHeatmap(input_size=(128, 96), heatmap_size=(32, 24))
+        >>> codec.decode(codec.encode(np.array([[[40.2, 31.7]]]))['heatmaps'])[0]
+        array([[[41.5, 33.5]]], dtype=float32)
     """
 
     def locate(self, heatmaps: Tensor) -> GaussianFit:

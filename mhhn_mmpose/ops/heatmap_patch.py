@@ -54,6 +54,12 @@ def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tens
 
     Returns:
         Values (N, P), row by row, and (N, P) bool, False for pixels off the map or not finite.
+
+    Example:
+        >>> maps = torch.arange(20.0).view(1, 4, 5)
+        >>> values, known = gather_patch(maps, torch.tensor([[1, 3]]), 1)
+        >>> values[known]
+        tensor([10., 11., 12., 15., 16., 17.])
     """
     height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=maps.device)

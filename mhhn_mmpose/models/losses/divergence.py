@@ -147,6 +147,11 @@ class HeatmapJSDLoss(_DivergenceLoss):
             codec's `activation` must say the same ('sum' goes with None).
         use_target_weight: Whether to weight each landmark.
         loss_weight: Factor of the loss.
+
+    Example:
+        >>> target = torch.eye(4).view(1, 1, 4, 4)
+        >>> HeatmapJSDLoss('sum')(target.flip(-1), target)
+        tensor(0.6931)
     """
 
     def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
@@ -162,6 +167,11 @@ class HeatmapKLDLoss(_DivergenceLoss):
         distribution: As in `HeatmapJSDLoss`.
         use_target_weight: Whether to weight each landmark.
         loss_weight: Factor of the loss.
+
+    Example:
+        >>> target = torch.eye(4).view(1, 1, 4, 4)
+        >>> HeatmapKLDLoss()(torch.zeros(1, 1, 4, 4), target)
+        tensor(1.3863)
     """
 
     def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
