@@ -1,5 +1,7 @@
 """The paper's equations: where each is cited, and the formula that must stand there."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -70,33 +72,38 @@ def kld_loss():
     return literal_loss(HeatmapKLDLoss), (q * np.log(q / p) - q + p).sum((1, 2)).mean()
 
 
-def unit_peak_center(heatmap):
-    """Eq. 20 by numpy's own least squares of the rows of Eq. 13."""
+def eq_13_center(heatmap, constraint):
+    """The rows of Eq. 13 by numpy's least squares, weighted as in Eq. 15; Eq. 18 or 19-20."""
     row, column = np.unravel_index(heatmap.argmax(), heatmap.shape)
-    cut = slice(row - 4, row + 5), slice(column - 4, column + 5)
-    x, y, f = (a[cut].ravel() for a in (X, Y, heatmap))
-    b = np.stack([np.ones(81), x, y, x * x + y * y], 1) * f[:, None]
-    c1, c2, c3, _ = np.linalg.lstsq(b, f * np.log(f), rcond=None)[0]
-    assert c1 < 0  # the lower branch
-    return -2 * c1 / (c2**2 + c3**2) * np.array([c2, c3])
+    near = (abs(X - column) <= 4) & (abs(Y - row) <= 4) & (heatmap > 0)
+    x, y, f = X[near], Y[near], heatmap[near]
+    one, squares = np.ones_like(f), x * x + y * y
+    basis, log_f = dict(
+        free=([one, x, y, x * x, y * y], np.log(f)),
+        unit_peak=([one, x, y, squares], np.log(f)),
+        known_sigma=([one, x, y], np.log(f) + squares / (2 * SIGMA**2)),
+    )[constraint]
+    c = np.linalg.lstsq(f[:, None] * np.stack(basis, 1), f * log_f, rcond=None)[0]
+    if constraint == 'free':
+        return -c[1:3] / (2 * c[3:5])
+    if constraint == 'unit_peak':
+        assert c[0] < 0  # the lower branch
+        return -2 * c[0] / (c[1] ** 2 + c[2] ** 2) * c[1:3]
+    return SIGMA**2 * c[1:3]
 
 
-def unit_peak():
-    heatmap = literal_maps()[0][0]
-    found = fit_gaussian(torch.from_numpy(heatmap), SIGMA, constraint='unit_peak')
-    return found.centers, unit_peak_center(heatmap)
-
-
-def free():
-    sigmas, center = (1.7, 2.4), np.array([7.2, 5.9])
-    f = 0.6 * np.exp(-(((X - 7.2) / 1.7) ** 2 + ((Y - 5.9) / 2.4) ** 2) / 2)
-    assert sigmas[0] != sigmas[1]
-    return fit_gaussian(torch.from_numpy(f), SIGMA).centers, center
+def fit(constraint):
+    """Also where the patch is cut by the border."""
+    maps = [gaussian(u, v) for u, v in ((6.3, 5.8), (0.4, 11.7), (14.2, 3.1))]
+    maps = np.stack(maps) * 0.95 + 0.03 * rows(5, 3, 13, 15)
+    found = fit_gaussian(torch.from_numpy(maps), SIGMA, constraint=constraint)
+    assert found.fitted.all()
+    return found.centers, np.stack([eq_13_center(f, constraint) for f in maps])
 
 
 def fine_detection():
     maps, targets = literal_maps()
-    centers = np.stack([unit_peak_center(f) for f in maps])
+    centers = np.stack([eq_13_center(f, 'unit_peak') for f in maps])
     return centers - [[6.3, 5.8], [7.9, 6.4]], maps, targets
 
 
@@ -147,8 +154,13 @@ EQUATIONS = [
     (SubpixelDetectionLoss, '(SDL, Eq. 6 and 10)', sdl),
     (multi_order_attention, '(Eq. 7-9)', attention),
     (MultiOrderAttention, '(Eq. 7-9)', attention_of_maps),
-    (fit_gaussian, '`free`: five unknowns (Eq. 18)', free),
-    (fit_gaussian, 'four unknowns (Eq. 19-20)', unit_peak),
+    (
+        fit_gaussian,
+        '`known_sigma`: the width is `sigma`, three unknowns',
+        partial(fit, 'known_sigma'),
+    ),
+    (fit_gaussian, '`free`: five unknowns (Eq. 18)', partial(fit, 'free')),
+    (fit_gaussian, 'four unknowns (Eq. 19-20)', partial(fit, 'unit_peak')),
 ]
 
 

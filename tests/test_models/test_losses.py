@@ -1,8 +1,13 @@
+"""What the losses share; their formulas: test_equations.py."""
+
 import math
 
 import numpy as np
 import pytest
+import scipy.spatial.distance
+import scipy.special
 import torch
+from gaussian_maps import gaussian_maps
 from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
@@ -11,23 +16,18 @@ from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.models.losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.models.losses.divergence import (
     DISTRIBUTIONS,
+    jensen_shannon_divergence,
+    kullback_leibler_divergence,
 )
 
 LOSSES = (HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss)
 every_loss = pytest.mark.parametrize('loss_class', LOSSES)
 every_distribution = pytest.mark.parametrize('distribution', DISTRIBUTIONS)
-
-
-def gaussians(centers, size=(13, 11), sigma=2.0, shift=(0.0, 0.0)):
-    """(B, K, H, W) float64 Gaussians of centres (B, K, 2)."""
-    centers = torch.tensor(centers, dtype=torch.float64) + torch.tensor(shift, dtype=torch.float64)
-    x, y = centers[..., 0, None], centers[..., 1, None]
-    columns = torch.exp(-0.5 * ((torch.arange(size[0]) - x) / sigma) ** 2)
-    rows = torch.exp(-0.5 * ((torch.arange(size[1]) - y) / sigma) ** 2)
-    return rows[..., :, None] * columns[..., None, :]
-
-
 CENTERS = [[[5.3, 4.4], [7.8, 6.1], [6.0, 5.5]], [[4.7, 6.2], [8.1, 3.9], [0.2, 9.8]]]  # B 2, K 3
+
+
+def targets(centers=CENTERS, size=(13, 11)):
+    return gaussian_maps(centers, size, 2.0)
 
 
 def outputs_near(target, distribution, seed=0):
@@ -40,10 +40,22 @@ def outputs_near(target, distribution, seed=0):
     return maps.logit() if distribution == 'sigmoid' else maps.log()
 
 
+def test_divergences_of_distributions_with_zeros_are_scipys():
+    p, q = np.random.default_rng(0).dirichlet(np.full(17, 0.2), (2, 5))
+    p[:, 3] = q[:, 3:6] = 0
+    p, q = (x / x.sum(1, keepdims=True) for x in (p, q))
+    found = jensen_shannon_divergence(torch.from_numpy(p), torch.from_numpy(q))
+    np.testing.assert_allclose(found, scipy.spatial.distance.jensenshannon(p, q, axis=1) ** 2)
+    assert (found <= math.log(2)).all()
+    p = 0.9 * p + 0.1 / 17  # nowhere 0, where it would be infinite
+    found = kullback_leibler_divergence(torch.from_numpy(p), torch.from_numpy(q))
+    np.testing.assert_allclose(found, scipy.special.rel_entr(q, p).sum(1))
+
+
 @every_distribution
 @pytest.mark.parametrize('loss_class', [HeatmapJSDLoss, HeatmapKLDLoss])
 def test_gradcheck_of_divergences(loss_class, distribution):
-    target = gaussians([CENTERS[0][:2]], (7, 6))
+    target = targets([CENTERS[0][:2]], (7, 6))
     output = outputs_near(target, distribution).requires_grad_()
     loss = loss_class(distribution)
     assert torch.autograd.gradcheck(lambda x: loss(x, target), (output,), atol=1e-7)
@@ -52,28 +64,26 @@ def test_gradcheck_of_divergences(loss_class, distribution):
 @every_loss
 @every_distribution
 def test_weights(loss_class, distribution):
-    target = gaussians(CENTERS)
+    """The mean over all landmarks, so that processes' gradients average to the joint batch's."""
+    target = targets()
     output = outputs_near(target, distribution)
     loss = loss_class(distribution=distribution, use_target_weight=True)
-    each = torch.stack([loss(output[b : b + 1], target[b : b + 1]) for b in range(2)])
-    weights = torch.ones(2, 3, dtype=torch.float64)
-    assert loss(output, target, weights).item() == pytest.approx(each.mean().item())
-    single = [
+    single = torch.tensor([
         [loss(output[b : b + 1, k : k + 1], target[b : b + 1, k : k + 1]) for k in range(3)]
         for b in range(2)
-    ]
+    ])  # fmt: skip
     weights = torch.tensor([[1, 0.5, 0], [0, 2, 1]], dtype=torch.float64)
-    expected = (weights * torch.tensor(single)).mean().item()
+    expected = (weights * single).mean().item()
     assert loss(output, target, weights).item() == pytest.approx(expected)
     unweighted = loss_class(distribution=distribution)
-    assert unweighted(output, target, weights).item() == pytest.approx(each.mean().item())
+    assert unweighted(output, target, weights).item() == pytest.approx(single.mean().item())
 
 
 @every_loss
 @every_distribution
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
 def test_landmarks_without_weight_take_no_part(loss_class, distribution, bad):
-    target = gaussians(CENTERS)
+    target = targets()
     output = outputs_near(target, distribution)
     loss = loss_class(distribution=distribution, use_target_weight=True)
     weights = torch.tensor([[1, 0, 1], [1, 1, 0]], dtype=torch.float64)
@@ -97,35 +107,46 @@ BAD_MAPS = [0.0 * HOT, HOT * 0 + 0.7, HOT - 2, HOT, 1e4 * HOT, -1e4 * HOT, 1e30 
 @pytest.mark.parametrize('empty_target', [False, True])
 def test_finite_maps_give_finite_losses_and_gradients(loss_class, distribution, empty_target):
     output = torch.stack(BAD_MAPS)[None].clone().requires_grad_()
-    target = gaussians([[[7.2, 4.1]] * len(BAD_MAPS)]).float() * (not empty_target)
+    target = targets([[[7.2, 4.1]] * len(BAD_MAPS)]).float() * (not empty_target)
     loss = loss_class(distribution=distribution)(output, target)
     loss.backward()
     assert torch.isfinite(loss) and torch.isfinite(output.grad).all()
 
 
-def head_and_samples(type_, loss, batch=2, landmarks=3, **arguments):
-    codec = SDTHeatmap((52, 44), (13, 11), sigma=2.0)
-    config = dict(type=type_, in_channels=5, out_channels=landmarks, loss=loss, **arguments)
-    random, samples = np.random.default_rng(0), []
-    for _ in range(batch):
-        points = random.uniform(0, 40, (1, landmarks, 2))
+@every_loss
+@every_distribution
+def test_maps_of_bfloat16_are_computed_in_float32(loss_class, distribution):
+    """Under autocast too; only the gradient is rounded, once, to the maps' type."""
+    target = targets().float()
+    output = outputs_near(target, distribution).bfloat16().requires_grad_()
+    exact = output.detach().float().requires_grad_()
+    loss = loss_class(distribution=distribution)
+    expected = loss(exact, target)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = loss(output, target)
+    expected.backward(), found.backward()
+    assert found.dtype == torch.float32
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert output.grad.dtype == torch.bfloat16
+    torch.testing.assert_close(output.grad, exact.grad.bfloat16(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('type_', [loss.__name__ for loss in LOSSES])
+@pytest.mark.parametrize(
+    'head', [dict(type='HeatmapHead', deconv_out_channels=None), dict(type='CPMHead', num_stages=2)]
+)
+def test_heads_of_mmpose_take_it(head, type_):
+    codec, random, samples = SDTHeatmap((52, 44), (13, 11), sigma=2.0), np.random.default_rng(0), []
+    for _ in range(2):
+        points = random.uniform(0, 40, (1, 3, 2))
         points[0, 1] = -30  # off the crop
         encoded, sample = codec.encode(points), PoseDataSample()
         sample.gt_fields = PixelData(heatmaps=torch.from_numpy(encoded['heatmaps']))
         weights = torch.from_numpy(encoded['keypoint_weights'])
         sample.gt_instance_labels = InstanceData(keypoint_weights=weights)
         samples.append(sample)
-    return MODELS.build(config), samples
-
-
-@pytest.mark.parametrize('type_', [loss.__name__ for loss in LOSSES])
-@pytest.mark.parametrize(
-    'head_type, arguments',
-    [('HeatmapHead', dict(deconv_out_channels=None)), ('CPMHead', dict(num_stages=2))],
-)
-def test_heads_of_mmpose_take_it(head_type, arguments, type_):
     loss = dict(type=type_, use_target_weight=True)
-    head, samples = head_and_samples(head_type, loss, **arguments)
+    head = MODELS.build(dict(head, in_channels=5, out_channels=3, loss=loss))
     feats = [torch.randn(2, 5, 11, 13, generator=torch.Generator().manual_seed(0))] * 2
     value = head.loss(feats, samples, {})['loss_kpt']
     value.backward()
@@ -135,17 +156,22 @@ def test_heads_of_mmpose_take_it(head_type, arguments, type_):
     assert all(gradient[[0, 2]].any() and not gradient[1].any() for gradient in gradients)
 
 
-def test_arguments_are_refused():
-    for loss_class in LOSSES:
-        with pytest.raises(ValueError, match='distribution'):
-            loss_class(distribution='tanh')
-        with pytest.raises(ValueError, match='differ'):
-            loss_class()(torch.zeros(2, 3, 5, 7), torch.zeros(2, 3, 7, 5))
-    for argument in (
+@pytest.mark.parametrize(
+    'argument',
+    [
         dict(sigma=0),
         dict(patch_size=4),
         dict(constraint='fixed'),
         dict(fdl_distance='cosine'),
-    ):
-        with pytest.raises(ValueError, match=next(iter(argument))):
-            SubpixelDetectionLoss(**argument)
+        dict(divergence='kl'),
+        dict(distribution='tanh'),
+    ],
+)
+def test_bad_arguments_are_named(argument):
+    with pytest.raises(ValueError, match=next(iter(argument))):
+        SubpixelDetectionLoss(**argument)
+
+
+def test_maps_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match='differ'):
+        HeatmapJSDLoss()(torch.zeros(2, 3, 5, 7), torch.zeros(2, 3, 7, 5))

@@ -17,17 +17,13 @@ CODEC = dict(type='SDTHeatmap', input_size=(44, 36), heatmap_size=(11, 9), sigma
 
 def head(kind, loss):
     torch.manual_seed(0)
-    return MODELS.build(
-        dict(
-            type=kind,
-            num_stages=3,
-            in_channels=6,
-            out_channels=5,
-            final_layer=dict(kernel_size=1),
-            loss=loss,
-            decoder=CODEC,
-        )
-    )
+    sizes = dict(num_stages=3, in_channels=6, out_channels=5, final_layer=dict(kernel_size=1))
+    return MODELS.build(dict(sizes, type=kind, loss=loss, decoder=CODEC))
+
+
+def features(batch=4):
+    random = torch.Generator().manual_seed(0)
+    return [torch.randn(batch, 6, 9, 11, generator=random) for _ in range(3)]
 
 
 def samples(batch=4):
@@ -50,13 +46,36 @@ JSD = dict(type='HeatmapJSDLoss', use_target_weight=True)
 def test_it_trains_as_cpm_head(loss):
     ours, theirs = head('StackedHeatmapHead', copy.deepcopy(loss)), head('CPMHead', loss)
     theirs.load_state_dict(ours.state_dict())
-    feats = [torch.randn(4, 6, 9, 11, generator=torch.Generator().manual_seed(s)) for s in range(3)]
-    found, expected = ours.loss(feats, samples()), theirs.loss(feats, samples())
+    found, expected = ours.loss(features(), samples()), theirs.loss(features(), samples())
     assert found.keys() == expected.keys() == {'loss_kpt', 'acc_pose'}
     torch.testing.assert_close(found['loss_kpt'], expected['loss_kpt'])
     found['loss_kpt'].backward(), expected['loss_kpt'].backward()
     for ours_p, theirs_p in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(ours_p.grad, theirs_p.grad)
+
+
+@pytest.mark.parametrize('type_', ['HeatmapJSDLoss', 'HeatmapKLDLoss', 'SubpixelDetectionLoss'])
+def test_two_halves_of_a_batch_have_its_gradients(type_):
+    """On average, as processes average them; the second half has no landmark at all."""
+    ours, faces = head('StackedHeatmapHead', dict(type=type_, use_target_weight=True)), samples()
+    for sample in faces[2:]:
+        sample.gt_instance_labels.keypoint_weights[:] = 0
+    gradients = []
+    for part in (slice(0, 4), slice(0, 2), slice(2, 4)):
+        ours.zero_grad()
+        ours.loss([x[part] for x in features()], faces[part])['loss_kpt'].backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in ours.parameters()]))
+    whole, first, second = gradients
+    assert not second.any()
+    torch.testing.assert_close((first + second) / 2, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_under_autocast_the_heatmaps_are_float32():
+    ours = head('StackedHeatmapHead', JSD)
+    expected = ours([x.bfloat16().float() for x in features()])
+    with torch.autocast('cpu', torch.bfloat16):
+        found = ours([x.bfloat16() for x in features()])
+    assert all(map(torch.equal, found, expected))
 
 
 @pytest.mark.parametrize('seed', range(4))
