@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from dataset_converters import convert_300w
-from dataset_converters.command_line import report
+from dataset_converters.conversion import report
 from dataset_converters.face_300w import FOLDERS
 from generated_faces import write_300w_archive
 from steps import Step, StepError, command_environment, run_side_by_side

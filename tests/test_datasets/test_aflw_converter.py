@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import run_tool
-from dataset_converters.aflw import convert_aflw
+from dataset_converters.aflw2coco import convert_aflw
 from generated_faces import landmarks, random_face, render
 from generated_faces.matlab_archives import write_aflw_archive
 from scipy.io import savemat
@@ -92,10 +92,10 @@ def test_counts_are_compared_with_the_official_ones(tree, monkeypatch):
     for note, (found, name, official) in zip(notes, counts, strict=True):
         assert f': {found} {name} faces, the official set has {official}; scores' in note
     for name, count in dict(NUM_TRAIN=3, NUM_TEST=2, NUM_FRONTAL=2).items():
-        monkeypatch.setattr(f'dataset_converters.aflw.{name}', count)
+        monkeypatch.setattr(f'dataset_converters.aflw2coco.{name}', count)
     notes = convert_aflw(root, out, num_train=3)[1].warnings
     assert len(notes) == 1 and '1 frontal_in_box faces, so this is not the subset' in notes[0]
-    monkeypatch.setattr('dataset_converters.aflw.NUM_FRONTAL_CCL', 1)
+    monkeypatch.setattr('dataset_converters.aflw2coco.NUM_FRONTAL_CCL', 1)
     assert not convert_aflw(root, out, num_train=3)[1].warnings
 
 

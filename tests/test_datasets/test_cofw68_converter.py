@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from dataset_converters.cofw import convert_cofw
+from dataset_converters.cofw2coco import convert_cofw
 from generated_faces import landmarks, occluded, render
 from generated_faces.matlab_archives import cofw_faces, write_cofw_archive
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from dataset_converters.cofw import convert_cofw
+from dataset_converters.cofw2coco import convert_cofw
 from generated_faces.matlab_archives import write_cofw_archive
 
 TRAIN = 'COFW_train_color.mat'

@@ -10,7 +10,7 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from dataset_converters.cofw import convert_cofw
+from dataset_converters.cofw2coco import convert_cofw
 from generated_faces import landmarks, occluded, render
 from generated_faces.matlab_archives import cofw_faces, write_cofw_archive
 
@@ -188,7 +188,7 @@ def test_repeating_after_an_interruption(source, tmp_path):
     half, lost, *kept = sorted(times)
     half.write_bytes(half.read_bytes()[:99])
     lost.unlink()
-    (tmp_path / 'images' / f'.{lost.name}.part').write_bytes(b'killed here')
+    (tmp_path / 'images' / f'.{lost.name}.a1b2c3d4').write_bytes(b'killed here')
     assert not convert_cofw(source, tmp_path)[1].errors
     assert before == {path: path.read_bytes() for path in tmp_path.glob('*/*.j*')}
     assert sorted((tmp_path / 'images').iterdir()) == sorted(times)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from dataset_converters.coco_json import BadSampleError, Problems, landmark_framing
-from dataset_converters.conversion import Face, build_splits, photo_path, write_splits
+from dataset_converters.conversion import Face, build_splits, convert, photo_path, write_splits
 
 WIDTH, HEIGHT = 97, 83
 POINTS = np.array([[20.0, 15.5], [70.25, 30.0], [44.0, 60.0]])
@@ -163,8 +163,9 @@ def test_a_name_too_long_for_a_file_is_refused(photos):
 
 def test_an_unwritable_folder_is_one_line(photos, tmp_path):
     (tmp_path / 'out').write_text('a file')
-    splits, problems = build(photos, Face('train', 'a/1.jpg', POINTS, 'y'))
-    assert write_splits({tmp_path / 'out/a.json': splits['train']}, problems, False, photos) == {}
+    splits, _ = build(photos, Face('train', 'a/1.jpg', POINTS, 'y'))
+    written, problems = convert(lambda *_: (splits, photos), photos, tmp_path / 'out')
+    assert not written
     assert len(problems.errors) == 1 and 'run this again once mended' in problems.errors[0]
 
 

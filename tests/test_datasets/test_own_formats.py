@@ -11,8 +11,10 @@ import pytest
 from conftest import ROOT, run_tool
 from dataset_converters import own2coco
 from dataset_converters.groups import groups_to_test
+from generated_faces import write_pts
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
 import mhhn_mmpose  # noqa: F401
@@ -165,6 +167,7 @@ def test_from_photos_to_scores_by_the_page(source, tmp_path, monkeypatch):
         (['--flip-pairs', '0'], 'no landmark'),
         (['--names', 'a', 'b'], '5 landmarks, but 2 names: a, b'),
         ([*PAIRS, '--normalizer', 'x', '1'], "no landmark 'x'"),
+        (['--metainfo', '300w'], '5 landmarks, but 68 names'),
     ],
 )
 def test_wrong_arguments_are_one_line(arguments, message, source, tmp_path):
@@ -257,6 +260,19 @@ def test_right_pairs_of_turned_faces_are_not_noted(source, tmp_path, capsys):
     table(source)
     assert own2coco.main([str(source), str(tmp_path / 'out')]) == 0
     assert 'mirror' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('arguments', [[], ['--metainfo', '300w']])
+def test_68_points_have_the_names_and_pairs_of_300w(arguments, source, tmp_path, capsys):
+    grid = np.stack(np.meshgrid(np.arange(17.0), np.arange(4.0)), 2).reshape(68, 2) * 5 + 20
+    for name in PHOTOS:
+        write_pts((source / name).with_suffix('.pts'), grid)
+    assert own2coco.main([str(source), str(tmp_path / 'out'), *arguments]) == 0
+    assert ('are taken for those of 300W' in capsys.readouterr().err) == (not arguments)
+    metainfo = parse_pose_metainfo(dict(from_file=str(tmp_path / 'out/metainfo.py')))
+    published = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))
+    for key in ('keypoint_id2name', 'flip_indices'):
+        assert metainfo[key] == published[key]
 
 
 def test_groups_to_test_have_their_share():

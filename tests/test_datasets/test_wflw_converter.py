@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 from conftest import run_tool
-from dataset_converters import wflw
-from dataset_converters.wflw import convert_wflw
+from dataset_converters import wflw2coco as wflw
+from dataset_converters.wflw2coco import convert_wflw
 from generated_faces import archives, landmarks, occluded, render
 from generated_faces.archives import write_wflw_archive
 

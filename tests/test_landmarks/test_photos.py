@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from dataset_converters import photo_size
+from dataset_converters.coco_json import photo_size
 from odd_photos import (
     JPEG,
     JPEG_ERROR,

@@ -1,17 +1,8 @@
 """From the original archives of face datasets to the annotation files MMPose reads."""
 
-from .aflw import convert_aflw
-from .coco_json import BadSampleError, Problems, photo_size
-from .cofw import convert_cofw
+from .aflw2coco import convert_aflw
+from .cofw2coco import convert_cofw
 from .face_300w import convert_300w
-from .wflw import convert_wflw
+from .wflw2coco import convert_wflw
 
-__all__ = [
-    'BadSampleError',
-    'Problems',
-    'convert_300w',
-    'convert_aflw',
-    'convert_cofw',
-    'convert_wflw',
-    'photo_size',
-]
+__all__ = ['convert_300w', 'convert_aflw', 'convert_cofw', 'convert_wflw']

@@ -1,15 +1,4 @@
-"""Convert AFLW with its 19-point annotations to the annotation files MMPose reads."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dataset_converters.aflw import NUM_TRAIN, convert_aflw
-from dataset_converters.command_line import run_converter
-
-DESCRIPTION = """\
-Convert AFLW with its 19-point annotations to the annotation files MMPose reads.
+"""Convert AFLW with its 19-point annotations to the annotation files MMPose reads.
 
 Get the photos (aflw-images-0, -2 and -3) from
 https://www.tugraz.at/institute/icg/research/team-bischof/lrs/downloads/aflw/ ; they are
@@ -24,20 +13,55 @@ http://mmlab.ie.cuhk.edu.hk/projects/compositional.html (Zhu et al., CVPR 2016).
 
 Both may as well lie in SOURCE, SOURCE/data or SOURCE/aflw/data. Later editions of AFLW lack
 a few of the photos: --skip-bad leaves their faces out.
+
+Written: OUT/annotations/face_landmarks_aflw_{train,test}.json. A face's id is its row in the
+.mat, from 1. Photos are not copied: OUT/images becomes a link to the folder that has flickr/,
+so MMPose's configs work with data_root='OUT/'. Without the link, set
+data_prefix=dict(img='SOURCE/data/').
+
+Subsets of the test set: 'frontal', all 19 landmarks visible (FaRL's rule), 1314 faces. The
+paper (MHHN), after CCL, describes its frontal subset so too, but counts 1165, and no list of
+those is published. 'frontal_in_box' also wants every landmark inside the face box, as the code
+of SAN and SBR does; whether these are the 1165 is not known: a warning says if they are not.
 """
 
-EPILOG = """\
-Written: OUT/annotations/face_landmarks_aflw_{train,test}.json. Photos are not copied:
-OUT/images becomes a link to the folder that has flickr/, so MMPose's configs work with
-data_root='OUT/'. Without the link, set data_prefix=dict(img='SOURCE/data/').
+# What the loaders of SAN, SBR, FaRL and PIPNet say of the .mat: `bbox` is x_min, x_max, y_min,
+# y_max of AFLW's own face rectangle; `data` is 19 x, then 19 y; `mask_new` is 1 where a landmark is
+# visible, and hidden ones have coordinates too, and count. Only `ra` is 1-based: none of them
+# shifts landmarks, and SBR's loader finds a face by its rectangle's corner being that of `bbox`.
+# As in MMPose's annotations `center`, `scale` and `box_size` (the longer side) come from the face
+# rectangle, `bbox` and `area` from the landmarks.
 
-Subsets of the test set: 'frontal', all 19 landmarks visible, 1314 faces. The paper (MHHN)
-describes its frontal subset so too, but counts 1165, and no list of those is published.
-'frontal_in_box' also wants every landmark inside the face box, as the code of SAN and SBR
-does; whether these are the 1165 is not known: a warning says if they are not.
-"""
+import sys
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.coco_json import PIXEL_STD, BadSampleError, Problems
+from dataset_converters.conversion import (
+    Content,
+    Converted,
+    Face,
+    build_splits,
+    convert,
+    photo_path,
+    run_converter,
+)
+from dataset_converters.matlab import load_matlab5
+
+MAT = 'AFLWinfo_release.mat'
+PHOTOS = 'flickr'
+FOLDERS = ('.', 'data', 'aflw/data')  # where in the source the two are found
+MAX_NAME = 200  # characters; longer than any of AFLW's, shorter than what a file system refuses
+# Some names in `nameList` have the wrong suffix; the photo of that name with another is taken.
+PHOTO_SUFFIXES = ('.jpg', '.png', '.jpeg', '.JPG', '.PNG')
+NUM_POINTS = 19
+NUM_TRAIN, NUM_TEST, NUM_FRONTAL = 20000, 4386, 1314  # official counts
+NUM_FRONTAL_CCL = 1165
+COLUMNS = dict(bbox=4, data=2 * NUM_POINTS, mask_new=NUM_POINTS, nameList=1)
 OPTIONS = {
     '--num-train': dict(
         type=int,
@@ -47,5 +71,128 @@ OPTIONS = {
 }
 
 
+class Table(NamedTuple):
+    """What the ``.mat`` says, N rows, one per face."""
+
+    names: np.ndarray  # (N,) cells, each an array that should hold one photo's name
+    points: np.ndarray  # (N, 19, 2), 0-based photo pixels
+    visible: np.ndarray  # (N, 19), `mask_new`
+    boxes: np.ndarray  # (N, 4): x_min, x_max, y_min, y_max, pixels
+    order: np.ndarray  # (N,) rows, 0-based: training faces first, then test faces
+
+
+def convert_aflw(
+    source: str | Path, out: str | Path, skip_bad: bool = False, num_train: int = NUM_TRAIN
+) -> Converted:
+    """See `convert`; ``num_train`` is how many of ``ra`` are training faces."""
+    return convert(_collect, source, out, skip_bad, num_train=num_train)
+
+
+def _collect(
+    source: Path, out: Path, problems: Problems, num_train: int
+) -> tuple[dict[str, Content], Path]:
+    """Read every face, in the order of ``ra``, writing nothing."""
+    path = _find(source, MAT, 'download it to there')
+    table = read_mat(path)
+    photos = _find(source, PHOTOS, 'unpack the photos there').parent
+    if not 0 < num_train < len(table.order):
+        raise BadSampleError(
+            path,
+            f'{len(table.order)} faces, {num_train} of them for training: none is left for'
+            f' testing; download the whole file ({NUM_TRAIN + NUM_TEST} faces), or say'
+            ' --num-train',
+        )
+    entries = [('train' if k < num_train else 'test', row) for k, row in enumerate(table.order)]
+    splits = build_splits(
+        entries,
+        lambda entry: _face(table, f'{path}: face {entry[1] + 1}', photos, *entry),
+        photos,
+        {name: f'AFLW {name}, {NUM_POINTS} points, 0-based' for name in ('train', 'test')},
+        problems,
+        'AFLW faces',
+    )
+    train, test = (splits[name]['annotations'] for name in ('train', 'test'))
+    subsets = [subset for face in test for subset in face['subsets']]
+    problems.compare(path, len(train), NUM_TRAIN, 'train faces')
+    problems.compare(path, len(test), NUM_TEST, 'test faces')
+    problems.compare(path, subsets.count('frontal'), NUM_FRONTAL, 'frontal faces')
+    in_box = subsets.count('frontal_in_box')
+    if len(test) == NUM_TEST and in_box != NUM_FRONTAL_CCL:
+        problems.warnings.append(
+            f'{path}: {in_box} frontal_in_box faces, so this is not the subset of'
+            f' {NUM_FRONTAL_CCL} that MHHN reports on'
+        )
+    oblong = np.count_nonzero(~np.isclose(*np.diff(table.boxes)[:, ::2].T))
+    if oblong:
+        note = f'{path}: {oblong} face boxes are no squares; box_size: longer side'
+        problems.warnings.append(note)
+    return {f'face_landmarks_aflw_{name}': content for name, content in splits.items()}, photos
+
+
+def read_mat(path: Path) -> Table:
+    """Read the ``.mat``.
+
+    Raises:
+        BadSampleError: If it is damaged, of MATLAB 7.3, or not of the form expected.
+    """
+    again = 'download it again'
+    content = load_matlab5(path, [*COLUMNS, 'ra'])
+    rows = len(content['nameList'])
+    for name, value in content.items():
+        kind, wanted = ('O', 'cells') if name == 'nameList' else ('biuf', 'numbers')
+        if value.dtype.kind not in kind:
+            raise BadSampleError(path, f"'{name}' is no array of {wanted}; {again}")
+        shape = (rows, COLUMNS[name]) if name in COLUMNS else value.shape
+        if value.shape != shape:
+            raise BadSampleError(
+                path, f"'{name}' has shape {value.shape}, {shape} expected; {again}"
+            )
+    # Whole numbers come in the compact integer types MATLAB saves them in, too small for sums.
+    boxes, data, order = (content[name].astype(float) for name in ('bbox', 'data', 'ra'))
+    order = order.ravel()
+    if not np.array_equal(np.sort(order), np.arange(1, rows + 1)):
+        raise BadSampleError(path, f"'ra' does not hold each of 1 to {rows} once; {again}")
+    points = data.reshape(rows, 2, NUM_POINTS).transpose(0, 2, 1)
+    names = content['nameList'][:, 0]
+    return Table(names, points, content['mask_new'], boxes, order.astype(int) - 1)
+
+
+def _find(source: Path, name: str, remedy: str) -> Path:
+    """Return the first place in the source that has ``name``."""
+    for folder in FOLDERS:
+        if (source / folder / name).exists():
+            return source / folder / name
+    raise BadSampleError(source, f'no {name} in it, data/ or aflw/data/; {remedy}')
+
+
+def _face(table: Table, where: str, photos: Path, split: str, row: int) -> Face:
+    """Read one face; ``row`` is 0-based."""
+    file_name = _photo_name(table.names[row], photos, where)
+    points, mask = np.ascontiguousarray(table.points[row]), table.visible[row]
+    if not np.isin(mask, (0, 1)).all():
+        raise BadSampleError(where, f"'mask_new' must be 0 or 1, got {mask.tolist()}")
+    x1, x2, y1, y2 = table.boxes[row].tolist()
+    if not (x2 > x1 and y2 > y1):
+        raise BadSampleError(where, f"'bbox' has no area: x {x1:g} to {x2:g}, y {y1:g} to {y2:g}")
+    size = max(x2 - x1, y2 - y1)
+    framing = dict(center=[(x1 + x2) / 2, (y1 + y2) / 2], scale=size / PIXEL_STD, box_size=size)
+    inside = (points > (x1, y1)).all() and (points < (x2, y2)).all()
+    subsets = ['frontal', 'frontal_in_box'][: 1 + inside] if mask.all() and split == 'test' else []
+    extra = dict(subsets=subsets, occluded=[int(not visible) for visible in mask])
+    return Face(split, file_name, points, where, None, framing, extra, int(row) + 1)
+
+
+def _photo_name(cell: np.ndarray, photos: Path, where: str) -> str:
+    """Return the photo's name relative to ``photos``."""
+    if not isinstance(cell, np.ndarray) or cell.dtype.kind != 'U' or cell.size != 1:
+        raise BadSampleError(where, "'nameList' has no name for it")
+    listed, folder = str(cell.item()), photos / PHOTOS
+    if len(listed) < MAX_NAME and not (folder / listed).is_file():
+        names = [listed.rpartition('.')[0] + suffix for suffix in PHOTO_SUFFIXES]
+        listed = next((name for name in names if (folder / name).is_file()), listed)
+    photo_path(folder, listed, where)
+    return f'{PHOTOS}/{listed}'
+
+
 if __name__ == '__main__':
-    sys.exit(run_converter(convert_aflw, DESCRIPTION, EPILOG, 'data/aflw', OPTIONS))
+    sys.exit(run_converter(convert_aflw, str(__doc__), OPTIONS))

@@ -1,17 +1,16 @@
-"""What every face converter shares: the COCO-style records, the box rule, photos and problems.
+"""COCO-style records of faces by the rules of MMPose's published annotations; photos; problems.
 
 Landmarks are ``(x, y)`` in photo pixels, 0-based: the centre of the top-left pixel is (0, 0).
 """
 
-import math
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from mhhn_landmarks.annotations import landmark_box
 from mhhn_landmarks.errors import InputError
@@ -37,44 +36,37 @@ class Problems:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-
-def center_and_scale(points: np.ndarray) -> tuple[list[float], float]:
-    """Return the box centre in pixels and the scale in units of 200 px, by MMPose's rule.
-
-    The landmark box is first grown to whole pixels; the scale is its larger side.
-    """
-    x1, y1, x2, y2 = landmark_box(points)
-    left, top, right, bottom = math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
-    center = [(left + right) / 2, (top + bottom) / 2]
-    return center, max(right - left, bottom - top) / PIXEL_STD
-
-
-def bounding_box(points: np.ndarray, width: int, height: int) -> list[float]:
-    """Return ``[x, y, w, h]``: the landmark box grown by 10% a side, clipped to the photo.
-
-    Landmarks in one row or column of pixels get a square.
-    """
-    x1, y1, x2, y2 = landmark_box(points)
-    if x1 == x2 or y1 == y2:
-        half = max(x2 - x1, y2 - y1) / 2
-        x, y = (x1 + x2) / 2, (y1 + y2) / 2
-        x1, y1, x2, y2 = x - half, y - half, x + half, y + half
-    margin_x, margin_y = BOX_MARGIN * (x2 - x1), BOX_MARGIN * (y2 - y1)
-    left, top = max(x1 - margin_x, 0.0), max(y1 - margin_y, 0.0)
-    right, bottom = min(x2 + margin_x, float(width)), min(y2 + margin_y, float(height))
-    return [left, top, right - left, bottom - top]
+    def compare(self, where: str | Path, found: int, official: int, what: str = 'faces') -> None:
+        """Note that a set has another size than the official one."""
+        if found != official:
+            self.warnings.append(
+                f'{where}: {found} {what}, the official set has {official};'
+                ' scores are not comparable with published ones'
+            )
 
 
 def landmark_framing(points: np.ndarray, width: int, height: int) -> dict[str, Any]:
     """Return ``bbox``, ``area``, ``center`` and ``scale`` by the rule of MMPose's annotations.
+
+    ``bbox`` is the landmark box, grown by 10% a side and clipped to the photo; landmarks in one row
+    or column of pixels get a square. ``center`` (px) and ``scale`` (200 px) are those of the
+    landmark box grown to whole pixels, the scale by its larger side.
 
     Args:
         points: Landmarks (K, 2), 0-based photo pixels.
         width: Photo width in pixels.
         height: Photo height in pixels.
     """
-    bbox = bounding_box(points, width, height)
-    center, scale = center_and_scale(points)
+    x1, y1, x2, y2 = landmark_box(points)
+    low, high = np.array([x1, y1]), np.array([x2, y2])
+    first, last = np.floor(low), np.ceil(high)
+    center, scale = ((first + last) / 2).tolist(), float((last - first).max()) / PIXEL_STD
+    if x1 == x2 or y1 == y2:
+        middle, half = (low + high) / 2, (high - low).max() / 2
+        low, high = middle - half, middle + half
+    margin = BOX_MARGIN * (high - low)
+    low, high = np.maximum(low - margin, 0.0), np.minimum(high + margin, (width, height))
+    bbox = [*low.tolist(), *(high - low).tolist()]
     return dict(bbox=bbox, area=bbox[2] * bbox[3], center=center, scale=scale)
 
 
@@ -156,19 +148,19 @@ def photo_size(path: Path) -> tuple[int, int]:
     except Image.DecompressionBombError as error:
         raise BadSampleError(path, f'the photo is too large ({error}); scale it') from error
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError and others here
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadSampleError(path, f'unreadable photo ({reason}); unpack it again') from error
+        raise BadSampleError(
+            path, f'unreadable photo ({first_line(error)}); unpack it again'
+        ) from error
     # Which turns cv2 makes, and what it forgives in a PNG, is its own business.
     height, width = read_photo(path).shape[:2]
     return width, height
 
 
-def with_progress(items: Sequence[T], label: str) -> Iterator[T]:
-    """Yield the items; on a terminal, show on stderr how many are done."""
-    visible = sys.stderr.isatty()
-    step = max(len(items) // 100, 1)
-    for done, item in enumerate(items, start=1):
-        yield item
-        if visible and (done % step == 0 or done == len(items)):
-            end = '\n' if done == len(items) else ''
-            print(f'\r{label}: {done}/{len(items)}', end=end, file=sys.stderr, flush=True)
+def first_line(error: Exception) -> str:
+    """Return the first line of what an exception says, or its kind if it says nothing."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def with_progress(items: Sequence[T], label: str) -> 'tqdm[T]':
+    """Yield the items; where stderr is a terminal, show there how many are done."""
+    return tqdm(items, label, disable=None)

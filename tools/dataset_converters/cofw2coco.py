@@ -1,15 +1,4 @@
-"""Convert the original COFW files, and COFW-68, to the annotation files MMPose reads."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dataset_converters.cofw import convert_cofw
-from dataset_converters.command_line import run_converter
-
-DESCRIPTION = """\
-Convert the original COFW files, and COFW-68, to the annotation files MMPose reads.
+"""Convert the original COFW files, and COFW-68, to the annotation files MMPose reads.
 
 Get COFW_color.zip from https://data.caltech.edu/records/bc0bf-nc666 , whose page names the
 licence, and unpack it in SOURCE. For COFW-68 put a clone, or the unpacked ZIP, of
@@ -23,15 +12,220 @@ authors before any use but research:
     cofw68_test_bboxes.mat                                     its face boxes (optional)
 
 Each may also lie in another folder below SOURCE. A part of it works too, with a warning.
-"""
 
-EPILOG = """\
 Written: OUT/images/000001.jpg ..., photos of test faces from 001346.jpg on, and
 OUT/annotations/cofw_{train,test}.json and cofw68_test.json, which Face300WDataset reads.
 MMPose's configs work with data_root='OUT/'. Run it again after an interruption: photos that are
 there already are kept. With an error no annotation file is written, but photos may be.
 """
 
+# The rules are those behind MMPose's published annotations: landmarks lose MATLAB's 1, the face box
+# does not, and a negative number becomes 0 in both.
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import h5py
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.coco_json import BadSampleError, Problems
+from dataset_converters.cofw68 import FIRST_TEST_ID, collect_cofw68, photo_name
+from dataset_converters.conversion import (
+    Content,
+    Converted,
+    Face,
+    build_splits,
+    convert,
+    refuse_link,
+    run_converter,
+)
+from dataset_converters.matlab import hdf5_errors, hdf5_variable, open_matlab73, size_text
+from mhhn_landmarks.annotations import LARGEST_OUTSIDE, SILENT_OUTSIDE
+from mhhn_landmarks.fileio import stale_files, write_bytes
+
+NUM_POINTS = 29
+COFW68_FOLDER = 'test_annotations'
+# Colour at full resolution: MMPose's own script takes OpenCV's default, 4:2:0, at the same quality.
+JPEG = [
+    *(cv2.IMWRITE_JPEG_QUALITY, 95),
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+]
+LARGEST_SIDE = 65500  # px; libjpeg's limit
+
+
+class Part(NamedTuple):
+    """One of the two files: its variables end in ``suffix``, its faces are numbered on."""
+
+    split: str
+    file_name: str
+    suffix: str
+    first_id: int
+    count: int
+
+
+PARTS = (
+    Part('train', 'COFW_train_color.mat', 'Tr', 1, 1345),
+    Part('test', 'COFW_test_color.mat', 'T', FIRST_TEST_ID, 507),
+)
+
+
+def convert_cofw(source: str | Path, out: str | Path, skip_bad: bool = False) -> Converted:
+    """See `convert`; photos are written one by one, so some may be there without annotations."""
+    return convert(_collect, source, out, skip_bad)
+
+
+def _collect(source: Path, out: Path, problems: Problems) -> tuple[dict[str, Content], None]:
+    """Read all that is found anywhere below ``source``, writing the photos."""
+    found = {}
+    for name in (*(part.file_name for part in PARTS), COFW68_FOLDER):
+        found[name], *more = sorted(source.rglob(name)) or [None]
+        if more:
+            raise BadSampleError(found[name], f'there is {more[0]} too; keep one')
+    missing = [part.file_name for part in PARTS if not found[part.file_name]]
+    if not any(found.values()):
+        raise BadSampleError(source, f'no {" or ".join(missing)} in it; unpack COFW there')
+    if len(missing) == 1:
+        problems.warnings.append(f'{source}: no {missing[0]} in it; left out')
+    images, contents = out / 'images', {}
+    refuse_link(images)
+    for stale in stale_files(images, '.jpg'):  # what a killed run left
+        stale.unlink()
+    for part in PARTS:
+        if path := found[part.file_name]:
+            try:
+                contents[f'cofw_{part.split}'] = collect_cofw(path, part, images, problems)
+            except BadSampleError as error:
+                problems.errors.append(str(error))
+    if folder := found[COFW68_FOLDER]:
+        contents['cofw68_test'] = collect_cofw68(folder, images, problems)
+    return contents, None
+
+
+def collect_cofw(path: Path, part: Part, images: Path, problems: Problems) -> Content:
+    """Read every face of one file, one photo at a time, and write the photos to ``images``.
+
+    Raises:
+        BadSampleError: If the file as a whole cannot be used.
+    """
+    with open_matlab73(path) as file:
+        references, shapes, boxes = _read_tables(file, part)
+        count = len(references)
+        if part.first_id < FIRST_TEST_ID < part.first_id + count:
+            reason = f'{count} faces; the official {part.count} at most, for test ids follow them'
+            raise BadSampleError(path, reason)
+        problems.compare(path, count, part.count)
+
+        def read(index: int) -> Face:
+            where, number = f'{path}, face {index + 1}', part.first_id + index
+            # Before the landmarks, since COFW-68 needs the photo even if these are bad.
+            write_photo(images / photo_name(number), load_photo(file, references[index], where))
+            points, occluded = _landmarks(shapes[:, index], where, problems)
+            box = np.maximum(boxes[:, index], 0.0).tolist()
+            return Face(
+                part.split,
+                photo_name(number),
+                points,
+                where,
+                visible=2 - occluded,
+                framing=dict(bbox=box, area=box[2] * box[3], center=None, scale=None),
+                extra=dict(subsets=[], occluded=occluded.tolist()),
+                number=number,
+            )
+
+        about = {part.split: f'COFW {part.split}, {NUM_POINTS} points, 0-based'}
+        label = f'COFW {part.split} faces'
+        return build_splits(range(count), read, images, about, problems, label)[part.split]
+
+
+def _read_tables(file: h5py.File, part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the references to the N photos, the landmarks (87, N) and the boxes (4, N)."""
+    names = [f'{name}{part.suffix}' for name in ('Is', 'phis', 'bboxes')]
+    cells, *numbers = (hdf5_variable(file, name) for name in names)
+    with hdf5_errors(file.filename):
+        if h5py.check_ref_dtype(cells.dtype) is not h5py.Reference:
+            raise BadSampleError(file.filename, f'{names[0]} is no cell array of photos')
+        tables = [cells[()].ravel()]
+        for name, found, rows in zip(names[1:], numbers, (3 * NUM_POINTS, 4), strict=True):
+            if found.dtype.kind not in 'fiu' or found.ndim != 2 or found.shape[0] != rows:
+                reason = f'{found.dtype}, faces x {rows} numbers expected'
+                size = size_text((found.shape or ())[::-1])
+                raise BadSampleError(file.filename, f'{name} is {size} {reason}')
+            tables.append(found[()].astype(float))
+    counts = [table.shape[-1] for table in tables]
+    if len(set(counts)) > 1:
+        pairs = zip(counts, names, strict=True)
+        reason = ', '.join(f'{count} in {name}' for count, name in pairs)
+        raise BadSampleError(file.filename, f'the numbers of faces disagree: {reason}')
+    return tables[0], tables[1], tables[2]
+
+
+def _landmarks(values: np.ndarray, where: str, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (29, 2), 0-based pixels, and flags (29,), 1 occluded.
+
+    Args:
+        values: (87,), 29 x, 29 y, both counted from 1, and 29 flags.
+        where: File and face, for messages.
+        problems: Takes a note of a landmark that was moved to the border.
+    """
+    *xy, flags = values.reshape(3, NUM_POINTS)
+    points = np.column_stack(xy) - 1.0
+    for index in np.flatnonzero(~np.isin(flags, (0, 1))):
+        reason = f'occlusion flag {index} is {flags[index]:g}, 0 or 1 expected'
+        raise BadSampleError(where, reason)
+    outside = -points.min()
+    if outside > LARGEST_OUTSIDE * np.ptp(points, axis=0).max():
+        reason = f'a landmark lies {outside:.1f} px outside; it seems to belong to another photo'
+        raise BadSampleError(where, reason)
+    if outside > SILENT_OUTSIDE:
+        problems.warnings.append(f'{where}: a landmark at {-outside:.1f} px was moved to 0')
+    return np.maximum(points, 0.0), flags.astype(int)
+
+
+def load_photo(file: h5py.File, reference: h5py.Reference, where: str) -> np.ndarray:
+    """Read one photo of an open COFW file.
+
+    Args:
+        file: The open file.
+        reference: Its entry in ``IsTr`` or ``IsT``. The photo is (3, W, H) RGB, or (W, H) if grey.
+        where: File and face, for messages.
+
+    Returns:
+        uint8, BGR (H, W, 3) or grey (H, W).
+
+    Raises:
+        BadSampleError: If there is no such photo, or it is damaged.
+    """
+    with hdf5_errors(where):
+        stored = file[reference]
+        shape = getattr(stored, 'shape', None) or ()
+        fits = len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
+        # MATLAB stores an empty array as its size, so a 2-vector of uint64 stands for no photo.
+        if not fits or stored.dtype != np.uint8 or not 0 < min(shape[-2:]):
+            kind = f'{size_text(shape[::-1])} {getattr(stored, "dtype", "")}'.strip()
+            kind = kind or 'no array'
+            raise BadSampleError(where, f'the photo is {kind}, H x W x 3 or H x W uint8 expected')
+        if max(shape) > LARGEST_SIDE:
+            raise BadSampleError(where, f'the photo is too large for a JPEG: {shape[::-1]}')
+        photo = stored[()].T  # -> (H, W, 3) RGB or (H, W)
+    if photo.ndim == 2 or photo.shape[2] == 1:
+        return np.ascontiguousarray(photo.reshape(photo.shape[:2]))
+    return np.ascontiguousarray(photo[:, :, ::-1])
+
+
+def write_photo(path: Path, photo: np.ndarray) -> None:
+    """Write a JPEG, BGR (H, W, 3) or grey (H, W); one that is there with this very content stays.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    content = cv2.imencode(path.suffix, photo, JPEG)[1].tobytes()
+    if not path.is_file() or path.read_bytes() != content:
+        write_bytes(path, content)
+
 
 if __name__ == '__main__':
-    sys.exit(run_converter(convert_cofw, DESCRIPTION, EPILOG, 'data/cofw'))
+    sys.exit(run_converter(convert_cofw, str(__doc__)))

@@ -5,21 +5,25 @@ The layout is that of the benchmark's own MATLAB code (github.com/golnazghiasi/c
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .coco_json import BadSampleError, Problems
-from .cofw_photos import FIRST_TEST_ID, photo_name
-from .conversion import Face, build_splits
-from .matlab import matlab5_numbers
+from .conversion import Content, Face, build_splits
+from .matlab import load_matlab5, size_text
 
 NUM_POINTS = 68
 NUM_FACES = 507
 BOXES = 'cofw68_test_bboxes.mat'  # beside the folder of annotations; the benchmark's detections
+FIRST_TEST_ID = 1346  # MMPose counts through both files: 1345 training faces come first
 
 
-def collect_cofw68(folder: Path, images: Path, problems: Problems) -> dict[str, Any]:
+def photo_name(number: int) -> str:
+    """Return the file name MMPose's annotations give COFW's face with this id."""
+    return f'{number:06d}.jpg'
+
+
+def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
     """Read ``N_points.mat`` for each of COFW's test photos, writing nothing.
 
     Args:
@@ -34,7 +38,7 @@ def collect_cofw68(folder: Path, images: Path, problems: Problems) -> dict[str, 
     annotated = _numbers(folder, r'([1-9]\d*)_points\.mat')
     photos = {n - FIRST_TEST_ID + 1 for n in _numbers(images, r'(\d{6,})\.jpg')}
     photos = {number for number in photos if number > 0}
-    entries = sorted(annotated | photos)
+    entries: list[int] = []
     if not annotated:
         problems.errors.append(f'{folder}: no N_points.mat in it; download COFW-68 again')
     elif not photos:
@@ -42,17 +46,14 @@ def collect_cofw68(folder: Path, images: Path, problems: Problems) -> dict[str, 
             f'{folder}: COFW-68 needs the test photos, none in {images};'
             ' put COFW_test_color.mat beside it'
         )
-    if not annotated or not photos:
-        entries = []
-    elif len(annotated) != NUM_FACES:
-        problems.warnings.append(
-            f'{folder}: {len(annotated)} faces, the official set has {NUM_FACES};'
-            ' scores are not comparable with published ones'
-        )
+    else:
+        entries = sorted(annotated | photos)
+        problems.compare(folder, len(annotated), NUM_FACES)
     boxes = _read_boxes(folder.parent / BOXES, problems)
 
     def read(number: int) -> Face:
-        path, name = folder / f'{number}_points.mat', photo_name(FIRST_TEST_ID + number - 1)
+        path, sample_id = folder / f'{number}_points.mat', FIRST_TEST_ID + number - 1
+        name = photo_name(sample_id)
         if number not in annotated:
             raise BadSampleError(path, f'missing, but {images / name} is there; download it again')
         if number not in photos:
@@ -61,28 +62,27 @@ def collect_cofw68(folder: Path, images: Path, problems: Problems) -> dict[str, 
         extra = dict(subsets=[], occluded=occluded.tolist())
         if boxes is not None:
             extra |= dict(detection_box=_box(boxes, number, folder.parent / BOXES))
-        number += FIRST_TEST_ID - 1
-        visible = 2 - occluded
-        return Face('test', name, points, str(path), visible, extra=extra, number=number)
+        return Face('test', name, points, str(path), 2 - occluded, extra=extra, number=sample_id)
 
-    descriptions = dict(test='COFW-68 test, 68 points, 0-based')
-    return build_splits(entries, read, images, descriptions, problems, 'COFW-68 faces')['test']
+    about = dict(test=f'COFW-68 test, {NUM_POINTS} points, 0-based')
+    return build_splits(entries, read, images, about, problems, 'COFW-68 faces')['test']
 
 
 def _numbers(folder: Path, pattern: str) -> set[int]:
     """Return the numbers in the names of the folder's files that match the pattern."""
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    names = [path.name for path in folder.glob('*')]
     return {int(match[1]) for name in names if (match := re.fullmatch(pattern, name))}
 
 
 def _read_face(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return points (68, 2), 0-based pixels, and flags (68,), 1 occluded."""
-    points, flags = matlab5_numbers(path, ('Points', 'Occ'))
+    points, flags = load_matlab5(path, ('Points', 'Occ'), numeric=True).values()
     if points.shape == (2, NUM_POINTS):
         points = points.T
     if points.shape != (NUM_POINTS, 2):
-        size = ' x '.join(map(str, points.shape))
-        raise BadSampleError(path, f'Points is {size}, {NUM_POINTS} x 2 expected')
+        raise BadSampleError(
+            path, f'Points is {size_text(points.shape)}, {NUM_POINTS} x 2 expected'
+        )
     if flags.size != NUM_POINTS or not np.isin(flags, (0, 1)).all():
         raise BadSampleError(path, f'Occ must be {NUM_POINTS} flags of 0 or 1')
     return points - 1.0, flags.ravel().astype(int)  # MATLAB counts pixels from 1
@@ -93,10 +93,11 @@ def _read_boxes(path: Path, problems: Problems) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        (boxes,) = matlab5_numbers(path, ('bboxes',))
+        boxes = load_matlab5(path, ['bboxes'], numeric=True)['bboxes']
         if boxes.ndim != 2 or boxes.shape[1] != 4:
-            size = ' x '.join(map(str, boxes.shape))
-            raise BadSampleError(path, f'bboxes is {size}, {NUM_FACES} x 4 expected')
+            raise BadSampleError(
+                path, f'bboxes is {size_text(boxes.shape)}, {NUM_FACES} x 4 expected'
+            )
     except BadSampleError as error:
         problems.warnings.append(f'{error}; the boxes are left out')
         return None

@@ -1,17 +1,34 @@
-"""The original 300W archives -> MMPose's ``face_landmarks_300w_*.json``.
+"""Convert the original 300W archives to the annotation files MMPose reads.
 
-Photos stay where they are: ``file_name`` is relative to the source folder, to which the dataset's
-``data_prefix=dict(img=...)`` points, by way of the link ``images`` or directly.
+Get the archives (AFW, HELEN, LFPW, IBUG, and the 300W test set if you want it) from
+https://ibug.doc.ic.ac.uk/resources/300-W/ ; they are free for research only, which you
+accept there. Unpack them side by side:
+
+  SOURCE/afw/                     337 faces   train
+  SOURCE/helen/trainset/         2000         train
+  SOURCE/lfpw/trainset/           811         train
+  SOURCE/helen/testset/           330         valid, subset common
+  SOURCE/lfpw/testset/            224         valid, subset common
+  SOURCE/ibug/                    135         valid, subset challenge
+  SOURCE/300W/01_Indoor/          300         test, subset indoor      (optional)
+  SOURCE/300W/02_Outdoor/         300         test, subset outdoor     (optional)
+  SOURCE/**/bounding_boxes_*.mat              the detector's boxes, for --boxes detector
+
+each face as NAME.pts beside NAME.jpg or NAME.png. A part of it works too, with a warning.
+
+Written: OUT/annotations/face_landmarks_300w_{train,valid,test}.json. Photos are not copied:
+OUT/images becomes a link to SOURCE, so MMPose's configs work with data_root='OUT/'.
+Without the link, set data_prefix=dict(img='SOURCE/').
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from .coco_json import BadSampleError, Problems, box_framing
-from .conversion import Face, build_splits, link_images, write_splits
+from .conversion import BOXES, Content, Converted, Face, build_splits, convert, run_converter
 from .matlab import load_matlab5
 from .pts import read_pts
 
@@ -19,8 +36,7 @@ NUM_POINTS = 68
 PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.png')
 
 
-@dataclass(frozen=True)
-class Folder:
+class Folder(NamedTuple):
     """One folder of the archives: the split and subset it belongs to, its official count."""
 
     path: str
@@ -43,46 +59,20 @@ FOLDERS = (
 
 def convert_300w(
     source: str | Path, out: str | Path, skip_bad: bool = False, boxes: str = 'landmarks'
-) -> tuple[dict[Path, int], Problems]:
-    """Write ``annotations/`` and the link ``images`` under ``out``.
-
-    Nothing is written if a face is bad, unless ``skip_bad``; then only the bad faces are missing.
-
-    Args:
-        source: Where the archives were unpacked.
-        out: MMPose's data root for 300W, such as ``data/300w``.
-        skip_bad: Leave bad faces out instead of giving up.
-        boxes: Frame faces by their ``'landmarks'``, or by 300W's own boxes of a ``'detector'``.
-
-    Returns:
-        The number of faces per file written (empty if there was nothing to write or, without
-        ``skip_bad``, an error), and what was found wrong.
-    """
-    source, out = Path(source), Path(out)
-    splits, problems = collect_300w(source, boxes)
-    folder = out / 'annotations'
-    contents = {folder / f'face_landmarks_300w_{name}.json': c for name, c in splits.items()}
-    written = write_splits(contents, problems, skip_bad, source)
-    if written:
-        link_images(source, out / 'images', problems)
-    return written, problems
+) -> Converted:
+    """See `convert`; ``boxes`` frames faces by their ``'landmarks'``, or by a ``'detector'``'s."""
+    return convert(_collect, source, out, skip_bad, boxes=boxes)
 
 
-def collect_300w(
-    source: Path, boxes: str = 'landmarks'
-) -> tuple[dict[str, dict[str, Any]], Problems]:
-    """Read every face under ``source``, writing nothing.
-
-    Returns:
-        The COCO-style content per split (``train``, ``valid``, ``test``), and the problems.
-    """
-    problems = Problems()
+def _collect(
+    source: Path, out: Path, problems: Problems, boxes: str
+) -> tuple[dict[str, Content], Path]:
+    """Read every face under ``source``, writing nothing."""
     samples = [(folder, *pair) for folder in FOLDERS for pair in _pair_up(source, folder, problems)]
     if not samples and not problems.errors:
-        expected = ', '.join(folder.path for folder in FOLDERS)
-        problems.errors.append(f'{source}: no 300W face found; one or more of {expected} expected')
         problems.warnings.clear()  # that every count is 0 adds nothing
-
+        expected = ', '.join(folder.path for folder in FOLDERS)
+        raise BadSampleError(source, f'no 300W face found; one or more of {expected} expected')
     given = _read_boxes(source, problems) if boxes == 'detector' else {}
 
     def read(sample: tuple[Folder, Path, Path]) -> Face:
@@ -92,19 +82,13 @@ def collect_300w(
             if (folder.path, photo.stem) not in given:
                 raise BadSampleError(photo, 'no box of it in bounding_boxes_*.mat')
             framing = box_framing(given[folder.path, photo.stem])
-        subsets = [folder.subset] if folder.subset else []
-        return Face(
-            folder.split,
-            photo.relative_to(source).as_posix(),
-            read_pts(pts, NUM_POINTS),
-            str(pts),
-            framing=framing,
-            extra=dict(subsets=subsets),
-        )
+        name, points = photo.relative_to(source).as_posix(), read_pts(pts, NUM_POINTS)
+        extra = dict(subsets=[folder.subset] if folder.subset else [])
+        return Face(folder.split, name, points, str(pts), framing=framing, extra=extra)
 
-    names = dict.fromkeys(folder.split for folder in FOLDERS)
-    descriptions = {split: f'300W {split}, 68 points, 0-based' for split in names}
-    return build_splits(samples, read, source, descriptions, problems, '300W faces'), problems
+    about = {f.split: f'300W {f.split}, {NUM_POINTS} points, 0-based' for f in FOLDERS}
+    splits = build_splits(samples, read, source, about, problems, '300W faces')
+    return {f'face_landmarks_300w_{name}': content for name, content in splits.items()}, source
 
 
 def _read_boxes(source: Path, problems: Problems) -> dict[tuple[str, str], list[float]]:
@@ -118,46 +102,47 @@ def _read_boxes(source: Path, problems: Problems) -> dict[tuple[str, str], list[
     for path in sorted(source.rglob('bounding_boxes_*.mat')):
         name = path.stem.removeprefix('bounding_boxes_').lower()
         try:
-            cells = load_matlab5(path, ['bounding_boxes'])['bounding_boxes'].ravel()
-            for cell in cells:
+            for cell in load_matlab5(path, ['bounding_boxes'])['bounding_boxes'].ravel():
                 entry = cell[0, 0]
                 left, top, right, bottom = np.ravel(entry['bb_detector']).astype(float).tolist()
                 photo = Path(str(np.ravel(entry['imgName'])[0])).stem
                 box = [left - 1, top - 1, right - left, bottom - top]
                 boxes[folders.get(name, name), photo] = box
-        except (IndexError, KeyError, TypeError, ValueError) as error:
-            problems.errors.append(f'{path}: not as i·bug has it ({error!r}); download it again')
         except BadSampleError as error:
             problems.errors.append(str(error))
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            problems.errors.append(f'{path}: not as i·bug has it ({error!r}); download it again')
     return boxes
 
 
 def _pair_up(source: Path, folder: Folder, problems: Problems) -> list[tuple[Path, Path]]:
     """Return the folder's (annotation, photo) pairs by name, noting what has no partner."""
     root = source / folder.path
-    files = sorted(p for p in root.glob('*') if not p.name.startswith('.')) if root.is_dir() else []
-    annotations = {p.stem: p for p in files if p.suffix.lower() == '.pts'}
-    photos: dict[str, list[Path]] = {}
-    for path in files:
-        if path.suffix.lower() in PHOTO_SUFFIXES:
-            photos.setdefault(path.stem, []).append(path)
-
+    annotations: dict[str, Path] = {}
+    photos: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(root.glob('[!.]*')):
+        if path.suffix.lower() == '.pts':
+            annotations[path.stem] = path
+        elif path.suffix.lower() in PHOTO_SUFFIXES:
+            photos[path.stem].append(path)
     pairs = []
     for name in sorted(annotations.keys() | photos.keys()):
-        found = photos.get(name, [])
-        if name not in annotations:
+        found, annotation = photos.get(name, []), annotations.get(name)
+        if annotation is None:
             problems.errors.append(f'{found[0]}: no annotation {name}.pts beside it; unpack it')
         elif not found:
-            problems.errors.append(f'{annotations[name]}: no photo {name}.jpg or .png beside it')
+            problems.errors.append(f'{annotation}: no photo {name}.jpg or .png beside it')
         elif len(found) > 1:
-            names = ', '.join(p.name for p in found)
-            problems.errors.append(f'{annotations[name]}: several photos ({names}); keep one')
+            names = ', '.join(path.name for path in found)
+            problems.errors.append(f'{annotation}: several photos ({names}); keep one')
         else:
-            pairs.append((annotations[name], found[0]))
+            pairs.append((annotation, found[0]))
     # The private test set came later and many do without it: its absence is no news.
-    if len(pairs) != folder.count and (pairs or folder.split != 'test'):
-        problems.warnings.append(
-            f'{root}: {len(pairs)} faces, the official set has {folder.count};'
-            ' scores are not comparable with published ones'
-        )
+    if pairs or folder.split != 'test':
+        problems.compare(root, len(pairs), folder.count)
     return pairs
+
+
+def main() -> int:
+    """Convert by the command line."""
+    return run_converter(convert_300w, str(__doc__), BOXES)

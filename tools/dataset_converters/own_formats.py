@@ -7,7 +7,8 @@ photo pixels as the tool counts them: `FIRST_PIXEL` is where it has the first on
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from .pts import read_pts
 
 FIRST_PIXEL = {'COCO': 0.0, 'CSV': 0.0, 'CVAT': 0.5, 'LabelMe': 0.5, '.pts': 1.0}
 PHOTO_COLUMNS = ('photo', 'file_name', 'filename', 'file', 'image', 'image_path', 'path')
+
+SPLIT_WORDS = dict(train={'train', 'training'}, test={'test', 'val', 'valid', 'validation'})
 
 
 @dataclass(frozen=True)
@@ -124,22 +127,13 @@ def _split_of(name: str) -> str | None:
     return kinds[0] if len(kinds) == 1 else None
 
 
-SPLIT_WORDS = dict(train={'train', 'training'}, test={'test', 'val', 'valid', 'validation'})
+Points = dict[str, tuple[float, float, int]]  # of one face by label: x, y and COCO's flag
+Labelled = tuple[Path, str, str, Points]  # file, where, photo, points
 
 
-class _Labelled(NamedTuple):
-    """Points of one face by their label: x, y and flag."""
-
-    file: Path
-    where: str
-    photo: str
-    points: dict[str, tuple[float, float, int]]
-
-
-def _by_label(found: Iterable[_Labelled]) -> tuple[list[str], list[FoundFace]]:
+def _by_label(found: list[Labelled]) -> tuple[list[str], list[FoundFace]]:
     """Return the labels, in the order of their number or of their first use, and the faces."""
-    found = list(found)
-    names = list(dict.fromkeys(name for face in found for name in face.points))
+    names = list(dict.fromkeys(name for *_, points in found for name in points))
     if all(re.fullmatch(r'\d+', name) for name in names):
         names.sort(key=int)
     faces = []
@@ -149,31 +143,30 @@ def _by_label(found: Iterable[_Labelled]) -> tuple[list[str], list[FoundFace]]:
     return names, faces
 
 
-def _labelme(files: list[Path]) -> tuple[list[str], list[FoundFace]]:
-    """Read LabelMe: a file a photo, points by label, faces by ``group_id``."""
-    found = []
-    for file in files:
-        content = _json(file) or {}
-        groups: dict[Any, dict[str, tuple]] = {}
-        for shape in content['shapes']:
-            if shape.get('shape_type') == 'point':
-                points = groups.setdefault(shape.get('group_id'), {})
-                _put(points, str(shape['label']), (*map(float, shape['points'][0]), 2), file)
-        photo = Path(str(content.get('imagePath', file.name)).replace('\\', '/')).name
-        found += [_Labelled(file, f'{file}', photo, points) for points in groups.values()]
-    return _by_label(found)
-
-
-def _put(points: dict[str, tuple], label: str, value: tuple, where: str | Path) -> None:
+def _put(points: Points, label: str, value: tuple[float, float, int], where: str | Path) -> None:
     """Note a landmark; refuse a second one of the same face."""
     if label in points:
         raise BadSampleError(where, f'two points {label!r} of one face; give faces group ids')
     points[label] = value
 
 
+def _labelme(files: list[Path]) -> tuple[list[str], list[FoundFace]]:
+    """Read LabelMe: a file a photo, points by label, faces by ``group_id``."""
+    found: list[Labelled] = []
+    for file in files:
+        content, groups = _json(file) or {}, defaultdict(dict)
+        for shape in content['shapes']:
+            if shape.get('shape_type') == 'point':
+                x, y = map(float, shape['points'][0])
+                _put(groups[shape.get('group_id')], str(shape['label']), (x, y, 2), file)
+        photo = Path(str(content.get('imagePath', file.name)).replace('\\', '/')).name
+        found += [(file, f'{file}', photo, points) for points in groups.values()]
+    return _by_label(found)
+
+
 def _cvat(files: list[Path]) -> tuple[list[str] | None, list[FoundFace]]:
     """Read CVAT for images 1.1: skeletons, or ``points`` shapes, one a face or one a landmark."""
-    labelled: list[_Labelled] = []
+    labelled: list[Labelled] = []
     whole: list[FoundFace] = []
     for file in files:
         try:
@@ -182,12 +175,11 @@ def _cvat(files: list[Path]) -> tuple[list[str] | None, list[FoundFace]]:
             raise BadSampleError(file, f'no XML ({error}); export it again') from error
         for image in root.iter('image'):
             photo = image.get('name', '')
-            where, groups = f'{file}: {photo}', {}
+            where, groups = f'{file}: {photo}', defaultdict(dict)
             for skeleton in image.iter('skeleton'):
-                points: dict[str, tuple] = {}
                 for point in skeleton.iter('points'):
-                    _put(points, point.get('label', ''), _cvat_points(point, where)[0], where)
-                labelled.append(_Labelled(file, where, photo, points))
+                    value = _cvat_points(point, where)[0]
+                    _put(groups[skeleton], point.get('label', ''), value, where)
             for shape in image.findall('points'):
                 values = _cvat_points(shape, where)
                 if len(values) > 1:
@@ -195,9 +187,8 @@ def _cvat(files: list[Path]) -> tuple[list[str] | None, list[FoundFace]]:
                     flags = array[:, 2].astype(int)
                     whole.append(FoundFace(file, where, photo, array[:, :2], flags))
                 else:
-                    group = groups.setdefault(shape.get('group_id'), {})
-                    _put(group, shape.get('label', ''), values[0], where)
-            labelled += [_Labelled(file, where, photo, points) for points in groups.values()]
+                    _put(groups[shape.get('group_id')], shape.get('label', ''), values[0], where)
+            labelled += [(file, where, photo, points) for points in groups.values()]
     if whole and labelled:
         raise BadSampleError(files[0], 'faces as one shape and as single points; use one way')
     return (None, whole) if whole else _by_label(labelled)
@@ -214,15 +205,11 @@ def _cvat_points(element: ElementTree.Element, where: str) -> list[tuple[float, 
 
 
 def _pts(files: list[Path]) -> tuple[None, list[FoundFace]]:
-    """Read ``.pts`` files, each beside its photo; they count pixels from 1."""
-    count = re.search(r'n_points:\s*(\d+)', files[0].read_text(errors='replace'))
-    if not count:
-        raise BadSampleError(files[0], 'no n_points in it')
+    """Read ``.pts`` files, each beside its photo."""
     faces = []
     for file in files:
-        points = read_pts(file, int(count[1])) + FIRST_PIXEL['.pts']
-        flags = np.full(len(points), 2)
-        faces.append(FoundFace(file, str(file), file.name, points, flags))
+        points = read_pts(file) + FIRST_PIXEL['.pts']
+        faces.append(FoundFace(file, str(file), file.name, points, np.full(len(points), 2)))
     return None, faces
 
 
@@ -236,35 +223,34 @@ def _csv(files: list[Path]) -> tuple[list[str], list[FoundFace]]:
         rows = csv.DictReader(lines, delimiter=delimiter)
         columns = {str(name).strip().lower(): name for name in rows.fieldnames or []}
         photo = next((columns[name] for name in PHOTO_COLUMNS if name in columns), None)
-        pairs = [_csv_pair(key, columns) for key in columns]
-        axes = {name: (x, y) for name, x, y in filter(None, pairs)}
+        axes = _csv_axes(columns)
         if photo is None or not axes or (names and names != list(axes)):
             reason = f'columns photo, x0, y0, ... (or NAME_x, NAME_y) expected: {rows.fieldnames}'
             raise BadSampleError(file, reason, 1)
         names = list(axes)
         for line, row in enumerate(rows, start=2):
             try:
-                values = [_csv_point(row[x], row[y]) for x, y in axes.values()]
-            except (TypeError, ValueError) as error:
-                raise BadSampleError(
-                    file, f'{len(names)} points expected ({error})', line
-                ) from None
-            array, split = np.array(values), row.get(columns.get('split', ''))
-            subsets = filter(None, (row.get(columns.get('subsets', '')) or '').split())
+                values = np.array([_csv_point(row[x], row[y]) for x, y in axes.values()])
+            except (AttributeError, TypeError, ValueError) as error:
+                reason = f'{len(names)} points expected ({error})'
+                raise BadSampleError(file, reason, line) from None
+            split, subsets = (row.get(columns.get(key, '')) or '' for key in ('split', 'subsets'))
             faces.append(FoundFace(
-                file, f'{file}:{line}', row[photo], array[:, :2], array[:, 2].astype(int),
-                split=_split_of(split) if split else None, subsets=tuple(subsets),
+                file, f'{file}:{line}', row[photo], values[:, :2], values[:, 2].astype(int),
+                split=_split_of(split), subsets=tuple(subsets.split()),
             ))  # fmt: skip
     return names, faces
 
 
-def _csv_pair(key: str, columns: dict[str, str]) -> tuple[str, str, str] | None:
-    """Return a landmark's name and two columns, by the column of its x."""
-    match = re.fullmatch(r'(x)_?(\d+)|(.+)_x', key)
-    if not match:
-        return None
-    y = f'y{key[1:]}' if match[1] else f'{match[3]}_y'
-    return (match[2] or match[3], columns[key], columns[y]) if y in columns else None
+def _csv_axes(columns: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the columns of x and y by the landmark's name, or number."""
+    axes = {}
+    for key, column in columns.items():
+        if match := re.fullmatch(r'x_?(\d+)|(.+)_x', key):
+            y = f'y{key[1:]}' if match[1] else f'{match[2]}_y'
+            if y in columns:
+                axes[match[1] or match[2]] = column, columns[y]
+    return axes
 
 
 def _csv_point(x: str, y: str) -> tuple[float, float, int]:

@@ -10,7 +10,6 @@
 Coordinates in the file are 1-based ``(x, y)`` pixels; what is returned is 0-based.
 """
 
-import math
 import re
 from pathlib import Path
 
@@ -18,15 +17,13 @@ import numpy as np
 
 from .coco_json import BadSampleError
 
-FIRST_POINT = 3  # index of the first line after `{`
 
-
-def read_pts(path: Path, num_points: int) -> np.ndarray:
+def read_pts(path: Path, num_points: int | None = None) -> np.ndarray:
     """Read one annotation.
 
     Args:
         path: The ``.pts`` file.
-        num_points: How many landmarks there must be.
+        num_points: How many landmarks there must be; by default as many as the file says.
 
     Returns:
         Landmarks (num_points, 2), 0-based pixels, rounded to the files' six decimals.
@@ -40,38 +37,34 @@ def read_pts(path: Path, num_points: int) -> np.ndarray:
         raise BadSampleError(path, f'unreadable annotation ({error}); unpack it again') from error
     while lines and not lines[-1]:
         lines.pop()
-    _check_header(path, lines, num_points)
-    body = lines[FIRST_POINT:]
-    if '}' not in body:
+    header = (
+        (r'version:\s*1(\.0)?', 'version: 1'),
+        (rf'n_points:\s*{num_points or "[1-9][0-9]{0,5}"}', f'n_points: {num_points or "NUMBER"}'),
+        (r'\{', '{'),
+    )
+    for number, (pattern, text) in enumerate(header):
+        line = lines[number] if number < len(lines) else ''
+        if not re.fullmatch(pattern, line):
+            raise BadSampleError(path, f'{text!r} expected, got {line!r}', number + 1)
+    num_points = num_points or int(lines[1].partition(':')[2])
+    if '}' not in lines:
         raise BadSampleError(path, "the closing '}' is missing; the file is cut", len(lines))
-    end = body.index('}')
-    if end != len(body) - 1:
-        raise BadSampleError(path, "text after the closing '}'", FIRST_POINT + end + 2)
-    if end != num_points:
-        raise BadSampleError(path, f'{end} points, {num_points} expected', FIRST_POINT + end + 1)
-    rows = [_point(path, line, FIRST_POINT + i + 1) for i, line in enumerate(body[:-1])]
+    end = lines.index('}')
+    if end != len(lines) - 1:
+        raise BadSampleError(path, "text after the closing '}'", end + 2)
+    if end - len(header) != num_points:
+        reason = f'{end - len(header)} points, {num_points} expected'
+        raise BadSampleError(path, reason, end + 1)
+    rows = [_point(path, lines[index], index + 1) for index in range(len(header), end)]
     return np.round(np.array(rows) - 1.0, 6)  # 1-based -> 0-based
 
 
-def _check_header(path: Path, lines: list[str], num_points: int) -> None:
-    """Refuse anything but ``version: 1``, ``n_points: N``, ``{`` on the first three lines."""
-    wanted = (
-        (r'version:\s*1(\.0)?', 'version: 1'),
-        (rf'n_points:\s*{num_points}', f'n_points: {num_points}'),
-        (r'\{', '{'),
-    )
-    for number, (pattern, text) in enumerate(wanted, start=1):
-        line = lines[number - 1] if len(lines) >= number else ''
-        if not re.fullmatch(pattern, line):
-            raise BadSampleError(path, f'{text!r} expected, got {line!r}', number)
-
-
-def _point(path: Path, line: str, number: int) -> tuple[float, float]:
+def _point(path: Path, line: str, number: int) -> list[float]:
     """Read one ``x y`` line."""
     try:
         x, y = map(float, line.split())
     except ValueError:
         raise BadSampleError(path, f"two numbers 'x y' expected, got {line!r}", number) from None
-    if not (math.isfinite(x) and math.isfinite(y)):
+    if not np.isfinite([x, y]).all():
         raise BadSampleError(path, f'coordinates must be finite, got {line!r}', number)
-    return x, y
+    return [x, y]

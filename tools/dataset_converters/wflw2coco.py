@@ -1,15 +1,4 @@
-"""Convert the original WFLW archives to the annotation files MMPose reads."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dataset_converters.command_line import BOXES, run_converter
-from dataset_converters.wflw import convert_wflw
-
-DESCRIPTION = """\
-Convert the original WFLW archives to the annotation files MMPose reads.
+"""Convert the original WFLW archives to the annotation files MMPose reads.
 
 Get the two archives (images, annotations) from
 https://wywu.github.io/projects/LAB/WFLW.html ; they are free for research only, not for
@@ -20,17 +9,154 @@ commercial use. Unpack them side by side:
       list_98pt_rect_attr_train.txt       7500 faces            train
       list_98pt_rect_attr_test.txt        2500                  test
 
-Each line of a list is a face: 98 landmarks, box, six attributes, photo. One of the two
-lists works too, with a warning.
-"""
+Each line of a list is a face, 207 fields between spaces: 98 landmarks x y, the box of a face
+detector (x_min y_min x_max y_max), six attributes (0 or 1), the photo's name. Coordinates are
+taken as they are, 0-based, as MMPose's own converter does. One of the two lists works too,
+with a warning.
 
-EPILOG = """\
 Written: OUT/annotations/face_landmarks_wflw_{train,test}.json; `subsets` of a face names
 its attributes (pose, expression, illumination, makeup, occlusion, blur). Photos are not
 copied: OUT/images becomes a link to SOURCE/WFLW_images, so MMPose's configs work with
 data_root='OUT/'. Without the link, set data_prefix=dict(img='SOURCE/WFLW_images/').
 """
 
+import codecs
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dataset_converters.coco_json import BadSampleError, Problems, box_framing
+from dataset_converters.conversion import (
+    BOXES,
+    Content,
+    Converted,
+    Face,
+    build_splits,
+    convert,
+    photo_path,
+    run_converter,
+)
+
+NUM_POINTS = 98
+BOX = ('x_min', 'y_min', 'x_max', 'y_max')
+NUMBERS = [f'{axis} of landmark {index}' for index in range(NUM_POINTS) for axis in 'xy']
+NUMBERS += [f'{name} of the box' for name in BOX]
+# Each with its official number of test faces; "make-up" in WFLW's README.
+ATTRIBUTES = dict(pose=326, expression=314, illumination=698, makeup=206, occlusion=736, blur=773)
+NUM_FIELDS = len(NUMBERS) + len(ATTRIBUTES) + 1
+SPLITS = dict(train=7500, test=2500)  # official numbers of faces
+PHOTOS = 'WFLW_images'
+LISTS = 'WFLW_annotations/list_98pt_rect_attr_train_test'
+
+
+class Line(NamedTuple):
+    """One face's line and where it stands."""
+
+    split: str
+    where: str
+    text: str
+
+
+def convert_wflw(
+    source: str | Path, out: str | Path, skip_bad: bool = False, boxes: str = 'landmarks'
+) -> Converted:
+    """See `convert`; ``boxes`` frames faces by their ``'landmarks'``, or by a ``'detector'``'s."""
+    return convert(_collect, source, out, skip_bad, boxes=boxes)
+
+
+def _collect(
+    source: Path, out: Path, problems: Problems, boxes: str
+) -> tuple[dict[str, Content], Path]:
+    """Read every face under ``source``, writing nothing."""
+    names = {split: f'{LISTS}/list_98pt_rect_attr_{split}.txt' for split in SPLITS}
+    photos, missing = source / PHOTOS, [n for n in names.values() if not (source / n).is_file()]
+    if len(missing) == len(names):
+        reason = f'neither {" nor ".join(missing)}; unpack WFLW_annotations and {PHOTOS} there'
+        raise BadSampleError(source, reason)
+    if not photos.is_dir():
+        raise BadSampleError(photos, 'no such folder; unpack the photos of WFLW there')
+    lines: list[Line] = []
+    for split, name in names.items():
+        if name in missing:
+            problems.warnings.append(f'{source / name}: missing, so no file is written for it')
+        else:
+            lines += _lines(source / name, split, problems)
+    about = {split: f'WFLW {split}, {NUM_POINTS} points, 0-based' for split in SPLITS}
+    splits = build_splits(
+        lines, lambda line: _face(line, photos, boxes), photos, about, problems, 'WFLW faces'
+    )
+    found = [name for face in splits['test']['annotations'] for name in face['subsets']]
+    if len(splits['test']['annotations']) == SPLITS['test']:
+        for name, official in ATTRIBUTES.items():
+            where, what = source / names['test'], f'faces with attribute {name}'
+            problems.compare(where, found.count(name), official, what)
+    return {f'face_landmarks_wflw_{split}': content for split, content in splits.items()}, photos
+
+
+def _lines(path: Path, split: str, problems: Problems) -> Iterator[Line]:
+    """Yield a list's lines that are not empty; note where their number is not the official one."""
+    try:
+        # Not splitlines(): a name may hold one of Unicode's other line ends.
+        rows = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b'\n')
+    except OSError as error:
+        problems.errors.append(f'{path}: unreadable list ({error}); unpack it again')
+        return
+    problems.compare(path, sum(1 for row in rows if row.strip()), SPLITS[split])
+    for number, row in enumerate(rows, start=1):
+        if row.strip():
+            # What is no UTF-8 becomes a replacement character, which is refused with its line.
+            yield Line(split, f'{path}:{number}', row.decode('utf-8', 'replace').strip())
+
+
+def _face(line: Line, photos: Path, boxes: str) -> Face:
+    """Read one line.
+
+    Raises:
+        BadSampleError: If it departs from the form, or its photo is not there.
+    """
+    if '\ufffd' in line.text:
+        raise BadSampleError(line.where, 'the line is no UTF-8 text; unpack the list again')
+    fields = line.text.split(maxsplit=NUM_FIELDS - 1)
+    total = len(line.text.split())
+    if total < NUM_FIELDS:
+        raise BadSampleError(line.where, f'{total} fields, {NUM_FIELDS} expected; the line is cut')
+    try:
+        numbers = [_number(fields[index], index) for index in range(len(NUMBERS))]
+        x_min, y_min, x_max, y_max = numbers[2 * NUM_POINTS :]
+        if x_max <= x_min or y_max <= y_min:  # used or not, a sign of a damaged line
+            area = f'{x_min:g},{y_min:g} to {x_max:g},{y_max:g}'
+            raise ValueError(f'the box has no area: {area}')
+        flags = dict(zip(ATTRIBUTES, fields[len(NUMBERS) : -1], strict=True))
+        for name, flag in flags.items():
+            if flag not in ('0', '1'):
+                raise ValueError(f'attribute {name} must be 0 or 1, got {flag!r}')
+        if total > NUM_FIELDS:  # no fault if the name has spaces
+            photo_path(photos, fields[-1], 'name')
+    except ValueError as error:
+        count = f'{total} fields, {NUM_FIELDS} expected: ' if total > NUM_FIELDS else ''
+        raise BadSampleError(line.where, f'{count}{error}') from None
+    points = np.reshape(numbers[: 2 * NUM_POINTS], (NUM_POINTS, 2))
+    given = (x_min, y_min, x_max - x_min, y_max - y_min)
+    framing = box_framing(given) if boxes == 'detector' else {}
+    extra = dict(subsets=[name for name, flag in flags.items() if flag == '1'])
+    return Face(line.split, fields[-1], points, line.where, framing=framing, extra=extra)
+
+
+def _number(text: str, index: int) -> float:
+    """Return a coordinate in pixels, or raise `ValueError` if it is no finite number."""
+    try:
+        value = float(text) if '_' not in text else np.nan
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise ValueError(f'{NUMBERS[index]} (field {index + 1}) is no finite number: {text!r}')
+    return value
+
 
 if __name__ == '__main__':
-    sys.exit(run_converter(convert_wflw, DESCRIPTION, EPILOG, 'data/wflw', BOXES))
+    sys.exit(run_converter(convert_wflw, str(__doc__), BOXES))
