@@ -63,12 +63,28 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _join_boxes(words: Sequence[str]) -> list[str]:
-    """Write ``--boxes -10,20,30,40`` as one word: argparse takes the second one for a flag."""
+    """Write ``--boxes -10,20,30,40`` as one word: argparse takes the second one for a flag.
+
+    So it takes ``--boxes -10 20 30 40``, which means the same.
+
+    >>> _join_boxes(['--boxes', '-10', '20', '30', '40', 'a.jpg'])
+    ['--boxes=-10,20,30,40', 'a.jpg']
+    """
     words = list(words)
     if '--boxes' in words[:-1]:
-        at = words.index('--boxes')
-        words[at : at + 2] = [f'--boxes={words[at + 1]}']
+        at = words.index('--boxes') + 1
+        four = words[at : at + 4]
+        end = at + (4 if len(four) == 4 and all(map(_is_number, four)) else 1)
+        words[at - 1 : end] = [f'--boxes={",".join(words[at:end])}']
     return words
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def build_aligner(args: argparse.Namespace) -> Aligner:
@@ -138,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
     from .boxes import GivenBoxes
     from .errors import InputError
     from .sources import open_source
-    from .writing import ResultWriter
+    from .writing import ResultWriter, count
 
     source = open_source(args.input, args.max_frames)
     if Path(args.input).is_dir() and args.out.resolve() == Path(args.input).resolve():
@@ -150,8 +166,10 @@ def run(args: argparse.Namespace) -> int:
     name = f'webcam{args.input}' if args.input.isdigit() else Path(args.input).resolve().stem
     writer = ResultWriter(args.out, name, source.fps, dict(model=' '.join(map(_base, args.model))))
     is_video = source.fps is not None
+    located = 0  # faces, with those that are left out
     try:
         for group in in_batches(locate(source, args, aligner, given, is_video), batch):
+            located += sum(len(boxes) for _, boxes, _ in group)
             for picture, faces, names in align(aligner, group, args):
                 drawn = draw(picture, faces, names, aligner, args.show_heatmaps)
                 writer.add(picture, faces, names, drawn)
@@ -160,7 +178,10 @@ def run(args: argparse.Namespace) -> int:
         print('interrupted: writing what is done')
     finally:
         writer.close()
-    print(f'{args.out}: {writer.summary()}; {name}.json, {name}.csv')
+    if left_out := located - writer.faces:
+        least = f'mean score below {aligner.min_score:g}'
+        print(f'left out, {least}: {count(left_out, "face")}; --min-score 0 keeps all')
+    print(writer.summary())
     for note in source.notes():
         print(note)
     if given and given.unused():

@@ -21,6 +21,7 @@ EXIF_ORIENTATION = 0x0112
 TIFF_IS_A_PREVIEW, DNG_VERSION = 0xFE, 0xC612  # tags; bit 0 of the first one
 # OpenCV's versions differ in these: 4 turns no WebP, 5 no AVIF, and 4 reads no GIF or AVIF.
 BY_PILLOW = {'WebP', 'GIF', 'AVIF', 'HEIC'}
+PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 JPEG_SCAN, JPEG_END = 0xDA, b'\xff\xd9'
 # How libjpeg's warnings of pixels begin; it has others, of headers, that change nothing.
 JPEG_WARNINGS = ('Corrupt JPEG data', 'Premature end of JPEG file', 'Inconsistent progression')
@@ -56,6 +57,8 @@ def decode_photo(content: bytes, name: str | Path) -> np.ndarray:
         raise InputError(f'{name}: this is a video, not a photo; save one of its frames')
     if reason := _fault(content, kind):
         raise InputError(f'{name}: unreadable photo ({reason}); copy or unpack it again')
+    if kind == 'PNG':
+        content = _without_profile(content)
     pixels = _by_pillow(content, name, kind) if kind in BY_PILLOW else _by_opencv(content, name)
     height, width = pixels.shape[:2]
     if max(width, height) > LARGEST_SIDE:
@@ -98,6 +101,17 @@ def _by_opencv(content: bytes, name: str | Path) -> np.ndarray:
         reason = 'truncated, damaged or none for OpenCV'
         raise InputError(f'{name}: unreadable photo ({reason}); copy or unpack it again')
     return pixels
+
+
+def _without_profile(content: bytes) -> bytes:
+    """Return a PNG without its colour profile, which OpenCV ignores, but libpng may complain of."""
+    place = len(PNG_SIGNATURE)
+    while place < len(content) and (kind := content[place + 4 : place + 8]) != b'IDAT':
+        end = place + 12 + int.from_bytes(content[place : place + 4], 'big')
+        if kind == b'iCCP':
+            return content[:place] + content[end:]
+        place = end
+    return content
 
 
 def _by_pillow(content: bytes, name: str | Path, kind: str) -> np.ndarray:

@@ -70,6 +70,7 @@ class ResultWriter:
         self.video = None if fps is None else VideoFile(out / f'{name}_landmarks', fps)
         self.faces, self.pictures = 0, 0
         self.empty: list[str] = []
+        self.drawn: Path | None = None  # of the only photo
         self._json: IO[bytes] | None = None
         self._csv: IO[bytes] | None = None
 
@@ -92,7 +93,8 @@ class ResultWriter:
             if self.video:
                 self.video.add(drawn, entry['seconds'])
             else:
-                self._write_picture(picture.name, drawn)
+                path = self._write_picture(picture.name, drawn)
+                self.drawn = None if self.pictures else path
             self._write_numbers(entry)
         except OSError as error:
             place = error.filename2 or error.filename or self.out
@@ -102,7 +104,7 @@ class ResultWriter:
         if not faces:
             self.empty.append(picture.name)
 
-    def _write_picture(self, name: str, drawn: np.ndarray) -> None:
+    def _write_picture(self, name: str, drawn: np.ndarray) -> Path:
         stem, suffix = Path(name).stem, Path(name).suffix
         if suffix.lower() not in WRITTEN_AS_READ:  # the whole name: a.jpg may lie beside a.heic
             stem, suffix = name, '.jpg'
@@ -110,7 +112,9 @@ class ResultWriter:
             stem = stem[:-1]
         # Not cv2.imwrite: it ends the process at some names, and fails at others on Windows.
         data = cv2.imencode(suffix, drawn)[1].tobytes()
-        write_bytes(self.out / f'{stem}_landmarks{suffix}', data)
+        path = self.out / f'{stem}_landmarks{suffix}'
+        write_bytes(path, data)
+        return path
 
     def _write_numbers(self, entry: dict) -> None:
         if not self._json or not self._csv:
@@ -126,15 +130,17 @@ class ResultWriter:
         _append(self._csv, to_csv(rows_of(entry)))
 
     def summary(self) -> str:
-        """Return in words how many faces were found, where there is none, and the video's name."""
+        """Return in words how many faces were found, where there is none, and the files."""
         text = f'{count(self.faces, "face")} in {count(self.pictures, "picture")}'
         if self.empty:
             more = ', ...' if len(self.empty) > 3 else ''
             text += f' (no face in {len(self.empty)} of them: {", ".join(self.empty[:3])}{more})'
+        files = [str(self.drawn)] if self.drawn else []
         if self.video and self.video.path:
             remark = f' ({self.video.remark})' if self.video.remark else ''
-            text += f'; {self.video.path.name}{remark}'
-        return text
+            files = [f'{self.video.path}{remark}']
+        files += [str(file.name) for file in (self._json, self._csv) if file]
+        return f'{text}: {", ".join(files)}' if files else text
 
     def close(self) -> None:
         """End the video and the files.

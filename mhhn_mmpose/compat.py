@@ -16,7 +16,9 @@ It then mends:
 * Loading checkpoints with `weights_only=True`: weights_only.py allows what MMEngine 0.10 pickles.
 * Drawing with numpy 2.5, which refuses to convert MMPose's one-element arrays to numbers.
 * bfloat16, which numpy lacks: MMPose's heads decode and measure `acc_pose` in numpy.
-* Config names like `mhhn_mmpose::300w/...`.
+* Config names like `mhhn_mmpose::300w/...`, and the names of the models that ship, `mhhn_best` and
+  `mhhn_tiny`, for MMPose's inferencers.
+* MMEngine's notices that `pkg_resources` is deprecated: no user can change what it imports.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import importlib.util
 import sys
 import types
 import warnings
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -71,6 +74,7 @@ def prepare() -> None:
         ImportError: If a package is missing, out of range or does not load.
     """
     _check_missing()
+    warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     _check_torch()
     _check_opencv()
     for requirement, module, low, high in _OPENMMLAB:
@@ -79,6 +83,7 @@ def prepare() -> None:
     _fill_in_mmcv_ops()
     allow_checkpoint_classes()
     _register_configs()
+    _name_models_that_ship()
     _draw_landmarks_on_numpy_2_5()
     _take_bfloat16_to_numpy()
 
@@ -209,11 +214,44 @@ def _take_bfloat16_to_numpy() -> None:
 
 def _register_configs() -> None:
     """Let MMEngine find `mhhn_mmpose::300w/...` in `.mim`, as it does for OpenMMLab's packages."""
+    from mmengine.config import Config
     from mmengine.config.utils import MODULE2PACKAGE
 
     # MMEngine looks in the folder of the named distribution, which has no package where the install
     # is editable; a module that is no distribution it looks up through the import system.
     MODULE2PACKAGE.setdefault('mhhn_mmpose', 'mhhn_mmpose.version')
+    find = Config._get_cfg_path
+
+    @functools.wraps(find)
+    def find_in_mmpose_scope(cfg_path, filename):
+        path, scope = find(cfg_path, filename)
+        # The parts are in MMPose's registries. Under its own name MMEngine would look for others.
+        return path, 'mmpose' if scope == 'mhhn_mmpose' else scope
+
+    Config._get_cfg_path = staticmethod(find_in_mmpose_scope)
+
+
+def _name_models_that_ship() -> None:
+    """Let MMPose's inferencers take `mhhn_best` and `mhhn_tiny`, and these models' config names."""
+    from mmengine.config import Config
+    from mmengine.hub import get_config
+    from mmengine.infer import BaseInferencer
+
+    from mhhn_landmarks.models import MODELS, config_and_checkpoint
+
+    by_name = {f'mhhn_{name}': name for name in MODELS}
+    by_name |= {Path(model.config).stem: name for name, model in MODELS.items()}
+    load = BaseInferencer._load_model_from_metafile
+
+    @functools.wraps(load)
+    def load_what_ships(self, model: str) -> tuple[Config, str]:
+        name = by_name.get(model.lower())
+        if name is None:
+            return load(self, model)
+        config, checkpoint = config_and_checkpoint(name)
+        return get_config(config), checkpoint
+
+    BaseInferencer._load_model_from_metafile = load_what_ships
 
 
 def prepare_cpu_launcher(cfg) -> None:

@@ -50,6 +50,11 @@ def write_half_transparent(path: Path) -> None:
     photo.save(path, **PNG)
 
 
+def write_with_a_wrong_profile(path: Path) -> None:
+    """Write a PNG with a colour profile of which libpng complains."""
+    Image.fromarray(PICTURE).save(path, **PNG, icc_profile=bytes(200))
+
+
 JPEG_ERROR = 2.0  # mean, grey levels; measured 1.3 to 1.6, and 4.2 or more one pixel beside it
 PALETTE = Image.fromarray(PICTURE).convert('P')
 
@@ -60,6 +65,7 @@ ODD = {
     'grey.png': (write_mode('L', PNG), np.stack([GREY] * 3, -1), 0.0),
     'grey and alpha.png': (write_mode('LA', PNG), np.stack([GREY] * 3, -1), 0.0),
     'rgba.png': (write_half_transparent, PICTURE, 0.0),
+    'wrong profile.png': (write_with_a_wrong_profile, PICTURE, 0.0),
     'palette.png': (write_mode('P', PNG), np.asarray(PALETTE.convert('RGB')), 0.0),
     'cmyk.jpg': (write_mode('CMYK', JPEG), PICTURE, JPEG_ERROR),
     '16-bit.png': (write_16_bit(PICTURE), PICTURE, 0.0),

@@ -4,12 +4,14 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from odd_photos import write_with_a_wrong_profile
 
 from mhhn_mmpose import compat
 
@@ -95,3 +97,26 @@ def test_mmpose_takes_bfloat16_to_numpy():
     assert first.dtype == np.float32 and second.dtype == np.float64
     assert heatmap_head.to_numpy(x.half()).dtype == np.float16
     assert heatmap_head.to_numpy(np.ones(2)).tolist() == [1, 1]
+
+
+def test_a_config_that_inherits_by_name_has_parts_of_mmpose(tmp_path):
+    """Under a scope of our own MMEngine says that the package is not installed."""
+    from mmengine.config import Config
+
+    name = 'mhhn_mmpose::300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py'
+    (tmp_path / 'mine.py').write_text(f'_base_ = [{name!r}]\n')
+    text = Config.fromfile(tmp_path / 'mine.py').pretty_text
+    assert set(re.findall(r"_scope_='(\w+)'", text)) == {'mmpose'}
+
+
+def test_the_three_lines_of_the_readme_print_no_line_of_others(tmp_path):
+    """In a process of its own; the photo has a colour profile of which libpng complains."""
+    write_with_a_wrong_profile(tmp_path / 'photo.png')
+    code = (
+        'from mhhn_mmpose import FaceAligner;'
+        "FaceAligner('mhhn_mmpose::300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')('photo.png')"
+    )
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    command = [sys.executable, '-c', code]
+    run = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
+    assert (run.returncode, run.stdout, run.stderr) == (0, '', '')

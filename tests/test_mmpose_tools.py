@@ -21,6 +21,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import METRICS
 from mmpose.structures import PoseDataSample
 
+from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.apis.loading import load_model
 from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.visualization import FaceLocalVisualizer
@@ -70,6 +71,20 @@ def test_inferencer(checkpoint, tmp_path):
         assert picture.shape == (2 * FACE.height, FACE.width, 3)  # heatmaps below the photo
     photo = next(inferencer(str(tmp_path / 'photos/b.png')))['predictions'][0][0]
     assert photo['keypoints'] == results[1]['predictions'][0][0]['keypoints']
+
+
+@pytest.mark.parametrize('name', ['mhhn_tiny', NAME])
+def test_inferencer_takes_the_models_that_ship_by_name(name):
+    from mmpose.apis import MMPoseInferencer
+
+    photo = render(FACE)
+    inferencer = MMPoseInferencer(pose2d=name, device='cpu', det_model='whole_image')
+    ((face,),) = next(inferencer(photo))['predictions']
+    whole = np.array([0.0, 0, *photo.shape[1::-1], 1])
+    (same,) = FaceAligner('tiny', device='cpu').align([(photo, whole)])
+    np.testing.assert_allclose(face['keypoints'], same.points, atol=1e-3)
+    with pytest.raises(ValueError, match='Cannot find model: mhhn_none in mmpose'):
+        MMPoseInferencer(pose2d='mhhn_none', device='cpu')
 
 
 @pytest.fixture(scope='module')

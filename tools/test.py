@@ -1,4 +1,4 @@
-"""Test a model: `tools/test.py CONFIG CHECKPOINT`, or `tools/dist_test.sh` with processes.
+"""Test a model: `tools/test.py CONFIG [CHECKPOINT]`, or `tools/dist_test.sh` with processes.
 
 Writes metrics.json, and errors.json with every image's errors, to the work dir, where
 tools/analysis/ looks for them.
@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.fileio import write_json_files
+from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_mmpose.apis.loading import load_config, load_weights
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine.launching import (
@@ -27,8 +28,8 @@ from mhhn_mmpose.engine.launching import (
 def parse_args() -> argparse.Namespace:
     """Arguments as in MMPose's own tools/test.py."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('config', help='tiny, best, or a config')
+    parser.add_argument('checkpoint', nargs='?', help='its weights')
     parser.add_argument('--work-dir', help='folder for logs and results')
     parser.add_argument('--out', help='file for the metrics (.json, .yaml, .pkl), besides')
     parser.add_argument('--dump', help='file for the predictions (.pkl)')
@@ -44,6 +45,7 @@ def parse_args() -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """The config with the command line merged into it."""
+    args.config, args.checkpoint = config_and_checkpoint(args.config, args.checkpoint)
     cfg = load_config(args.config)
     cfg.launcher = args.launcher
     cfg.load_from = args.checkpoint
@@ -77,6 +79,7 @@ def main() -> None:
     make_work_dir(cfg.work_dir)
     prepare_cpu_launcher(cfg)
     runner = Runner.from_cfg(cfg)
+    runner.logger.info(f'weights: {cfg.load_from}')
     # Before the runner does it, which would go on with what another model's checkpoint has.
     load_weights(runner.model, cfg.load_from, args.config)
     metrics = runner.test()

@@ -68,7 +68,7 @@ def test_a_folder_with_given_boxes(data, tmp_path, capsys):
     assert drawn.shape == photo.shape and 0.001 < (drawn != photo).mean() < 0.3
 
 
-def test_a_video_with_the_detector(data, tmp_path):
+def test_a_video_with_the_detector(data, tmp_path, capsys):
     assert (
         run(data, data / 'still.mp4', '--out', tmp_path, '--max-frames', 4, '--min-score', 0) == 0
     )
@@ -79,6 +79,7 @@ def test_a_video_with_the_detector(data, tmp_path):
     assert cv2.VideoCapture(str(path)).isOpened()
     assert run(data, data / 'still.mp4', '--out', tmp_path / 'b', '--min-score', 0.999) == 0
     assert all(entry['faces'] == [] for entry in read(tmp_path / 'b', 'still'))
+    assert 'left out, mean score below 0.999: 5 faces; --min-score 0' in capsys.readouterr().out
 
 
 def test_what_is_done_before_an_error_is_kept(data, tmp_path):
@@ -89,9 +90,12 @@ def test_what_is_done_before_an_error_is_kept(data, tmp_path):
     assert len(read(tmp_path, 'photos')) == 1 and (tmp_path / '0_landmarks.png').exists()
 
 
-def test_a_box_may_begin_outside(data, tmp_path):
-    run(data, data / 'photos/0.png', '--out', tmp_path, '--boxes', '-10,-20,60,60')
+@pytest.mark.parametrize('box', [['-10,-20,60,60'], [-10, -20, 60, 60]])
+def test_a_box_may_begin_outside(data, tmp_path, capsys, box):
+    run(data, data / 'photos/0.png', '--out', tmp_path, '--boxes', *box)
     assert read(tmp_path, '0')[0]['faces'][0]['box'] == [-10, -20, 60, 60]
+    files = ', '.join(str(tmp_path / name) for name in ('0_landmarks.png', '0.json', '0.csv'))
+    assert capsys.readouterr().out == f'1 face in 1 picture: {files}\n'
 
 
 def test_one_bad_photo_is_named_and_the_others_are_done(data, tmp_path, capsys):

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from dataset_converters.coco_json import photo_size
@@ -19,6 +20,7 @@ from odd_photos import (
     damage,
     write_mode,
     write_turned,
+    write_with_a_wrong_profile,
 )
 from PIL import Image, features
 
@@ -55,6 +57,14 @@ def test_odd_photos_have_their_colours(tmp_path, name):
     write(tmp_path / name)
     assert distance(read_photo(tmp_path / name), expected) <= tolerance
     assert photo_size(tmp_path / name) == (WIDTH, HEIGHT)
+
+
+def test_libpng_does_not_complain_of_a_profile(tmp_path, capfd):
+    write_with_a_wrong_profile(tmp_path / 'a.png')
+    read_photo(tmp_path / 'a.png')
+    assert capfd.readouterr().err == ''
+    cv2.imread(str(tmp_path / 'a.png'))
+    assert 'iCCP' in capfd.readouterr().err
 
 
 @pytest.mark.parametrize('side', [1, 20000, LARGEST_SIDE])

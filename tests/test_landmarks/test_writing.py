@@ -49,7 +49,8 @@ def test_what_is_done_is_on_the_disk_before_anything_else_comes(tmp_path):
     for name in (b'b_landmarks.png', b'c.jfif_landmarks.jpg', b'\xff_landmarks.jpg'):
         pixels = cv2.imdecode(np.fromfile(os.fsencode(tmp_path) + b'/' + name, np.uint8), 1)
         assert pixels.shape == FRAME.shape
-    assert writer.summary() == '3 faces in 3 pictures (no face in 1 of them: b.png)'
+    files = f'{tmp_path / "a.json"}, {tmp_path / "a.csv"}'
+    assert writer.summary() == f'3 faces in 3 pictures (no face in 1 of them: b.png): {files}'
 
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
@@ -89,8 +90,8 @@ def test_the_summary_names_pictures_without_a_face(tmp_path):
     writer = ResultWriter(tmp_path, 'a', None, {})
     for name in 'bcdef':
         add(writer, f'{name}.png', faces=name == 'c')
-    assert writer.summary() == (
-        '1 face in 5 pictures (no face in 4 of them: b.png, d.png, e.png, ...)'
+    assert writer.summary().startswith(
+        '1 face in 5 pictures (no face in 4 of them: b.png, d.png, e.png, ...): '
     )
 
 

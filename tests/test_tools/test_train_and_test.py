@@ -104,6 +104,15 @@ def test_a_time_budget(run, options, tmp_path, monkeypatch):
     assert 0 < epoch_of((tmp_path / 'last_checkpoint').read_text()) < 2000
 
 
+def test_a_model_that_ships_is_tested_by_its_name(options, tmp_path, monkeypatch):
+    sizes = [option for option in options if not option.startswith('model.')]
+    assert not run_tool(monkeypatch, 'test.py', 'tiny', '--work-dir', tmp_path, *sizes)
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    assert metrics['full/inter_ocular/NME'] < 15  # drawn faces; random weights have 40 and more
+    (log,) = tmp_path.glob('*/*.log')
+    assert 'weights/tiny.pth' in log.read_text()
+
+
 def test_test_writes_metrics_and_errors(run, options, tmp_path, monkeypatch):
     arguments = ['--work-dir', tmp_path, '--out', tmp_path / 'again.json', *options]
     assert not run_tool(monkeypatch, 'test.py', HGS, run / 'epoch_1.pth', *arguments)

@@ -27,6 +27,7 @@ from analysis.runs import METRICS as METRICS_FILE
 
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes, write_json_files
+from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_mmpose.apis.loading import load_config, load_model
 
 DECODERS = {'argmax': 'ArgmaxHeatmap', 'sdt': 'SDTHeatmap'}
@@ -162,8 +163,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('config', help='tiny, best, or a config')
+    parser.add_argument('checkpoint', nargs='?', help='its weights')
     parser.add_argument('out', type=Path, help='folder for the results')
     parser.add_argument('--device', default='cpu')
     parser.add_argument(
@@ -175,9 +176,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Test, decode, report."""
     args = parse_args()
-    config = load_config(args.config)
+    name, checkpoint = config_and_checkpoint(args.config, args.checkpoint)
+    config = load_config(name)
     config.merge_from_dict(args.cfg_options or {})
-    scores = decode(config, args.checkpoint, args.out, args.device)
+    scores = decode(config, checkpoint, args.out, args.device)
     for name in DECODERS:
         nme = {key: value for key, value in scores[name].items() if key.endswith('/NME')}
         print(name, ', '.join(f'{key} {value:.2f}' for key, value in nme.items()))

@@ -18,6 +18,7 @@ from timing import medians, print_table
 from torch import Tensor
 
 from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_landmarks.sessions import open_session
 from mhhn_mmpose.apis.loading import load_model
 from mhhn_mmpose.deployment import CropsToLandmarks
@@ -57,10 +58,9 @@ def _uncut(size: tuple[int, int]) -> dict:
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('onnx', help='file of tools/deployment/export_onnx.py, without --flip-test')
-    parser.add_argument('--sdt', action='store_true', help='if the file was written with it')
+    parser.add_argument('config', help='tiny, best, or a config')
+    parser.add_argument('checkpoint', nargs='?', help='its weights')
+    parser.add_argument('onnx', help='file of tools/deployment/export_onnx.py')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
     add_machine_arguments(parser, repeats=15)
     return parser.parse_args()
@@ -71,7 +71,7 @@ def main() -> None:
     args = parse_args()
     prepare(args)
     try:
-        module = CropsToLandmarks(load_model(args.config, args.checkpoint))
+        module = CropsToLandmarks(load_model(*config_and_checkpoint(args.config, args.checkpoint)))
         width, height = module.decode.codec.input_size
         for batch in args.batch:
             random = torch.Generator().manual_seed(batch)

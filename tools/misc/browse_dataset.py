@@ -23,6 +23,7 @@ from misc.sample_sheet import FaceSample, View, pair_sides, plot_samples
 
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import read_photo
+from mhhn_mmpose.apis.loading import load_config
 
 CONVERTERS = Path(__file__).parents[1] / 'dataset_converters'
 DRAWS = 3  # of the same face through a random pipeline
@@ -216,9 +217,7 @@ def _summed_heatmaps(packed: dict[str, Any]) -> np.ndarray | None:
 
 def draw(args: argparse.Namespace) -> str:
     """Draw the sheet and say what is on it."""
-    if not Path(args.config).is_file():
-        raise BrowseError(f'{args.config}: no such config')
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     dataset, pipeline, hidden = load_dataset(cfg, args.split)
     total = len(dataset)

@@ -20,6 +20,7 @@ from mmpose.registry import DATASETS
 from mhhn_landmarks.annotations import read_annotation_file, record_faults
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.photos import damage_notice
+from mhhn_mmpose.apis.loading import load_config
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.datasets.face import CheckedFaces, photo_record
 
@@ -109,7 +110,7 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
 def main(argv: Sequence[str] | None = None) -> int:
     """Check, report; return the exit status."""
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config)
+    cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     datasets = {}
