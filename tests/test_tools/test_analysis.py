@@ -9,10 +9,8 @@ import torch
 from analysis.decoders import describe_moves
 from analysis.errors_file import read_errors
 from analysis.heatmap_grid import absolute_heatmaps
-from analysis.mean_face import mean_shape, worst_landmarks
 from analysis.plot_ced import ced_steps
 from analysis.same_argmax import CENTERS, gaussian, locate
-from analysis.training_curves import read_curves
 from conftest import ROOT, run_tool
 
 from mhhn_landmarks.errors import InputError
@@ -115,68 +113,6 @@ def test_area_below_the_drawn_curve_is_the_auc():
     assert (y[:-1] * np.diff(x)).sum() / 8 == pytest.approx(area_under_ced(errors, 8.0))
     x, y = ced_steps([12.0], threshold=10.0)
     assert (x.tolist(), y.tolist()) == ([0, 10], [0, 0])
-
-
-def write_log(work_dir, start, rows):
-    file = work_dir / start / 'vis_data' / 'scalars.json'
-    file.parent.mkdir(parents=True)
-    file.write_text('\n'.join(map(json.dumps, rows)) + '\n')
-
-
-def test_training_curves(call, tmp_path):
-    run, out = tmp_path / 'run', tmp_path / 'curves.png'
-    steps = [dict(epoch=e, loss=10.0 * e + i, step=9) for e in (1, 2, 3) for i in (0, 2)]
-    write_log(run, '20260101_000000', [*steps, {NME: 5.0, 'full/AUC': 0.4, 'step': 2}])
-    write_log(run, '20260102_000000', [dict(epoch=3, loss=7.0, step=1), {NME: 4.0, 'step': 3}])
-    curves = read_curves(run)
-    assert curves.loss == {1: 11.0, 2: 21.0, 3: 7.0}  # a resumed training is one curve
-    assert curves.scores == {NME: {2: 5.0, 3: 4.0}}
-    end, text = call('training_curves', run, f'b={run}', '--out', out)
-    assert not end and text == f'{out}: loss and {NME}; epochs: run 3, b 3\n'
-    assert cv2.imread(str(out)).std() > 10
-    for arguments, message in (
-        (['none'], 'none: no such folder'),
-        ([tmp_path], 'no log of a training'),
-        ([run, run], "a second run called 'run'"),
-        ([run, '--score', 'AP'], "no run has the score 'AP', only full"),
-    ):
-        assert message in call('training_curves', *arguments, '--out', out)[0]
-    # Started over: nothing of the first run is left.
-    write_log(run, '20260103_000000', [dict(epoch=1, loss=1.0, step=1)])
-    assert read_curves(run).loss == {1: 1.0}
-
-
-def test_mean_face(call, errors, generated_300w, tmp_path):
-    out = tmp_path / 'mean.png'
-    end, text = call('mean_face', errors, generated_300w / VALID, '--out', out)
-    assert not end and text.startswith(f'{out}: inter_ocular, mean ')
-    values = np.array(read_errors(errors).landmark_errors['inter_ocular'])
-    assert f'worst landmarks: {values.argmax()} ({values.max():.2f})' in text
-    assert np.ptp(cv2.imread(str(out))) > 200
-    assert worst_landmarks(np.array([1.0, np.nan, 3.0])) == [2, 0]
-    broken = dict(annotations=[dict(keypoints=[1.0, 2.0, 1.0])])
-    (tmp_path / 'ann.json').write_text(json.dumps(broken))
-    end, _ = call('mean_face', errors, tmp_path / 'ann.json', '--out', out)
-    assert 'faces of 1 landmarks, but errors of 68' in end
-
-
-def test_mean_takes_out_place_size_and_rotation():
-    shape = np.array([[0.0, 0.0], [4, 0], [2, 2], [1, 4], [3, 4.5], [2, 6]])
-
-    def turned(angle, size=1.0, shift=(0.0, 0.0)):
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        return size * shape @ turn + shift
-
-    missing = turned(0.5)
-    missing[2] = np.nan
-    faces = [turned(0.5, 3, (90, 7)), turned(-0.5, 40, (3, 300)), turned(0, 7), missing]
-    expected = shape - shape.mean(axis=0)
-    expected /= np.sqrt(np.square(expected).sum(axis=1).mean())
-    np.testing.assert_allclose(mean_shape(np.stack(faces)), expected, atol=1e-9)
-    with pytest.raises(InputError, match='no face has all'):
-        mean_shape(missing[None])
-    with pytest.raises(InputError, match='in one place'):
-        mean_shape(np.ones((2, 6, 2)))
 
 
 def test_moves_by_hand():

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from analysis.figure import new_figure, save_figure
+from analysis.figure import new_figure, save_figure, show_face
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 # Of Okabe and Ito's palette the pair that stands off skin, hair and each other.
 TRUTH_COLOR, PREDICTION_COLOR = '#56B4E9', '#F0E442'
-MARGIN = 0.18  # of the larger side of the landmarks' box, added on each side
 PANEL = 2.5  # inch
 DPI = 120
 
@@ -66,20 +65,9 @@ def plot_face_grid(
     save_figure(figure, out_file, DPI)
 
 
-def show_photo(axes: Axes, photo: np.ndarray, points: np.ndarray, title: str) -> None:
-    """Show the square of a photo round a face, and its title."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    half = (0.5 + MARGIN) * (high - low).max()
-    x, y = (low + high) / 2
-    axes.imshow(photo)
-    axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
-    axes.set_facecolor('0.5')
-    axes.set_title(title, fontsize='small', pad=3)
-
-
 def _draw_face(axes: Axes, panel: FacePanel) -> None:
     """Draw one face."""
-    show_photo(axes, panel.photo, panel.truth, panel.title)
+    show_face(axes, panel.photo, panel.truth, panel.title)
     ends = np.stack([panel.truth, panel.prediction], axis=1)
     axes.add_collection(LineCollection(ends, colors='white', linewidths=0.8), autolim=False)
     for points, color in ((panel.truth, TRUTH_COLOR), (panel.prediction, PREDICTION_COLOR)):
