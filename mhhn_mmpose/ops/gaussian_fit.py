@@ -183,7 +183,9 @@ def _fit_patch(patch: _Patch, constraint: str, steps: int) -> tuple[Tensor, Tens
 
 def _design(patch: _Patch, constraint: str) -> tuple[Tensor, Tensor]:
     """The columns phi (P, Q) of the unknowns, and (P,) what is given of ln f."""
-    steps = torch.arange(-patch.radius, patch.radius + 1).to(patch.f) / patch.radius
+    # Made on the device: a copy to it waits for all that is queued there, and ends a CUDA graph.
+    steps = torch.arange(-patch.radius, patch.radius + 1, device=patch.f.device)
+    steps = steps.to(patch.f.dtype) / patch.radius
     v, u = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing='ij'))
     one, zero = torch.ones_like(u), torch.zeros_like(u)
     if constraint == 'free':

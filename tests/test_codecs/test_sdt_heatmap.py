@@ -6,6 +6,7 @@ import torch
 from mmpose.codecs import MSRAHeatmap
 from mmpose.registry import KEYPOINT_CODECS
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mhhn_mmpose.codecs import ArgmaxHeatmap, SDTHeatmap
 
@@ -199,11 +200,21 @@ def test_bad_data_is_refused():
         make_codec().decode(np.zeros((5, 50, 56), np.float32))
 
 
+class NoCopies(TorchDispatchMode):
+    """A copy between CPU and GPU is an error."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten._to_copy.default:
+            assert out.device == args[0].device
+        return out
+
+
 @pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
 def test_on_a_gpu_nothing_waits_for_the_heatmaps_before_the_end(activation):
     """A fake CUDA tensor has no values, so that a look at one is an error."""
     codec = SDTHeatmap((64, 96), (32, 48), activation=activation)
-    with FakeTensorMode():
+    with FakeTensorMode(), NoCopies():
         heatmaps = torch.empty(2, 3, 48, 32, device='cuda')
         fit = codec.locate(heatmaps)
         scores = codec.score(heatmaps, fit)
