@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import platform
 from collections.abc import Callable
 
 import torch
@@ -137,15 +136,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--centers', type=int, default=2000, help='of the first table')
     parser.add_argument('--bound-centers', type=int, default=6000, help='of the second')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--threads', type=int, default=1)
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, measure, print Markdown."""
     args = parse_args()
-    torch.set_num_threads(args.threads)
-    print(f'{platform.machine()} CPU, torch {torch.__version__}, {args.threads} thread(s)')
+    torch.set_num_threads(1)
     print_decoders(args.centers, args.seed)
     print_efficiency(args.bound_centers, args.seed)
 

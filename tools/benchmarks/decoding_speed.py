@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from machine import add_machine_arguments, prepare
+from measure import add_machine_arguments, medians, prepare, print_table
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap
-from timing import medians, print_table
 from torch import Tensor
 
 from mhhn_mmpose.codecs import SDTHeatmap

@@ -1,48 +1,47 @@
 """Faces per second from photo and boxes to landmarks: ours and HRNetV2-W18 + DARK through MMPose.
 
 Both run by `mmpose.apis.inference_topdown`, one group photo and its B boxes a call, at the same
-input size. The weights are random; no step's work depends on them.
+input size. Pixels and weights are random; no step's work depends on them.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
+from unittest import mock
 
 import numpy as np
 import torch
-from aligned import HRNET, MODELS, OURS, build, make_photo
-from machine import (
-    NOT_MEASURED,
-    add_machine_arguments,
-    is_out_of_memory,
-    on_gpu,
-    peak_memory,
-    prepare,
-)
-from mmengine.dataset import Compose
-from mmpose.apis import inference_topdown
-from timing import Clock, medians, print_table
+from measure import add_machine_arguments, medians, prepare, print_table, synchronize
+from mmpose.apis import inference_topdown, init_model
+from models import LEAVES, NAMES, OURS, load_config
 from torch import nn
 
+PEER = 'hrnet-dark'
+FACE, COLUMNS = 250, 8  # px, a face's box; faces in a row of the group photo
 Setting = tuple[str, bool]  # a model's name, and whether the flip test is on
 
 
+def make_photo(num_faces: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a group photo (H, W, 3), uint8 BGR, and its boxes (B, 4): x1, y1, x2, y2 in px."""
+    rows, columns = np.divmod(np.arange(num_faces), COLUMNS)
+    corners = FACE * np.stack((columns, rows), -1)
+    size = (*(corners.max(0) + FACE)[::-1], 3)
+    photo = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    return photo, np.concatenate((corners, corners + FACE), -1).astype(np.float32)
+
+
 def calls(
-    models: Mapping[str, nn.Module],
-    photo: np.ndarray,
-    boxes: np.ndarray,
-    device: str,
-    amp: bool,
+    models: dict[str, nn.Module], batch: int, args: argparse.Namespace
 ) -> dict[Setting, Callable[[], list]]:
     """What is timed: each model without and with the flip test, to landmarks in photo px."""
+    photo, boxes = make_photo(batch)
 
     def call(name: str, flip: bool) -> Callable[[], list]:
         def run() -> list:
             models[name].test_cfg['flip_test'] = flip
-            with torch.autocast(torch.device(device).type, enabled=amp):
+            with torch.autocast(torch.device(args.device).type, enabled=args.amp):
                 return inference_topdown(models[name], photo, boxes)
 
         return run
@@ -50,103 +49,29 @@ def calls(
     return {(name, flip): call(name, flip) for flip in (False, True) for name in models}
 
 
-def peak_of(function: Callable[[], object], device: str) -> float | None:
-    """Call once; MB at the GPU's peak besides the weights (nan on a CPU), None if out of memory."""
-    if on_gpu(device):
-        torch.cuda.reset_peak_memory_stats(device)
-        weights = torch.cuda.memory_allocated(device) / 1e6
-    try:
-        function()
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        torch.cuda.empty_cache()
-        return None
-    return peak_memory(device) - weights if on_gpu(device) else math.nan
+def decoding_share(model: nn.Module, call: Callable[[], list], device: str) -> float:
+    """The share of one call that the head's decoder takes."""
+    seconds, decode = [], model.head.decode
 
+    def timed(maps: torch.Tensor) -> object:
+        synchronize(device)
+        start = time.perf_counter()
+        found = decode(maps)
+        seconds.append(time.perf_counter() - start)
+        return found
 
-def stages(model: nn.Module) -> list[tuple[str, object, str]]:
-    """(stage, owner, attribute) of the functions a call goes through, none inside another."""
-    head = model.head
-    return [
-        ('building the pipeline', Compose, '__init__'),
-        ('pipeline: crop and pack', Compose, '__call__'),
-        ('data preprocessor', model.data_preprocessor, 'forward'),
-        ('backbone and neck', model, 'extract_feat'),
-        ('head', head, 'forward'),
-        ('flip of the heatmaps', sys.modules[type(head).predict.__module__], 'flip_heatmaps'),
-        ('decode', head, 'decode'),
-        ('to photo coordinates', model, 'add_pred_to_datasample'),
-    ]
-
-
-def time_stages(
-    model: nn.Module, function: Callable[[], object], repeats: int, device: str
-) -> dict[str, float]:
-    """Seconds of each stage of all calls; 'the rest' is what none of them is."""
-    clock = Clock(device)
-    clock.seconds = dict.fromkeys([stage for stage, *_ in stages(model)], 0.0)
-    with clock.patches:
-        for stage, owner, name in stages(model):
-            clock.watch(owner, name, stage)
-        for _ in range(repeats):
-            clock.timed(function, 'the rest')()
-    return clock.seconds
-
-
-def print_speed(
-    functions: Mapping[Setting, Callable[[], list]], batch: int, repeats: int, device: str
-) -> list[Setting]:
-    """The first table; returns the settings for which memory sufficed."""
-    memory = {setting: peak_of(function, device) for setting, function in functions.items()}
-    fit = [setting for setting in functions if memory[setting] is not None]
-    found = medians({setting: functions[setting] for setting in fit}, repeats, device)
-    print(f'\nB = {batch}, median of {repeats} call(s):\n')
-    rows = []
-    for (name, flip), megabytes in memory.items():
-        seconds, peer = found.get((name, flip)), found.get((HRNET, flip))
-        cells = [NOT_MEASURED] * 4
-        if seconds:
-            cells[:2] = f'{1e3 * seconds:.1f}', f'{batch / seconds:.2f}'
-        if seconds and peer:
-            cells[2] = f'{peer / seconds:.2f}'
-        if seconds and not math.isnan(megabytes):
-            cells[3] = f'{megabytes:.0f}'
-        rows.append([name, 'on' if flip else 'off', *cells])
-    print_table(['model', 'flip test', 'ms a call', 'faces/s', 'x peer', 'GPU peak, MB'], rows)
-    return fit
-
-
-def print_stages(
-    models: Mapping[str, nn.Module],
-    functions: Mapping[Setting, Callable[[], list]],
-    batch: int,
-    repeats: int,
-    device: str,
-) -> None:
-    """The second table: ms a face of each stage, and its share of the call."""
-    columns = [
-        time_stages(models[name], function, repeats, device)
-        for (name, _), function in functions.items()
-    ]
-    names = [f'{name}, flip {"on" if flip else "off"}' for name, flip in functions]
-    print(f'\nWhere the time goes, B = {batch}, ms a face (share), mean of {repeats} call(s):\n')
-    rows = []
-    for stage in columns[0] if columns else ():
-        cells = [
-            f'{1e3 * c[stage] / (batch * repeats):.3f} ({c[stage] / sum(c.values()):.1%})'
-            for c in columns
-        ]
-        rows.append([stage, *cells])
-    print_table(['stage', *names], rows)
+    with mock.patch.object(model.head, 'decode', timed):
+        start = time.perf_counter()
+        call()
+    return sum(seconds) / (time.perf_counter() - start)
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_machine_arguments(parser, repeats=5)
-    parser.add_argument('--model', choices=MODELS, default='mhhn', help='of ours')
-    parser.add_argument('--size', choices=OURS, default='paper')
+    parser.add_argument('--model', choices=OURS, default='mhhn', help='of ours')
+    parser.add_argument('--size', choices=LEAVES, default='paper')
     parser.add_argument('--amp', action='store_true', help='CPU: bfloat16, GPU: float16')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
     return parser.parse_args()
@@ -156,17 +81,32 @@ def main() -> None:
     """Parse, build, measure, print Markdown."""
     args = parse_args()
     prepare(args)
-    models = build(args.model, args.size, args.device)
-    width, height = models[HRNET].head.decoder.input_size
+    torch.manual_seed(0)
+    models = {
+        name: init_model(load_config(name, args.size), device=args.device)
+        for name in (args.model, PEER)
+    }
+    width, height = models[PEER].head.decoder.input_size
     precision = 'autocast' if args.amp else 'float32'
-    print(
-        f'{OURS[args.size].format(args.model)}, input {width}x{height}, {precision}, random weights'
-    )
+    print(f'{args.size} size, input {width}x{height}, {precision}, random weights')
     for batch in args.batch:
-        functions = calls(models, *make_photo(batch), args.device, args.amp)
-        fit = print_speed(functions, batch, args.repeats, args.device)
-        repeats = -(-args.repeats // batch)  # shares need no median, large batches much time
-        print_stages(models, {s: functions[s] for s in fit}, batch, repeats, args.device)
+        functions = calls(models, batch, args)
+        found = medians(functions, args.repeats, args.device)
+        print(f'\nB = {batch}, median of {args.repeats} call(s):\n')
+        print_table(
+            ['model', 'flip test', 'ms a call', 'faces/s', 'x peer', 'of it decoding'],
+            [
+                [
+                    NAMES[name],
+                    'on' if flip else 'off',
+                    f'{1e3 * seconds:.1f}',
+                    f'{batch / seconds:.2f}',
+                    f'{found[PEER, flip] / seconds:.2f}',
+                    f'{decoding_share(models[name], functions[name, flip], args.device):.1%}',
+                ]
+                for (name, flip), seconds in found.items()
+            ],
+        )
 
 
 if __name__ == '__main__':

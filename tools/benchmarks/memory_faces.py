@@ -237,3 +237,14 @@ def load_hard_faces(root: Path, ann_file: str, kind: str, limit: int | None = No
 def _harden(work: tuple[dict, str, str]) -> tuple[np.ndarray, dict]:
     annotation, path, kind = work
     return harden(annotation, cv2.imread(path), kind, seed=0)
+
+
+def random_faces(count: int) -> Faces:
+    """Noise with 68 landmarks, to time and compare with."""
+    random = torch.Generator().manual_seed(0)
+    return Faces(
+        torch.randint(0, 256, (count, 3, 200, 200), dtype=torch.uint8, generator=random),
+        torch.rand(count, 68, 2, generator=random) * 100 + 50,
+        torch.full((count, 2), 100.0),
+        torch.full((count,), 125.0),
+    )

@@ -11,10 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from machine import add_machine_arguments, prepare
+from measure import add_machine_arguments, medians, prepare, print_table
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
-from timing import medians, print_table
 from torch import Tensor
 
 from mhhn_landmarks.errors import InputError

@@ -10,13 +10,12 @@ import time
 from pathlib import Path
 
 import cv2
-from machine import add_machine_arguments, prepare
+from measure import add_machine_arguments, prepare, print_table
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmpose.registry import DATASETS
-from timing import print_table, shares
+from models import LEAVES, NAMES, load_config
 from torch.utils.data import ConcatDataset, DataLoader
-from trainees import LEAVES, NAMES, PEERS, load_config
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -70,27 +69,26 @@ def loader_speed(dataset: BaseDataset, batch: int, rounds: int) -> float:
 
 
 def print_pipelines(args: argparse.Namespace) -> None:
-    """Time the training pipelines of the chosen models; the peers share one."""
+    """Time the training pipelines of the chosen models."""
     faces = max(args.faces, 2 * args.batch)
-    names = list({name if name not in PEERS else 'hrnet': None for name in args.models})
     print(f'\nTraining pipeline, generated 300W, {faces} faces, {args.repeats} rounds:\n')
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in names:
+        for name in args.models:
             dataset = generated_dataset(load_config(name, args.size), Path(folder), faces)
             found = profile_pipeline(dataset, args.repeats)
-            total, *parts = shares(list(found.values()), unit=1e6)
             speed = loader_speed(dataset, args.batch, args.repeats)
-            rate = f'{1 / sum(found.values()):.0f}'
-            rows.append([NAMES[name], rate, f'{speed:.0f}', total, *parts])
-    header = ['', 'faces/s', 'faces/s, from a worker', 'µs a face', *found]
+            total = sum(found.values())
+            parts = [f'{seconds / total:.0%}' for seconds in found.values()]
+            rows.append([NAMES[name], f'{1 / total:.0f}', f'{speed:.0f}', *parts])
+    header = ['', 'faces/s', 'from a worker', *found]
     print_table(header, rows)
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--models', nargs='*', choices=NAMES, default=list(NAMES))
+    parser.add_argument('--models', nargs='+', choices=NAMES, default=['mhhn', 'hrnet'])
     parser.add_argument('--batch', type=int, default=4, help='images a step')
     parser.add_argument('--size', choices=LEAVES, default='paper')
     parser.add_argument('--faces', type=int, default=32)
