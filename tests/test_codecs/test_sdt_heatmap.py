@@ -61,15 +61,6 @@ def test_weights():
     assert make_codec().encode(points)['keypoint_weights'].tolist() == [[1] * 5 + [0] * 7]
 
 
-def test_the_inputs_are_left_as_they_were():
-    points, visible = POINTS.copy(), np.zeros((1, 5), np.float32)
-    heatmaps = make_codec().encode(points, visible)['heatmaps'] + np.float32(0.5)
-    before = heatmaps.copy()
-    make_codec().decode(heatmaps)
-    assert np.array_equal(points, POINTS) and not visible.any()
-    assert np.array_equal(heatmaps, before)
-
-
 def test_it_has_the_contract_of_msra_heatmap():
     ours, theirs = make_codec(), MSRAHeatmap(INPUT, HEATMAP, SIGMA)
     assert ours.support_batch_decoding and isinstance(ours, SDTHeatmap)
@@ -116,13 +107,15 @@ def test_batch_decode_agrees_with_decode(activation):
         np.testing.assert_allclose(score, expected_score, atol=1e-6)
 
 
-@pytest.mark.parametrize('factor', [0.0, 0.1, 1.0, 30.0])
 @pytest.mark.parametrize('activation', ['softmax', 'sigmoid'])
-def test_scores_are_between_0_and_1(activation, factor):
-    codec = make_codec(activation=activation)
-    noise = np.random.default_rng(0).normal(size=(7, 56, 50))
-    scores = codec.decode((factor * noise).astype(np.float32))[1]
-    assert (scores >= 0).all() and (scores <= 1).all()
+def test_scores_are_between_0_and_1(activation):
+    codec, noise = (
+        make_codec(activation=activation),
+        np.random.default_rng(0).normal(size=(7, 56, 50)),
+    )
+    for factor in (0.0, 0.1, 1.0, 30.0):
+        scores = codec.decode((factor * noise).astype(np.float32))[1]
+        assert (scores >= 0).all() and (scores <= 1).all()
 
 
 def test_softmax_score_of_a_gaussian_is_1_and_falls_with_its_width():
@@ -224,7 +217,7 @@ def test_on_a_gpu_nothing_waits_for_the_heatmaps_before_the_end(activation):
     assert {fit.centers.device.type, scores.device.type} == {'cuda'}
 
 
-@pytest.mark.parametrize('convention', ['half_pixel', 'msra', 'udp'])
+@conventions
 def test_no_target_is_denormal(convention):
     codec = SDTHeatmap((256, 192), (64, 48), sigma=1.0, convention=convention)
     heatmaps = codec.encode(np.array([[[0.3, 0.4], [255.0, 191.0], [-99.0, 5.0]]]))['heatmaps']

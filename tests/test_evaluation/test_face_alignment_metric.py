@@ -34,7 +34,7 @@ def make_sample(number, seed=None, noise=3.0, num_points=68, **raw):
 
 def evaluate(samples, dataset_name='300w', batch=4, **arguments):
     metric = FaceAlignmentMetric(**arguments)
-    metric.dataset_meta = dict(dataset_name=dataset_name)
+    metric.dataset_meta = dict(dataset_name=dataset_name) if dataset_name else {}
     for start in range(0, len(samples), batch):
         metric.process(None, samples[start : start + batch])
     return metric.evaluate(len(samples))
@@ -114,6 +114,29 @@ def test_functional_nme_averages_per_image_first():
     assert np.isnan(normalized_mean_error(predictions, points, nothing, np.ones(2))).all()
 
 
+def test_order_batches_and_repetitions_do_not_matter():
+    """To the last digit."""
+    samples = [make_sample(i, subsets=['odd'] if i % 2 else []) for i in range(7)]
+    expected = evaluate(samples)
+    odd, full = (expected[f'{name}/inter_ocular/NME'] for name in ('odd', 'full'))
+    even = evaluate(samples[::2])[FULL + 'NME']
+    assert full == pytest.approx((3 * odd + 4 * even) / 7)
+    for seed, batch in ((1, 1), (2, 3), (3, 9)):
+        order = np.random.default_rng(seed).permutation(7)
+        assert evaluate([samples[i] for i in (*order, *order[:2])], batch=batch) == expected
+
+
+def test_scale_rotation_and_place_leave_nme_alone():
+    turn, rules = np.array([[0.9, -1.7], [1.7, 0.9]]), ['inter_ocular', 'inter_pupil']
+    samples = [make_sample(i) for i in range(3)]
+    expected = evaluate(samples, normalizers=rules)
+    for sample in samples:
+        for key in ('gt_instances', 'pred_instances'):
+            sample[key]['keypoints'] = sample[key]['keypoints'] @ turn.T + [13.0, -40.0]
+    found = evaluate(samples, normalizers=rules)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ('dataset', 'rule', 'num_points', 'first', 'second'),
     [
@@ -173,21 +196,33 @@ def test_unusable_samples_are_named(change, message):
         evaluate([make_sample(1), broken(change)])
 
 
-def test_unusable_arguments(tmp_path):
-    with pytest.raises(ValueError, match="no normaliser 'inter_pupil' for dataset 'aflw'.*dict"):
-        evaluate([make_sample(1)], 'aflw', normalizers=['inter_pupil'])
-    with pytest.raises(ValueError, match='landmark 72, there are 68'):
-        evaluate([make_sample(1)], 'wflw')
-    with pytest.raises(ValueError, match='pass ann_file'):
-        evaluate([make_sample(1)], normalizers=['face_size'])
-    with pytest.raises(ValueError, match='different names'):
-        FaceAlignmentMetric(['box', dict(name='box', keypoint_indices=[1, 2])])
-    with pytest.raises(ValueError, match=r"\['inter_ocular'\]"):
-        FaceAlignmentMetric('inter_ocular')
-    with pytest.raises(ValueError, match='keypoint_indices'):
-        FaceAlignmentMetric([dict(name='eyes', keypoint_indices=[1])])
-    with pytest.raises(ValueError, match='failure_threshold .* got 0'):
-        FaceAlignmentMetric(failure_threshold=0)
+@pytest.mark.parametrize(
+    ('dataset', 'arguments', 'message'),
+    [
+        (
+            'aflw',
+            dict(normalizers=['inter_pupil']),
+            "no normaliser 'inter_pupil' for .*'aflw'.*dict",
+        ),
+        ('wflw', {}, 'landmark 72, there are 68'),
+        ('300w', dict(normalizers=['face_size']), 'pass ann_file'),
+        (
+            '300w',
+            dict(normalizers=['box', dict(name='box', keypoint_indices=[1, 2])]),
+            'different n',
+        ),
+        ('300w', dict(normalizers='inter_ocular'), r"\['inter_ocular'\]"),
+        ('300w', dict(normalizers=[dict(name='a', keypoint_indices=[1])]), 'keypoint_indices'),
+        ('300w', dict(failure_threshold=0), 'failure_threshold .* got 0'),
+        (None, {}, "no 'dataset_name'"),
+    ],
+)
+def test_unusable_arguments(dataset, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate([make_sample(1)], dataset, **arguments)
+
+
+def test_photos_and_their_ids_must_agree(tmp_path):
     with pytest.raises(ValueError, match='add it to meta_keys'):
         evaluate([broken(lambda s: s.pop('id'))])
     with pytest.raises(ValueError, match='id 1 belongs to 1.jpg and to other.jpg'):
@@ -196,6 +231,3 @@ def test_unusable_arguments(tmp_path):
     ann_file.write_text('{"annotations": []}')
     with pytest.raises(ValueError, match='not in ann_file'):
         evaluate([make_sample(1)], ann_file=str(ann_file))
-    metric = FaceAlignmentMetric()
-    with pytest.raises(ValueError, match="no 'dataset_name'"):
-        metric.process(None, [make_sample(1)])

@@ -1,4 +1,4 @@
-"""The metric among several processes, in files, in MMEngine's evaluator and checkpoint hook."""
+"""The metric among several processes and in files."""
 
 import json
 import os
@@ -6,11 +6,6 @@ import os
 import pytest
 import torch
 import torch.multiprocessing as mp
-from mmengine.evaluator import Evaluator
-from mmengine.hooks import CheckpointHook
-from mmengine.structures import InstanceData
-from mmpose.registry import METRICS
-from mmpose.structures import PoseDataSample
 from test_face_alignment_metric import evaluate, make_sample, shifted
 
 from mhhn_mmpose.evaluation import FaceAlignmentMetric
@@ -64,37 +59,3 @@ def test_errors_file(tmp_path):
     assert len(landmarks) == 68 and landmarks[7] is None
     assert [landmarks[0], landmarks[9]] == pytest.approx([6, 2])
     assert [p.name for p in path.parent.iterdir()] == ['errors.json']
-
-
-def test_through_mmengine_evaluator():
-    plain = make_sample(3)
-    sample = PoseDataSample(metainfo=dict(id=3, img_path='3.jpg'))
-    sample.gt_instances = InstanceData(**plain['gt_instances'])
-    sample.pred_instances = InstanceData(**plain['pred_instances'])
-    evaluator = Evaluator([METRICS.build(dict(type='FaceAlignmentMetric', prefix='x'))])
-    evaluator.dataset_meta = dict(dataset_name='300w')
-    evaluator.process([sample], None)
-    scores = evaluator.evaluate(1)
-    expected = evaluate([plain])
-    assert scores == {f'x/{key}': value for key, value in expected.items()}
-
-
-def test_save_best_accepts_the_key(tmp_path):
-    class MessageHub:
-        runtime_info = {}
-        update_info = runtime_info.__setitem__
-        get_info = runtime_info.get
-
-    class Runner:
-        message_hub, saved = MessageHub(), []
-        epoch, iter, logger = 0, 0, type('L', (), {'info': print})()
-        work_dir = str(tmp_path)
-
-        def save_checkpoint(self, out_dir, filename, **_):
-            self.saved.append(filename)
-
-    hook = CheckpointHook(save_best='full/inter_ocular/NME', rule='less', out_dir=str(tmp_path))
-    runner = Runner()
-    hook.before_train(runner)
-    hook.after_val_epoch(runner, evaluate([make_sample(1)]))
-    assert runner.saved == ['best_full_inter_ocular_NME_epoch_0.pth']
