@@ -1,5 +1,6 @@
-"""What several tests share: a small generated 300W, converted."""
+"""What several tests share: generated datasets, tools in this process, no way to the network."""
 
+import os
 import runpy
 import sys
 from collections.abc import Callable
@@ -24,6 +25,29 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile('suite')
+
+
+HERE = ('127.', '::1', 'localhost', '0.0.0.0', '/')  # addresses, and sockets in the file system
+asked = []  # what a test, or the import of a package, has asked of another machine
+
+
+def _refuse_network(event: str, arguments: tuple) -> None:
+    """Let nothing be downloaded. An audit hook: Python has no other way past it."""
+    if event in ('socket.connect', 'socket.sendto', 'socket.getaddrinfo', 'socket.gethostbyname'):
+        place = arguments[0] if event.startswith('socket.get') else arguments[1]
+        place = place[0] if isinstance(place, tuple) else place
+        if place and not os.fsdecode(place).startswith(HERE):
+            asked.append(f'{event} {place}')
+            raise OSError(f'no network in tests: {asked[-1]}')
+
+
+sys.addaudithook(_refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_downloaded():
+    yield
+    assert not asked, asked
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -73,15 +73,6 @@ def test_launcher_that_is_gone_already(monkeypatch):
     assert os.read(reading, 100).decode() == f'the launcher (process {gone.pid}) is gone'
 
 
-@linux
-def test_zombie_is_not_running():
-    killed = subprocess.Popen(['sleep', '100'])
-    assert launching._is_running(killed.pid)
-    killed.kill()
-    assert wait_until_gone(killed.pid)
-    killed.wait()
-
-
 def test_denormals_are_flushed_in_every_thread_without_a_warning():
     """In a new process, whose other threads are yet to start."""
     code = f"""
