@@ -9,14 +9,12 @@ from mmengine.config import Config
 from mhhn_landmarks.aligner import to_face
 from mhhn_landmarks.cli import main
 from mhhn_landmarks.crop import Crop
-from mhhn_landmarks.drawing import draw_landmarks
 from mhhn_landmarks.errors import InputError
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.apis.drawing import draw_heatmaps, heatmap_to_photo
 from mhhn_mmpose.codecs import SDTHeatmap
 
 CONFIG = str(ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
-OTHER = str(ROOT / 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py')
 PHOTO = render(random_face(3))
 
 
@@ -68,37 +66,17 @@ def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
         np.testing.assert_allclose(one.points, other.pred_instances.keypoints[0], atol=1e-3)
 
 
-HRNET = 'configs/300w/td-hm_hrnetv2-w18-dark_8xb4-200e_300w-256x256.py'
-
-
-@pytest.mark.parametrize('config', [CONFIG, str(ROOT / HRNET)])
-def test_sixteen_bits_give_nearly_the_same(config, tmp_path):
-    """Their heatmaps; peaks of random weights may lie anywhere. MMPose's DARK decodes them, too."""
-    from mmpose.apis import init_model
-
-    path = tmp_path / 'weights.pth'
-    torch.manual_seed(0)
-    model = init_model(Config.fromfile(config), device='cpu')
-    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+def test_sixteen_bits_give_nearly_the_same(checkpoint):
+    """Their heatmaps; peaks of random weights may lie anywhere."""
     box = np.array([0, 0, *PHOTO.shape[1::-1], 1])
     full, half = (
-        FaceAligner(config, path, 'cpu', heatmaps=True, amp=amp).align([(PHOTO, box)])[0]
+        FaceAligner(CONFIG, checkpoint, 'cpu', heatmaps=True, amp=amp).align([(PHOTO, box)])[0]
         for amp in (False, True)
     )
     assert half.heatmaps.dtype == torch.float32 and half.points.dtype == np.float32
     difference = (half.heatmaps - full.heatmaps).abs().max() / full.heatmaps.abs().max()
     assert 1e-4 < difference < 0.05, difference
     assert np.isfinite(half.points).all()
-
-
-def test_landmarks_move_with_the_face(checkpoint):
-    aligner = FaceAligner(CONFIG, checkpoint, 'cpu')
-    box = boxes_in(PHOTO)[1]
-    moved = cv2.copyMakeBorder(PHOTO, 23, 0, 41, 0, cv2.BORDER_CONSTANT)
-    shift = np.array([41, 23])
-    first, second = aligner.align([(PHOTO, box), (moved, box + [*shift, *shift, 0])])
-    assert first.heatmaps is None and np.ptp(first.points, axis=0).min() > 10
-    np.testing.assert_allclose(second.points, first.points + shift, atol=0.1)
 
 
 def test_a_heatmap_lies_where_its_landmarks_are():
@@ -142,20 +120,6 @@ def test_a_tilted_face_is_cut_upright(checkpoint):
     np.testing.assert_allclose(shown, tilted.points, atol=1e-2)
 
 
-def test_pictures_show_landmarks_and_leave_the_photo_alone(checkpoint):
-    aligner = FaceAligner(CONFIG, checkpoint, 'cpu', heatmaps=True)
-    faces = aligner(PHOTO, [[0, 0, 60, 60], [30, 40, 60, 60]])
-    before = PHOTO.copy()
-    sure = faces[0]._replace(scores=np.ones(68))
-    unsure = faces[0]._replace(scores=np.full(68, np.nan))
-    pictures = [draw_landmarks(PHOTO, [face], [4]) for face in (sure, unsure)]
-    heat = draw_heatmaps(PHOTO, faces, aligner.activation)
-    assert (before == PHOTO).all() and heat.shape == PHOTO.shape
-    x, y = np.rint(sure.points[30]).astype(int)
-    (blue, green, red), (b, g, r) = (p[y, x].astype(int) for p in pictures)
-    assert min(green, red) > blue + 100 and b > g  # yellow and violet
-
-
 def test_the_command_with_pytorch(checkpoint, tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), PHOTO)
     words = [str(tmp_path / 'a.png'), '--model', CONFIG, checkpoint, '--boxes', '0,0,60,60']
@@ -165,17 +129,7 @@ def test_the_command_with_pytorch(checkpoint, tmp_path):
     assert drawn.shape == (PHOTO.shape[0], 2 * PHOTO.shape[1], 3)
 
 
-def test_what_is_no_model_ends_in_one_line(checkpoint, tmp_path):
-    (tmp_path / 'text.pth').write_text('no weights')
+def test_another_kind_of_model_ends_in_one_line(checkpoint, tmp_path):
     (tmp_path / 'other.py').write_text("model = dict(type='BottomupPoseEstimator')")
-    for config, weights, device, words in (
-        ('none.py', checkpoint, 'cpu', 'none.py: no such config file'),
-        (CONFIG, 'none.pth', 'cpu', 'none.pth: no such checkpoint file'),
-        (CONFIG, str(tmp_path / 'text.pth'), 'cpu', 'text.pth: unreadable'),
-        (OTHER, checkpoint, 'cpu', 'random.pth: weights of another model than .*mhhn-tiny'),
-        (str(tmp_path / 'other.py'), checkpoint, 'cpu', 'no config of a TopdownPoseEstimator'),
-        (CONFIG, checkpoint, 'cuda:99', 'device cuda:99: .*; try cpu'),
-    ):
-        with pytest.raises(InputError, match=words) as error:
-            FaceAligner(config, weights, device)
-        assert '\n' not in str(error.value)
+    with pytest.raises(InputError, match='^[^\n]*no config of a TopdownPoseEstimator[^\n]*$'):
+        FaceAligner(str(tmp_path / 'other.py'), checkpoint, 'cpu')

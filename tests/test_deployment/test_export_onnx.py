@@ -172,22 +172,6 @@ def test_bad_maps(activation, tmp_path):
         np.testing.assert_allclose(scores, wanted_scores, rtol=1e-4, atol=1e-5)
 
 
-def test_an_export_leaves_the_fit_as_it_was():
-    codec = SDTHeatmap((60, 44), (15, 11), sigma=2.125, patch_size=5)
-    maps = bad_maps(None)
-    torch.export.export(HeatmapsToLandmarks(codec), (maps,))
-    assert np.isfinite(codec.batch_decode(maps)[0]).all()
-
-
-def test_decoding_first_leaves_the_fit_trainable():
-    codec = SDTHeatmap((60, 44), (15, 11), sigma=2.375, patch_size=5)
-    maps = bad_maps(None)
-    codec.batch_decode(maps)  # in inference mode
-    maps = maps[0, :3].clone().requires_grad_()
-    codec.locate(maps).centers.sum().backward()
-    assert maps.grad.abs().sum() > 0
-
-
 def refusal(*words):
     with pytest.raises(SystemExit) as stop:
         TOOL['main'](list(words))
