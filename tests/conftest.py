@@ -103,33 +103,41 @@ def generated_300w(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
+def archive(tmp_path_factory) -> Callable[[str], Path]:
+    """A dataset's original with 4 training and 3 test faces, as if unpacked, by its name."""
+    folder = tmp_path_factory.mktemp('archives')
+    return cache(lambda dataset: write_generated(dataset, folder))
+
+
+@pytest.fixture(scope='session')
 def generated(tmp_path_factory) -> Callable[[str], Path]:
-    """Folder of a dataset with 4 training and 3 test faces, converted, by the dataset's name."""
+    """The same converted: folder with `annotations/` and `images/`."""
     folder = tmp_path_factory.mktemp('all')
-
-    @cache
-    def convert(dataset: str) -> Path:
-        return convert_generated(dataset, folder)
-
-    return convert
+    return cache(lambda dataset: convert_generated(dataset, folder))
 
 
 NUM_TRAIN, NUM_TEST = 4, 3
 
 
-def convert_generated(dataset: str, folder: Path) -> Path:
-    """Write a dataset's miniature original below a folder and convert it."""
-    import dataset_converters
+def write_generated(dataset: str, folder: Path) -> Path:
+    """Write a dataset's miniature original below a folder."""
     import generated_faces
 
     counts = dict(num_train=NUM_TRAIN, num_test=NUM_TEST)
     if dataset == '300w':
         counts = dict(num_train=NUM_TRAIN, num_common=NUM_TEST - 1, num_challenge=1)
+    out = folder / f'{dataset}_archive'
+    getattr(generated_faces, f'write_{dataset}_archive')(out, **counts)
+    return out
+
+
+def convert_generated(dataset: str, folder: Path) -> Path:
+    """Write a dataset's miniature original below a folder and convert it."""
+    import dataset_converters
+
     options = dict(num_train=NUM_TRAIN) if dataset == 'aflw' else {}
-    write = getattr(generated_faces, f'write_{dataset}_archive')
-    write(folder / f'{dataset}_archive', **counts)
     to_json = getattr(dataset_converters, f'convert_{dataset}')
-    written, problems = to_json(folder / f'{dataset}_archive', folder / dataset, **options)
+    written, problems = to_json(write_generated(dataset, folder), folder / dataset, **options)
     assert written and not problems.errors
     return folder / dataset
 

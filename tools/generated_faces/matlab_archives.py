@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import h5py
 import numpy as np
 from scipy.io import savemat
@@ -20,7 +19,6 @@ from .schemes import landmarks, occluded
 
 AFLW_FOLDERS = ('0', '2')
 HARD_EVERY = 3  # every third face of AFLW is turned far and often covered
-PAIR_EVERY = 4  # every fourth photo of AFLW shows two faces
 TURNED = 30.0  # degrees of yaw from which the far brow's and eye's outer ends count as hidden
 FAR_ENDS = {1: [5, 11], -1: [0, 6]}  # looking to the picture's right, left
 COFW68_FOLDER = 'cofw68-benchmark/COFW68_Data'
@@ -42,22 +40,12 @@ def write_aflw_archive(
     with archive_folder(out_dir, 'aflw', counts, seed) as partial:
         if partial is None:
             return False
-        count, rows, photo = num_train + num_test, [], 0
-        while len(rows) < count:
-            photo += 1
-            wanted = min(2 if photo % PAIR_EVERY == 0 else 1, count - len(rows))
-            indices = range(len(rows) + 1, len(rows) + wanted + 1)
-            faces = [random_face([seed, 19, i], hard=i % HARD_EVERY == 0) for i in indices]
-            name = f'{AFLW_FOLDERS[photo % len(AFLW_FOLDERS)]}/image{photo:05d}.jpg'
-            pictures = [render(face) for face in faces]
-            height = max(len(picture) for picture in pictures)
-            extended = [
-                cv2.copyMakeBorder(p, 0, height - len(p), 0, 0, cv2.BORDER_REPLICATE)
-                for p in pictures
-            ]
-            write_photo(partial / 'data' / 'flickr' / name, np.hstack(extended))
-            lefts = np.cumsum([0, *(face.width for face in faces)]).tolist()
-            rows += [_aflw_row(face, name, x) for face, x in zip(faces, lefts, strict=False)]
+        count, rows = num_train + num_test, []
+        for number in range(1, count + 1):
+            face = random_face([seed, 19, number], hard=number % HARD_EVERY == 0)
+            name = f'{AFLW_FOLDERS[number % len(AFLW_FOLDERS)]}/image{number:05d}.jpg'
+            write_photo(partial / 'data' / 'flickr' / name, render(face))
+            rows.append(_aflw_row(face, name))
         names = np.empty((count, 1), dtype=object)
         names[:, 0] = [row[0] for row in rows]
         points, visible, boxes = (np.stack(column) for column in list(zip(*rows, strict=True))[1:])
@@ -68,12 +56,11 @@ def write_aflw_archive(
     return True
 
 
-def _aflw_row(face: Face, name: str, left: int) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
-    """Return name, 19 x and 19 y, visibility (19,) and box (4,) of a face from column ``left``."""
+def _aflw_row(face: Face, name: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+    """Return name, 19 x and 19 y, visibility (19,) and box (4,) of a face."""
     points, hidden = landmarks(face, 'aflw'), occluded(face, 'aflw')
     if abs(face.pose.yaw) > TURNED:
         hidden[FAR_ENDS[int(np.sign(face.pose.yaw))]] = True
-    points = points + (left, 0.0)
     # Of AFLW's two published rectangles: whole pixels, square, about 1.3 times the landmarks'
     # height, a little above their middle.
     low, high = points.min(axis=0), points.max(axis=0)

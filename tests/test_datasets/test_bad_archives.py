@@ -1,0 +1,223 @@
+"""Archives with something wrong: one line each, with file and face; the other faces can be kept."""
+
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from archive_edits import (
+    BOXES,
+    COFW,
+    COFW68,
+    LIST,
+    MAT,
+    PHOTO,
+    POINTS,
+    PTS,
+    aflw,
+    cells,
+    cofw,
+    convert,
+    cut,
+    damage_photo,
+    double,
+    field,
+    fields,
+    pts,
+    remove,
+    swap,
+    text,
+    variables,
+)
+
+FACES = {'300w': 7, 'wflw': 7, 'aflw': 7, 'cofw': 10}  # COFW's test faces count twice: COFW-68
+NOT_AT_HOME = 'it seems to belong to another photo'
+FACE = {
+    '300w': [
+        (pts(1, 'version: 2'), "1.pts:1: 'version: 1' expected, got 'version: 2'"),
+        (pts(2, 'n_points: 29'), ".pts:2: 'n_points: 68' expected, got 'n_points: 29'"),
+        (pts(3, ''), ".pts:3: '{' expected, got ''"),
+        (pts(10, '1 2 3'), ".pts:10: two numbers 'x y' expected, got '1 2 3'"),
+        (pts(10, '1 zwei'), ".pts:10: two numbers 'x y' expected, got '1 zwei'"),
+        (pts(10, '12.5 nan'), '.pts:10: coordinates must be finite'),
+        (pts(10, 'inf 3'), '.pts:10: coordinates must be finite'),
+        (pts(10, '4000 30'), NOT_AT_HOME),
+        (pts(10, '3 4', '5 6'), '.pts:73: 69 points, 68 expected'),
+        (pts(10), '.pts:71: 67 points, 68 expected'),
+        (pts(72), ".pts:71: the closing '}' is missing"),
+        (pts(72, '}', 'more'), ".pts:73: text after the closing '}'"),
+        (cut('helen/trainset/gen_0001.jpg'), 'unreadable photo'),
+        (cut('lfpw/trainset/gen_0001.png'), 'unreadable photo'),
+        (text('ibug/gen_0001.jpg'), 'unreadable photo'),
+        (remove(PTS), 'no annotation gen_0001.pts'),
+        (remove('ibug/gen_0001.jpg'), 'no photo gen_0001.jpg'),
+        (double, 'several photos (gen_0001.jpg, gen_0001.png)'),
+    ],
+    'wflw': [
+        (fields(lambda f: f.pop()), '206 fields, 207 expected; the line is cut'),
+        (fields(lambda f: f.insert(5, '1')), '208 fields, 207 expected: '),
+        (field(7, 'drei'), "y of landmark 3 (field 8) is no finite number: 'drei'"),
+        (field(7, '1_0'), "y of landmark 3 (field 8) is no finite number: '1_0'"),
+        (field(194, 'nan'), 'x of landmark 97 (field 195) is no finite number'),
+        (field(0, '-inf'), "x of landmark 0 (field 1) is no finite number: '-inf'"),
+        (field(199, 'nan'), 'y_max of the box (field 200) is no finite number'),
+        (field(198, '0'), 'the box has no area: '),
+        (field(203, '2'), "attribute makeup must be 0 or 1, got '2'"),
+        (field(206, 'c.jpg'), 'c.jpg; unpack it'),
+        (field(206, '../b.jpg'), "'../b.jpg' is no name of a photo inside"),
+        (field(206, '\udcff.jpg'), 'the line is no UTF-8 text'),
+        (field(0, '4000'), NOT_AT_HOME),
+        (field(slice(196), ['30'] * 196), 'landmarks are in one place'),
+    ],
+    'aflw': [
+        (aflw('data', (1, 3), np.nan), 'face 2: landmark 3 is not finite'),
+        (aflw('data', 1, 7.0), 'face 2: all 19 landmarks are in one place'),
+        (aflw('data', 1, 900.0 + np.arange(38)), NOT_AT_HOME),
+        (aflw('bbox', 1, (80, 80, 36, 156)), "face 2: 'bbox' has no area: x 80 to 80, y 36 to 156"),
+        (aflw('bbox', 1, (80, 99, 36, 30)), "face 2: 'bbox' has no area: x 80 to 99, y 36 to 30"),
+        (aflw('bbox', (1, 1), np.inf), 'face 2: the face box is not finite'),
+        (aflw('mask_new', (1, 5), 2), "face 2: 'mask_new' must be 0 or 1, got ["),
+        (aflw('nameList', (1, 0), '2/none.jpg'), 'none.jpg; unpack it'),
+        (aflw('nameList', (1, 0), '../../../x.jpg'), "face 2: '../../../x.jpg' is no name of"),
+        (aflw('nameList', (1, 0), '/etc/hosts'), "face 2: '/etc/hosts' is no name of a photo"),
+        (aflw('nameList', (1, 0), ''), "face 2: 'nameList' has no name for it"),
+    ],
+    'cofw': [
+        (cofw('phisTr', 30, 1, np.nan), 'face 2: landmark 1 is not finite'),
+        (cofw('phisTr', 60, 1, 2), 'face 2: occlusion flag 2 is 2, 0 or 1 expected'),
+        (cofw('phisTr', 60, 1, np.nan), 'face 2: occlusion flag 2 is nan, 0 or 1 expected'),
+        (cofw('phisTr', 5, 1, -900), NOT_AT_HOME),
+        (cofw('phisTr', 5, 1, 900), NOT_AT_HOME),
+        (cofw('phisTr', slice(0, 58), 1, 9.0), 'landmarks are in one place'),
+        (cofw('bboxesTr', 3, 1, 0), 'face 2: the face box has no area'),
+        (cofw('bboxesTr', 3, 1, np.nan), 'face 2: the face box is not finite'),
+        (swap(PHOTO, np.zeros((3, 7, 5))), 'photo is 5 x 7 x 3 float64, H x W x 3 or H x W uint8'),
+        (swap(PHOTO, np.zeros((4, 7, 5), np.uint8)), 'the photo is 5 x 7 x 4 uint8'),
+        (swap(PHOTO, np.zeros(2, np.uint64)), 'the photo is 2 uint64'),
+        (swap(PHOTO, np.zeros((3, 70000, 1), np.uint8)), 'too large for a JPEG'),
+        (cofw('IsTr', 0, 1, h5py.Reference()), 'face 2: damaged'),
+        (damage_photo, 'face 2: damaged'),
+        (remove(POINTS), '001347.jpg is there; download it again'),
+        (cut(POINTS, 200), 'unreadable MATLAB 5'),
+        (text(POINTS), 'unreadable MATLAB 5'),
+        (variables(POINTS, Points=None), "no variable 'Points'"),
+        (variables(POINTS, Occ=None), "no variable 'Occ'"),
+        (variables(POINTS, Points=lambda v: v[:67]), 'Points is 67 x 2, 68 x 2 expected'),
+        (variables(POINTS, Points=np.ravel), 'Points is 1 x 136, 68 x 2 expected'),
+        (variables(POINTS, Points='left eye'), "'Points' is not numeric"),
+        (variables(POINTS, Points=lambda v: v * np.nan), 'landmark 0 is not finite'),
+        (variables(POINTS, Points=lambda v: v + 900), NOT_AT_HOME),
+        (variables(POINTS, Occ=lambda v: v[:, 1:]), 'Occ must be 68 flags of 0 or 1'),
+        (variables(POINTS, Occ=lambda v: v + 1), 'Occ must be 68 flags of 0 or 1'),
+        (variables(BOXES, bboxes=lambda v: v[:2]), 'face 3: there are 2 boxes only'),
+    ],
+}
+WHOLE = {  # with the number of faces that are left
+    '300w': [(lambda root: shutil.rmtree(root) or root.mkdir(), 'no 300W face found; one or', 0)],
+    'wflw': [
+        (
+            lambda root: shutil.rmtree(root / 'WFLW_images'),
+            'WFLW_images: no such folder',
+            0,
+        ),
+        (lambda root: shutil.rmtree(root / 'WFLW_annotations'), f'neither {LIST} nor ', 0),
+    ],
+    'aflw': [
+        (variables(MAT, mask_new=None), "no variable 'mask_new'", 0),
+        (variables(MAT, data=np.ones((7, 42))), "'data' has shape (7, 42), (7, 38) expected", 0),
+        (variables(MAT, bbox=np.ones((4, 4))), "'bbox' has shape (4, 4), (7, 4) expected", 0),
+        (variables(MAT, nameList=np.array(list('abcdefg'))), "'nameList' is no array of cells", 0),
+        (variables(MAT, data=cells(*'abcdefg')), "'data' is no array of numbers", 0),
+        (aflw('ra', (0, 1), 1.5), "'ra' does not hold each of 1 to 7 once", 0),
+        (variables(MAT, ra=np.array([[1, 2, 3, 4]])), "'ra' does not hold each of 1 to 7 once", 0),
+        (cut(MAT, 700), '; download it again', 0),
+        (remove(MAT), f'no {MAT} in it', 0),
+        (lambda root: shutil.rmtree(root / 'data'), 'no flickr in it', 0),
+    ],
+    'cofw': [
+        (cut(COFW, 5000), 'unreadable file, MATLAB 7.3 (HDF5) expected', 6),
+        (text(COFW), 'unreadable file, MATLAB 7.3 (HDF5) expected', 6),
+        (lambda root: scipy.io.savemat(root / COFW, dict(IsTr=[1])), 'MATLAB 5 file, MATLAB', 6),
+        (swap('phisTr', None), 'no variable phisTr; it holds IsTr, bboxesTr', 6),
+        (swap('phisTr', lambda v: v[:86]), 'phisTr is 4 x 86 float64, faces x 87 numbers exp', 6),
+        (swap('phisTr', lambda v: v.astype('S')), 'faces x 87 numbers expected', 6),
+        (swap('bboxesTr', lambda v: v[:3]), 'bboxesTr is 4 x 3 float64, faces x 4', 6),
+        (swap('phisTr', lambda v: v[:, :2]), '4 in IsTr, 2 in phisTr, 4 in bboxesTr', 6),
+        (swap('IsTr', np.zeros((1, 4))), 'IsTr is no cell array of photos', 6),
+        (lambda root: shutil.copytree(root / COFW68, root / 'b'), 'too; keep one', 0),
+        (lambda root: shutil.rmtree(root) or root.mkdir(), 'or COFW_test_color.mat in it; unpa', 0),
+    ],
+}
+
+
+def cases():
+    for dataset, rows in FACE.items():
+        for spoil, words in rows:
+            yield pytest.param(dataset, spoil, words, FACES[dataset] - 1, id=f'{dataset} {words}')
+    for dataset, rows in WHOLE.items():
+        for row in rows:
+            yield pytest.param(dataset, *row, id=f'{dataset} {row[1]}')
+
+
+@pytest.mark.parametrize(('dataset', 'spoil', 'words', 'left'), cases())
+def test_a_fault_is_one_line_and_costs_no_other_face(copy, tmp_path, dataset, spoil, words, left):
+    root, out = copy(dataset), tmp_path / 'out'
+    spoil(root)
+    written, problems = convert(dataset, root, out)
+    assert not written and not (out / 'annotations').exists()
+    (error,) = problems.errors
+    assert error.startswith(str(root)) and words in error and '\n' not in error
+    written, problems = convert(dataset, root, out, skip_bad=True)
+    assert sum(written.values()) == left
+    assert problems.errors[0] == error
+
+
+@pytest.fixture
+def copy(archive, tmp_path):
+    """Copies an archive to a folder whose name is not ASCII."""
+    return lambda dataset: shutil.copytree(archive(dataset), tmp_path / 'ñ 脸')
+
+
+def test_faces_without_a_partner_in_cofw68(copy, tmp_path):
+    root = copy('cofw')
+    shutil.copy(root / POINTS, (root / POINTS).with_name('9_points.mat'))
+    (error,) = convert('cofw', root, tmp_path)[1].errors
+    assert '9_points.mat: no photo' in error
+    for file in (root / POINTS).parent.iterdir():
+        file.unlink()
+    (error,) = convert('cofw', root, tmp_path)[1].errors
+    assert 'test_annotations: no N_points.mat in it' in error
+
+
+@pytest.mark.parametrize('change', [lambda v: v * [1, 1, 0, 1], lambda v: v * np.nan])
+def test_each_unusable_box_of_cofw68_is_told(copy, tmp_path, change):
+    root = copy('cofw')
+    variables(BOXES, bboxes=change)(root)
+    errors = convert('cofw', root, tmp_path)[1].errors
+    assert len(errors) == 3 and 'face 1: no usable box' in errors[0]
+
+
+def test_more_training_faces_than_cofw_has_numbers_for(copy, tmp_path):
+    root = copy('cofw')
+    for name in ('IsTr', 'phisTr', 'bboxesTr'):
+        swap(name, lambda values: np.tile(values, 337))(root)
+    (error,) = convert('cofw', root, tmp_path)[1].errors
+    assert error.startswith(f'{root / COFW}: 1348 faces; the official 1345 at most')
+
+
+def test_matlab_73_in_place_of_5(copy, tmp_path):
+    root = copy('aflw')
+    header = b'MATLAB 7.3 MAT-file'.ljust(124) + b'\x00\x02IM' + b'\x89HDF\r\n\x1a\n'
+    (root / MAT).write_bytes(header)
+    (error,) = convert('aflw', root, tmp_path)[1].errors
+    assert error == f"{root / MAT}: MATLAB 7.3; save it in MATLAB with '-v7'"
+
+
+def test_a_place_that_cannot_be_written_is_one_line(copy, tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'images').write_text('a file')
+    written, problems = convert('cofw', copy('cofw'), tmp_path / 'out')
+    (error,) = problems.errors
+    assert not written
+    assert error.startswith(str(tmp_path / 'out' / 'images')) and 'run this again' in error
