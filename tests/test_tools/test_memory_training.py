@@ -13,7 +13,7 @@ from mmpose.registry import DATASETS
 
 sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
 
-from memory_faces import Augmentation, Cropper, load_faces, load_hard_faces  # noqa: E402
+from memory_faces import Augmentation, Cropper, load_faces  # noqa: E402
 from memory_scores import score  # noqa: E402
 from memory_training import Job, Trainee, train_jobs  # noqa: E402
 
@@ -94,5 +94,5 @@ def test_scores_are_those_of_the_decoded_targets(model, generated_300w, flip_pai
 
 
 def test_hard_faces_are_those_of_the_script(generated_300w):
-    faces = load_hard_faces(generated_300w, 'face_landmarks_300w_valid.json', 'poor', limit=2)
+    faces = load_faces(generated_300w, 'face_landmarks_300w_valid.json', 'poor', limit=2)
     assert 25 < faces.sides.min() / 1.25 and faces.sides.max() / 1.25 < 49

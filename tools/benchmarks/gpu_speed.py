@@ -23,7 +23,7 @@ VARIANTS = ('graph', 'bf16+channels_last', 'float32', 'bf16+channels_last+compil
 def measure(args: argparse.Namespace, report) -> None:
     """Measure until the time is up."""
     gpu = args.device == 'cuda'
-    batch, repeats = (32, 8) if gpu and not args.tiny else (4, 2)
+    batch, repeats = (2, 1) if args.tiny else (32, 8)
     dtype = 'bfloat16' if gpu else 'float32'
     rate = matrix_rate(args.device, dtype, 8192 if gpu else 512)
     report.add('matrix rate, TFLOP/s', round(rate / 1e12, 2))
@@ -39,8 +39,8 @@ def measure(args: argparse.Namespace, report) -> None:
             if report.seconds_left < (45 if 'compile' in variant else 8):
                 report.add('ended', f'before {name} {variant}')
                 return
-            measure_one = time_graph if variant == 'graph' else time_model
-            report.attempt(f'{name} {variant}', lambda: measure_one(args, name, variant, batch))  # noqa: B023
+            function = time_graph if variant == 'graph' else time_model
+            report.attempt(f'{name} {variant}', function, args, name, variant, batch, repeats)
             if gpu:
                 torch.cuda.empty_cache()
 
@@ -67,22 +67,24 @@ def time_encoding(batch: int, device: str, repeats: int) -> dict[str, float]:
     return milliseconds(functions, repeats, device)
 
 
-def time_graph(args: argparse.Namespace, name: str, _: str, batch: int) -> dict[str, float]:
+def time_graph(
+    args: argparse.Namespace, name: str, _: str, batch: int, repeats: int
+) -> dict[str, float]:
     """The training step of memory_training.py: on a GPU a CUDA graph in bfloat16."""
     job = Job(name, leaf(name, 'tiny' if args.tiny else 'paper'), steps=30, batch=batch)
     trainee = Trainee(job, random_faces(2 * batch).to(args.device), list(range(68)), graph=True)
     held = trainee.make_batch()
     for _ in range(5):
         trainee.step(held)
-    seconds = medians({name: lambda: trainee.step(held)}, 8, args.device)[name]
+    seconds = medians({name: lambda: trainee.step(held)}, repeats, args.device)[name]
     return dict(images_a_second=round(batch / seconds, 1), ms=round(1e3 * seconds, 1))
 
 
-def time_model(args: argparse.Namespace, name: str, variant: str, batch: int) -> dict:
+def time_model(args: argparse.Namespace, name: str, variant: str, batch: int, repeats: int) -> dict:
     """MMEngine's training step, and inference with a flip test up to the heatmaps."""
     size = 'tiny' if args.tiny else 'paper'
     model, step, memory = build_training(name, size, variant, batch, args.device)
-    training = medians({name: step}, 5, args.device)[name]
+    training = medians({name: step}, repeats, args.device)[name]
     width, height = model.head.decoder.input_size
     images = torch.randn(batch, 3, height, width, device=args.device)
     model.eval()
@@ -91,7 +93,7 @@ def time_model(args: argparse.Namespace, name: str, variant: str, batch: int) ->
         with torch.inference_mode(), torch.autocast(args.device, torch.bfloat16, 'bf16' in variant):
             return [model.head.forward(model.extract_feat(x)) for x in (images, images.flip(-1))]
 
-    inference = medians({name: infer}, 5, args.device)[name]
+    inference = medians({name: infer}, repeats, args.device)[name]
     return dict(
         images_a_second=round(batch / training, 1),
         ms=round(1e3 * training, 1),

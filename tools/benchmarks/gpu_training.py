@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import torch
-from memory_faces import load_faces, load_hard_faces
+from memory_faces import load_faces
 from memory_scores import score
 from memory_training import Job, Trainee, train_jobs
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -79,10 +79,8 @@ def train(args: argparse.Namespace, report) -> None:
     limit = 16 if args.tiny else None
     test = 'face_landmarks_300w_valid.json'
     faces = load_faces(args.data, 'face_landmarks_300w_train.json', limit=limit).to(args.device)
-    sets = {'helen_test': load_faces(args.data, test, limit=limit)} | {
-        kind: load_hard_faces(args.data, test, kind, limit)
-        for kind in ('occluded', 'rotated', 'poor')
-    }
+    kinds = dict(helen_test=None, occluded='occluded', rotated='rotated', poor='poor')
+    sets = {name: load_faces(args.data, test, kind, limit) for name, kind in kinds.items()}
     report.add('faces', dict(train=len(faces), test=len(sets['helen_test'])))
     reserve = 20 if args.tiny else 45
     trainees = train_jobs(

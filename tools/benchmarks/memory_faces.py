@@ -44,54 +44,45 @@ class Faces:
         return Faces(*(x.to(device) for x in vars(self).values()))
 
 
-def load_faces(root: Path, ann_file: str, size: int = 448, limit: int | None = None) -> Faces:
-    """Read a converted dataset; photos larger than `size` are shrunk to fit.
+def load_faces(
+    root: Path, ann_file: str, kind: str | None = None, limit: int | None = None
+) -> Faces:
+    """Read a converted dataset; photos larger than S are shrunk to fit.
 
     Args:
         root: The folder of `annotations/` and `images/`.
         ann_file: Name of the file in `annotations/`.
-        size: S.
+        kind: 'occluded', 'rotated' or 'poor' for a harder version of the faces, as
+            tools/dataset_converters/hard_faces.py makes it.
         limit: How many faces at most.
     """
     content = json.loads((root / 'annotations' / ann_file).read_text('utf-8-sig'))
     names = {image['id']: image['file_name'] for image in content['images']}
-    annotations = content['annotations'][:limit]
+
+    def read(annotation: dict) -> tuple[np.ndarray, dict]:
+        photo = cv2.imread(str(root / 'images' / names[annotation['image_id']]))
+        return harden(annotation, photo, kind, seed=0) if kind else (photo, annotation)
+
     with ThreadPoolExecutor() as pool:
-        photos = list(
-            pool.map(lambda a: cv2.imread(str(root / 'images' / names[a['image_id']])), annotations)
-        )
-    points = [np.array(a['keypoints'], np.float32).reshape(-1, 3)[:, :2] for a in annotations]
-    return stack_faces(photos, points, [_square(a) for a in annotations], size)
-
-
-def _square(annotation: dict) -> tuple[float, float, float]:
-    """Centre and side in pixels of an annotation's box, as MMPose's 300W dataset takes them."""
-    return (*annotation['center'], annotation['scale'] * PIXEL_STD)
-
-
-def stack_faces(
-    photos: list[np.ndarray],
-    points: list[np.ndarray],
-    squares: list[tuple[float, float, float]],
-    size: int = 448,
-) -> Faces:
-    """BGR photos, landmarks (K, 2) and square boxes (x, y of the centre, side) as one `Faces`."""
-    store = np.zeros((len(photos), size, size, 3), np.uint8)
-    shapes, centers, sides = [], [], []
-    for row, photo, shape, (x, y, side) in zip(store, photos, points, squares, strict=True):
+        faces = list(pool.map(read, content['annotations'][:limit]))
+    size = 640 if kind else 448
+    photos = np.zeros((len(faces), size, size, 3), np.uint8)
+    points, boxes = [], []
+    for row, (photo, annotation) in zip(photos, faces, strict=True):
         scale = min(1.0, size / max(photo.shape[:2]))
         if scale < 1:
             photo = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             photo = photo[:size, :size]
         row[: photo.shape[0], : photo.shape[1]] = photo[..., ::-1]
-        shapes.append(shape * scale)
-        centers.append((x * scale, y * scale))
-        sides.append(side * BOX_PADDING * scale)
+        points.append(scale * np.reshape(annotation['keypoints'], (-1, 3))[:, :2])
+        side = annotation['scale'] * PIXEL_STD * BOX_PADDING
+        boxes.append(scale * np.array([*annotation['center'], side]))
+    boxes = torch.from_numpy(np.array(boxes, np.float32))
     return Faces(
-        torch.from_numpy(store.transpose(0, 3, 1, 2)).contiguous(),
-        torch.from_numpy(np.stack(shapes).astype(np.float32)),
-        torch.from_numpy(np.array(centers, np.float32)),
-        torch.from_numpy(np.array(sides, np.float32)),
+        torch.from_numpy(photos.transpose(0, 3, 1, 2)).contiguous(),
+        torch.from_numpy(np.array(points, np.float32)),
+        boxes[:, :2],
+        boxes[:, 2],
     )
 
 
@@ -213,30 +204,6 @@ class Cropper:
         other = images.roll(1, 0).flip(-2)
         cover = torch.where(self._uniform(count, 1, 1, 1) < 0.5, colour, other)
         return torch.where(inside, cover, images)
-
-
-def load_hard_faces(root: Path, ann_file: str, kind: str, limit: int | None = None) -> Faces:
-    """A harder version of a converted set, made by tools/dataset_converters/hard_faces.py.
-
-    Args:
-        root: The folder of `annotations/` and `images/`.
-        ann_file: Name of the file in `annotations/`.
-        kind: 'occluded', 'rotated' or 'poor'.
-        limit: How many faces at most.
-    """
-    content = json.loads((root / 'annotations' / ann_file).read_text('utf-8-sig'))
-    names = {image['id']: str(root / 'images' / image['file_name']) for image in content['images']}
-    work = [(a, names[a['image_id']], kind) for a in content['annotations'][:limit]]
-    with ThreadPoolExecutor() as pool:
-        made = list(pool.map(_harden, work))
-    photos, annotations = zip(*made, strict=True)
-    points = [np.array(a['keypoints'], np.float32).reshape(-1, 3)[:, :2] for a in annotations]
-    return stack_faces(photos, points, [_square(a) for a in annotations], size=640)
-
-
-def _harden(work: tuple[dict, str, str]) -> tuple[np.ndarray, dict]:
-    annotation, path, kind = work
-    return harden(annotation, cv2.imread(path), kind, seed=0)
 
 
 def random_faces(count: int) -> Faces:
