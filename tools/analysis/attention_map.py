@@ -5,8 +5,8 @@
 The table has a row a stack, means over the photos' faces: gamma; the standard deviation of the
 logits Z; the entropy of a row of softmax(Z) in nats, and that of an even one; the largest weight of
 a row; how many positions share the attention of all rows (e to the entropy of their mean); the
-length of what attention adds, gamma softmax(Z) O, over that of O. The picture shows the row of the
-landmark's position for each stack. N positions, d channels, (H, W) map.
+length of what attention adds, gamma softmax(Z) O, over that of O. The picture has a column a
+photo and a row a stack: where the position in the ring looks. N positions, d channels, (H, W) map.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from mmengine.config import DictAction
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -65,7 +66,7 @@ def measure(module: MultiOrderAttention, p: Tensor, o: Tensor) -> Attention:
     p, o = (x[0].flatten(1).T.double() for x in (p, o))  # (N, d)
     z = module.scale * (p @ p.T + o @ o.T + p @ o.T)
     weights = z.softmax(-1)
-    gamma = float(module.gamma)
+    gamma = module.gamma.item()
     return Attention(
         gamma=gamma,
         logits_std=float(z.std()),
@@ -113,7 +114,7 @@ def draw(axes: Axes, photo: np.ndarray, face: Face, landmark: int, weights: Tens
     row = int(np.clip(y / height * rows, 0, rows - 1))
     column = int(np.clip(x / width * columns, 0, columns - 1))
     axes.imshow(crop.cut(photo)[..., ::-1], extent=(0, width, height, 0))
-    shown = dict(cmap='inferno', alpha=0.65, extent=(0, width, height, 0))
+    shown = dict(cmap='inferno', alpha=0.55, extent=(0, width, height, 0))
     axes.imshow(weights[row, column].numpy(), **shown)
     axes.plot(x, y, 'o', color='#56B4E9', fillstyle='none', markersize=10, markeredgewidth=2)
     axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
@@ -129,13 +130,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('photos', nargs='+', help='the first face of each is taken')
     parser.add_argument('--landmark', type=int, default=48, help='from 0; default: a mouth corner')
     parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
     return parser.parse_args()
 
 
 def main() -> None:
     """Measure, draw, print the table."""
     args = parse_args()
-    aligner = FaceAligner(args.config, args.checkpoint, min_score=0)
+    aligner = FaceAligner(args.config, args.checkpoint, cfg_options=args.cfg_options, min_score=0)
     if not 0 <= args.landmark < aligner.num_landmarks:
         raise InputError(f'--landmark {args.landmark}: from 0 to {aligner.num_landmarks - 1}')
     watch, seen = Watch(aligner.model), []
@@ -145,10 +147,10 @@ def main() -> None:
             raise InputError(f'{photo}: no face found; leave it out')
         seen.append((photo, faces[0], watch.take()))
     stacks = len(seen[0][2])
-    figure = new_figure(3 * stacks + 0.2, 3 * len(seen) + 0.3)
-    grid = figure.subplots(len(seen), stacks, squeeze=False)
-    for row, (photo, face, attentions) in zip(grid, seen, strict=True):
-        for axes, attention in zip(row, attentions, strict=True):
+    figure = new_figure(3 * len(seen), 3 * stacks)
+    grid = figure.subplots(stacks, len(seen), squeeze=False)
+    for column, (photo, face, attentions) in zip(grid.T, seen, strict=True):
+        for axes, attention in zip(column, attentions, strict=True):
             draw(axes, read_photo(photo), face, args.landmark, attention.weights)
     save_figure(figure, args.out, 100)
     means = np.mean([[a.measures for a in attentions] for _, _, attentions in seen], 0)

@@ -1,0 +1,45 @@
+"""What tools/analysis/attention_map.py measures."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
+
+from analysis.attention_map import Watch, measure
+
+from mhhn_landmarks.errors import InputError
+from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
+
+
+def test_even_attention():
+    """Equal positions share everything: the entropy is ln N, no position stands out."""
+    module = MultiOrderAttention(channels=3)
+    module.gamma.data.fill_(0.5)
+    p, o = torch.ones(2, 3, 2, 5), torch.full((2, 3, 2, 5), 2.0)
+    found = measure(module, p, o)
+    assert found.entropy == pytest.approx(found.even) == pytest.approx(np.log(10))
+    assert (found.largest, found.positions) == (pytest.approx(0.1), pytest.approx(10))
+    assert found.logits_std == pytest.approx(0, abs=1e-9)
+    assert found.added == pytest.approx(0.5)  # softmax(Z) O is O here
+    assert found.weights.shape == (2, 5, 2, 5)
+
+
+def test_one_position_takes_all():
+    """A position of large norm receives the attention of every other."""
+    o = torch.ones(1, 3, 2, 5)
+    o[..., 1, 3] = 50
+    found = measure(MultiOrderAttention(channels=3), torch.ones(1, 3, 2, 5), o)
+    assert found.entropy < 1e-6
+    assert found.positions == pytest.approx(1, abs=1e-4)
+    assert found.weights[0, 0].argmax() == 1 * 5 + 3
+
+
+def test_a_model_without_attention_is_refused():
+    """Nothing could be drawn of it."""
+    with pytest.raises(InputError, match='no attention'):
+        Watch(nn.Conv2d(1, 1, 1))
