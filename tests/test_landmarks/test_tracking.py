@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mhhn_landmarks.tracking import LEAST, PATIENCE, FaceTracker, follow
+from mhhn_landmarks.tracking import PATIENCE, FaceTracker, follow
 
 
 def square(x, y, side=100.0, score=0.9):
@@ -28,13 +28,6 @@ def test_a_shaking_box_is_calmed_and_a_moving_one_is_not_late():
     assert found[20:].std() < 0.5 * shaken[20:].std()
     assert abs(found[20:].mean() - 300) < 0.3
     assert centers(track(np.array([square(315, 300)]))[0]) == [[315, 300]]
-
-
-def test_the_least_share_of_the_way():
-    track = FaceTracker()
-    track(np.array([square(300, 300)]))
-    boxes, _ = track(np.array([square(300.5, 300, score=0.25)]))
-    np.testing.assert_allclose(boxes, [square(300 + 0.5 * LEAST, 300, score=0.25)])
 
 
 def test_a_face_that_is_missed_keeps_its_box_for_a_while():
@@ -71,12 +64,6 @@ def test_a_face_begins_with_the_first_of_two_detections():
     assert [names.tolist() for _, _, names in late] == [[], [], [], [0], [0]]
 
 
-def test_the_shortest_videos():
-    assert list(follow([])) == []
-    ((_, boxes, names),) = follow([('a', np.array([square(300, 200)]))])
-    assert len(boxes) == 1 and names.tolist() == [0]
-
-
 def test_frames_come_one_late_and_no_later():
     taken = []
 
@@ -87,6 +74,9 @@ def test_frames_come_one_late_and_no_later():
 
     for item, _, _ in follow(frames()):
         assert taken == list(range(min(item + 2, 4)))
+    assert list(follow([])) == []
+    ((_, boxes, names),) = follow([('a', np.array([square(300, 200)]))])
+    assert len(boxes) == 1 and names.tolist() == [0]
 
 
 def test_an_angle_is_calmed_too_and_goes_the_short_way():

@@ -52,31 +52,15 @@ def broken(tmp_path, spoil):
     return [seconds for _, seconds in video], video.notes()
 
 
-def test_a_cut_video_says_what_is_missing(tmp_path):
+def test_a_cut_video_says_what_is_missing_and_a_hole_is_passed(tmp_path):
     times, notes = broken(tmp_path, lambda content, half: content[:half])
-    lost = 20 - len(times)
     assert 8 <= len(times) <= 10 and notes == [
-        f'{tmp_path / "a.avi"}: {lost} of 20 announced frames could not be read;'
+        f'{tmp_path / "a.avi"}: {20 - len(times)} of 20 announced frames could not be read;'
         ' the file is cut or damaged'
     ]
-
-
-def test_a_hole_is_passed(tmp_path):
-    size = 6000  # of frames of 2900 bytes
-    times, notes = broken(
-        tmp_path, lambda content, half: content[:half] + bytes(size) + content[half + size :]
-    )
+    hole = bytes(6000)  # in frames of 2900 bytes
+    times, notes = broken(tmp_path, lambda c, half: c[:half] + hole + c[half + len(hole) :])
     assert 16 <= len(times) <= 18 and f'{20 - len(times)} of 20 announced' in notes[0]
-
-
-def test_a_made_up_rate_is_no_missing_frame(tmp_path, monkeypatch):
-    """A browser's recorder announces 1000 frames a second."""
-    path = write_video(tmp_path / 'a.mp4', [gray(20)] * 4)
-    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
-    monkeypatch.setattr(Capture, 'facts', {5: 1000.0, 7: 1904.0})
-    monkeypatch.setattr(Capture, 'stamps', [0, 103.0, 1800.0, 1903.0])
-    video = Video(path)
-    assert [seconds for _, seconds in video] == [0, 0.103, 1.8, 1.903] and video.notes() == []
 
 
 class Capture:
@@ -108,30 +92,40 @@ class Capture:
         pass
 
 
-def test_frames_that_cannot_be_read_are_passed_and_counted(tmp_path, monkeypatch):
+RATE, COUNT, NONE = cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT, float('nan')
+
+
+@pytest.mark.parametrize(
+    ('facts', 'stamps', 'seconds', 'notes'),
+    [
+        # A browser's recorder announces 1000 frames a second.
+        ({RATE: 1000.0, COUNT: 1904.0}, [0, 103, 1800, 1903], [0, 0.103, 1.8, 1.903], None),
+        ({RATE: 25.0, COUNT: 6.0}, [0, 40, None, None, 160, 200], [0, 0.04, 0.16, 0.2], '2 of 6'),
+        # Without stamps the rate tells.
+        ({RATE: 10.0, COUNT: -9.2e18}, [-9.2e18] * 3, [0, 0.1, 0.2], None),
+        ({RATE: 10.0, COUNT: 0.0}, [0.0] * 3, [0, 0.1, 0.2], None),
+        ({RATE: 10.0, COUNT: NONE}, [NONE] * 3, [0, 0.1, 0.2], None),
+    ],
+    ids=['recorder', 'unreadable', 'absurd', 'zero', 'nan'],
+)
+def test_odd_stamps_and_counts(tmp_path, monkeypatch, facts, stamps, seconds, notes):
     monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
-    monkeypatch.setattr(Capture, 'facts', {5: 25.0, 7: 6.0})
-    monkeypatch.setattr(Capture, 'stamps', [0, 40.0, None, None, 160.0, 200.0])
+    monkeypatch.setattr(Capture, 'facts', facts)
+    monkeypatch.setattr(Capture, 'stamps', stamps)
     video = Video(tmp_path / 'a.mp4')
-    np.testing.assert_allclose([seconds for _, seconds in video], [0, 0.04, 0.16, 0.2])
-    assert '2 of 6 announced frames could not be read' in video.notes()[0]
-
-
-@pytest.mark.parametrize('none', [-9.2e18, 0.0, float('nan')])
-def test_without_stamps_the_rate_tells(tmp_path, monkeypatch, none):
-    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
-    monkeypatch.setattr(Capture, 'facts', {5: 10.0, 7: none})
-    monkeypatch.setattr(Capture, 'stamps', [none] * 3)
-    video = Video(tmp_path / 'a.mjpg')
-    assert video.count is None
-    np.testing.assert_allclose([seconds for _, seconds in video], [0, 0.1, 0.2])
+    assert (video.count is None) == (not facts[COUNT] > 0)
+    np.testing.assert_allclose([time for _, time in video], seconds)
+    if notes:
+        assert f'{notes} announced frames could not be read' in video.notes()[0]
+    else:
+        assert video.notes() == []
 
 
 def test_a_webcam_goes_by_the_clock(monkeypatch):
     now = iter([5.0, 7.0, 7.0, 7.5, 9.0])
     monkeypatch.setattr(videos.time, 'monotonic', lambda: next(now))
     monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
-    monkeypatch.setattr(Capture, 'facts', {5: 0.0, 7: -1.0})
+    monkeypatch.setattr(Capture, 'facts', {RATE: 0.0, COUNT: -1.0})
     monkeypatch.setattr(Capture, 'stamps', [33.0, 66.0, 99.0])
     video = Video(0, max_frames=3)
     assert video.fps == videos.DEFAULT_FPS and video.count == 3 and video.is_live
