@@ -39,29 +39,41 @@ FIND, VERSION = (importlib.util, 'find_spec'), (importlib.metadata, 'version')
 IMPORT = (importlib, 'import_module')
 
 
-def test_all_that_is_missing_is_named_at_once(monkeypatch):
-    text = complaint(monkeypatch, FIND, torch=None, mmcv=None, pkg_resources=None)
-    assert text == f'not installed: torch, pkg_resources, mmcv. Run: {compat.INSTALL}'
-
-
-def test_torch_that_runs_a_checkpoints_code(monkeypatch):
-    text = complaint(monkeypatch, VERSION, torch='2.5.1')
-    assert text.startswith('torch 2.5.1 runs the code in a checkpoint')
-    assert text.endswith('Run: pip install "torch>=2.6" torchvision')
-
-
-@pytest.mark.parametrize('version', ['1.7.0', '2.2.0', '2.2.0rc1'])
-def test_mmcv_out_of_range(version, monkeypatch):
-    text = complaint(monkeypatch, VERSION, **{'mmcv': version, 'mmcv-lite': version})
-    assert text.startswith(f'mmcv {version} is out of the range [2.0.0, 2.2.0)')
-    assert text.endswith('Run: pip install --no-deps "mmcv-lite==2.1.0"')
-
-
-def test_xtcocotools_built_for_another_numpy(monkeypatch):
-    error = ValueError('numpy.dtype size changed, may indicate binary incompatibility')
-    text = complaint(monkeypatch, IMPORT, **{'xtcocotools.mask': error})
-    assert text.startswith('xtcocotools was built for another numpy')
-    assert 'pip install "numpy<2"' in text
+@pytest.mark.parametrize(
+    ('function', 'answers', 'words'),
+    [
+        (
+            FIND,
+            dict(torch=None, mmcv=None, pkg_resources=None),
+            [f'not installed: torch, pkg_resources, mmcv. Run: {compat.INSTALL}'],
+        ),
+        (
+            VERSION,
+            dict(torch='2.5.1'),
+            ['torch 2.5.1 runs the code in a checkpoint', 'Run: pip install "torch>=2.6" torchv'],
+        ),
+        *(
+            (
+                VERSION,
+                {'mmcv': version, 'mmcv-lite': version},
+                [
+                    f'mmcv {version} is out of the range [2.0.0, 2.2.0)',
+                    'Run: pip install --no-deps "mmcv-lite==2.1.0"',
+                ],
+            )
+            for version in ('1.7.0', '2.2.0', '2.2.0rc1')
+        ),
+        (
+            IMPORT,
+            {'xtcocotools.mask': ValueError('numpy.dtype size changed, may indicate ...')},
+            ['xtcocotools was built for another numpy', 'pip install "numpy<2"'],
+        ),
+    ],
+    ids=['missing', 'old torch', 'mmcv 1', 'mmcv 2.2', 'mmcv 2.2rc', 'numpy'],
+)
+def test_an_unusable_stack_is_named_with_its_remedy(function, answers, words, monkeypatch):
+    text = complaint(monkeypatch, function, **answers)
+    assert text.startswith(words[0]) and words[-1] in text
 
 
 def test_opencv_without_libgl(tmp_path):

@@ -102,17 +102,6 @@ def test_a_list_names_no_photo_outside(tmp_path):
     assert sum('is no name of a photo inside' in error for error in problems.errors) == 2
 
 
-def test_the_metric_unpickles_no_annotations(tmp_path):
-    from mhhn_mmpose.evaluation import FaceAlignmentMetric
-
-    path = tmp_path / 'annotations.pkl'
-    path.write_bytes(pickle.dumps(MakesFolder(tmp_path / 'run')))
-    metric = FaceAlignmentMetric(ann_file=str(path))
-    with pytest.raises(ValueError):
-        metric._read_annotations()
-    assert not (tmp_path / 'run').exists()
-
-
 def test_no_test_reaches_the_network():
     """Not the imports either, nor training and testing; see conftest."""
     with pytest.raises(OSError, match='no network in tests: socket.getaddrinfo 192.0.2.1'):

@@ -26,20 +26,3 @@ def test_a_crop_is_that_of_mmpose(use_udp, angle):
     difference = np.abs(pixels.astype(int) - results['img'].astype(int))
     assert difference.max() <= 2 and difference.mean() < 0.02
     np.testing.assert_allclose(crop.extent, results['input_scale'], rtol=1e-6)
-
-
-@pytest.mark.parametrize('angle', [0.0, 25.0])
-def test_points_of_the_crop_come_back_to_the_photo(angle):
-    dot = np.zeros((90, 130, 3), np.uint8)
-    cv2.circle(dot, (52, 31), 3, (255, 255, 255), -1)
-    crop = Crop.about(np.r_[SQUARE, angle], (128, 128), 1.25)
-    weights = crop.cut(dot)[..., 0].astype(float)
-    y, x = np.indices(weights.shape)
-    point = np.array([(weights * axis).sum() / weights.sum() for axis in (x, y)])
-    np.testing.assert_allclose(crop.to_photo(point), [52, 31], atol=0.05)
-
-
-def test_a_crop_is_grown_to_its_shape():
-    crop = Crop.about(np.array([0, 0, 40, 40, 1.0]), (50, 100), 1.5)
-    assert crop.extent.tolist() == [60, 120] and crop.center.tolist() == [20, 20]
-    assert crop.angle == 0
