@@ -2,7 +2,6 @@
 
 import re
 
-import mmengine.hub
 import pytest
 import yaml
 from conftest import ROOT
@@ -116,13 +115,6 @@ def test_measured_results_are_the_projects():
         for result in model.get('Results', []):
             nme, std, *_ = result['Metrics'].values()
             assert f'{nme:.2f} ± {std:.2f}' in text, model['Name']
-
-
-def test_mmengine_finds_a_config_by_name():
-    # Through mhhn_mmpose/.mim, which `pip install` makes, editable or not.
-    cfg = mmengine.hub.get_config('mhhn_mmpose::300w/td-hm_mhhn_8xb4-200e_300w-256x256.py')
-    assert cfg.model.backbone.type == 'MCGHourglass'
-    assert cfg.model.backbone.attention == 'all'
 
 
 def test_the_changelog_begins_with_this_version():

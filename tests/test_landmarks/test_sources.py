@@ -128,12 +128,3 @@ def test_names_that_look_like_something_else(tmp_path, monkeypatch):
         assert isinstance(open_source(name), Frames) and names(name) == ['0', '1', '2']
     monkeypatch.setenv('HOME', str(tmp_path))
     assert names('~/0') == ['0', '1', '2']
-
-
-def test_a_folder_without_permission(tmp_path, monkeypatch):
-    def iterdir(path):
-        raise PermissionError(13, 'Permission denied', str(path))
-
-    monkeypatch.setattr('pathlib.Path.iterdir', iterdir)
-    with pytest.raises(InputError, match='cannot be read .Permission denied'):
-        open_source(tmp_path)

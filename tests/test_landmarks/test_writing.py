@@ -86,15 +86,6 @@ def test_what_cannot_be_written_is_named(tmp_path):
         ResultWriter(tmp_path / 'a' / 'b', 'a', None, {})
 
 
-def test_the_summary_names_pictures_without_a_face(tmp_path):
-    writer = ResultWriter(tmp_path, 'a', None, {})
-    for name in 'bcdef':
-        add(writer, f'{name}.png', faces=name == 'c')
-    assert writer.summary().startswith(
-        '1 face in 5 pictures (no face in 4 of them: b.png, d.png, e.png, ...): '
-    )
-
-
 @pytest.fixture(params=['FFmpeg', 'VP80', 'mp4v'])
 def encoder(request, monkeypatch):
     if request.param == 'FFmpeg':
