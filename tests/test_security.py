@@ -76,7 +76,7 @@ def everything(folder) -> dict:
 @pytest.mark.parametrize('link', ['annotations', 'images', 'images/.000001.jpg.part'])
 def test_an_archives_link_is_not_written_through(link, tmp_path):
     out, elsewhere = tmp_path / 'cofw', tmp_path / 'elsewhere'
-    write_cofw_archive(out, 2, 1, cofw68=False)
+    write_cofw_archive(out, 2, 1)
     elsewhere.mkdir()
     (elsewhere / 'mine').write_text('kept')
     (out / link).parent.mkdir(exist_ok=True)

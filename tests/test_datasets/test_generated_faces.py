@@ -1,13 +1,16 @@
 """Generated faces: landmark orders, flips, subpixel agreement, seeds, files on disk."""
 
-import importlib.util
 import runpy
 from dataclasses import replace
-from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
+from dataset_converters.own_landmarks import known_landmarks
+from dataset_converters.pts import read_pts
 from generated_faces import (
+    SCHEMES,
     Expression,
     Face,
     Look,
@@ -18,57 +21,38 @@ from generated_faces import (
     occluded,
     random_face,
     render,
+    write_300w_archive,
 )
-from generated_faces.features import disc
-from generated_faces.geometry import curves
 
-COUNTS = {'300w': 68, 'wflw': 98, 'cofw': 29, 'aflw': 19}
 # The same place of the face in each scheme.
 SHARED = {
-    'eye corners': {
-        '300w': [36, 39, 42, 45],
-        'wflw': [60, 64, 68, 72],
-        'cofw': [8, 10, 11, 9],
-        'aflw': [6, 8, 9, 11],
-    },
-    'mouth corners': {'300w': [48, 54], 'wflw': [76, 82], 'cofw': [22, 23], 'aflw': [15, 17]},
-    'nose tip': {'300w': [30], 'wflw': [54], 'cofw': [20], 'aflw': [13]},
-    'nose sides': {'300w': [31, 35], 'wflw': [55, 59], 'cofw': [18, 19], 'aflw': [12, 14]},
-    'chin': {'300w': [8], 'wflw': [16], 'cofw': [28], 'aflw': [18]},
-    'brow ends': {
-        '300w': [17, 21, 22, 26],
-        'wflw': [33, 37, 42, 46],
-        'cofw': [0, 2, 3, 1],
-        'aflw': [0, 2, 3, 5],
-    },
-    'brow tops': {'300w': [19, 24], 'wflw': [35, 44], 'cofw': [4, 6]},
-    'brow bottoms': {'wflw': [40, 48], 'cofw': [5, 7]},
-    'lids': {'wflw': [62, 66, 70, 74], 'cofw': [12, 13, 14, 15]},
-    'pupils': {'wflw': [96, 97], 'cofw': [16, 17], 'aflw': [7, 10]},
-    'lips': {'300w': [51, 62, 66, 57], 'wflw': [79, 90, 94, 85], 'cofw': [24, 25, 26, 27]},
-    'jaw': {'300w': list(range(17)), 'wflw': list(range(0, 33, 2))},
-    'mouth': {'300w': list(range(48, 68)), 'wflw': list(range(76, 96))},
-    'nose': {'300w': list(range(27, 36)), 'wflw': list(range(51, 60))},
+    'eye corners': dict(
+        w300=[36, 39, 42, 45], wflw=[60, 64, 68, 72], cofw=[8, 10, 11, 9], aflw=[6, 8, 9, 11]
+    ),
+    'mouth corners': dict(w300=[48, 54], wflw=[76, 82], cofw=[22, 23], aflw=[15, 17]),
+    'nose tip': dict(w300=[30], wflw=[54], cofw=[20], aflw=[13]),
+    'nose sides': dict(w300=[31, 35], wflw=[55, 59], cofw=[18, 19], aflw=[12, 14]),
+    'chin': dict(w300=[8], wflw=[16], cofw=[28], aflw=[18]),
+    'brow ends': dict(
+        w300=[17, 21, 22, 26], wflw=[33, 37, 42, 46], cofw=[0, 2, 3, 1], aflw=[0, 2, 3, 5]
+    ),
+    'brow tops': dict(w300=[19, 24], wflw=[35, 44], cofw=[4, 6]),
+    'brow bottoms': dict(wflw=[40, 48], cofw=[5, 7]),
+    'lids': dict(wflw=[62, 66, 70, 74], cofw=[12, 13, 14, 15]),
+    'pupils': dict(wflw=[96, 97], cofw=[16, 17], aflw=[7, 10]),
+    'lips': dict(w300=[51, 62, 66, 57], wflw=[79, 90, 94, 85], cofw=[24, 25, 26, 27]),
+    'jaw': dict(w300=[*range(17)], wflw=[*range(0, 33, 2)]),
+    'mouth': dict(w300=[*range(48, 68)], wflw=[*range(76, 96)]),
+    'nose': dict(w300=[*range(27, 36)], wflw=[*range(51, 60)]),
 }
 
 
-def swaps(scheme: str) -> np.ndarray:
-    """MMPose's flip permutation, read without importing MMPose."""
-    spec = importlib.util.find_spec('mmpose')
-    if spec is None:
-        pytest.skip('mmpose is not installed')
-    folder = Path(spec.submodule_search_locations[0]) / '.mim/configs/_base_/datasets'
-    info = runpy.run_path(str(folder / f'{scheme}.py'))['dataset_info']['keypoint_info']
-    index = {point['name']: i for i, point in info.items()}
-    return np.array([index[info[i]['swap'] or info[i]['name']] for i in range(len(info))])
-
-
-@pytest.mark.parametrize('scheme', COUNTS)
+@pytest.mark.parametrize('scheme', SCHEMES)
 def test_flip_of_a_symmetric_face_by_its_angles(scheme):
     shape = Shape(jaw_width=1.05, eye_tilt=0.02, mouth_width=0.9)
     face = Face(shape=shape, pose=Pose(30.0, -7.0, 11.0, 83.0, 120.0, 140.0), width=331)
     mirror = replace(face, pose=Pose(-30.0, -7.0, -11.0, 83.0, 330.0 - 120.0, 140.0))
-    expected = landmarks(face, scheme)[swaps(scheme)] * (-1, 1) + (330, 0)
+    expected = landmarks(face, scheme)[known_landmarks(scheme)[1]] * (-1, 1) + (330, 0)
     np.testing.assert_allclose(landmarks(mirror, scheme), expected, atol=1e-9)
 
 
@@ -97,7 +81,8 @@ def test_order_of_the_68_points():
 @pytest.mark.parametrize('place', SHARED)
 def test_schemes_agree(place):
     face = random_face(5, hard=True)
-    points = [landmarks(face, scheme)[index] for scheme, index in SHARED[place].items()]
+    names = dict(w300='300w')
+    points = [landmarks(face, names.get(s, s))[k] for s, k in SHARED[place].items()]
     for other in points[1:]:
         np.testing.assert_allclose(other, points[0], atol=1e-9)
 
@@ -118,16 +103,6 @@ def test_drawn_pupils_lie_on_their_landmarks(yaw):
     right = changed[:, middle:]
     found = [centroid(changed[:, :middle]), centroid(right) + (middle, 0)]
     np.testing.assert_allclose(found, pupils, atol=0.1)
-
-
-def test_a_patch_on_a_landmark_is_drawn_there():
-    face = Face(pose=Pose(-22.0, 8.0, -13.0, 91.7, 140.2, 155.9), height=311)
-    tip = curves(face)['bridge'][0][-1]
-    dot = Patch(disc(tip, 0.08), (0.0, 0.0, 255.0))
-    marked = replace(face, look=replace(face.look, front=(dot,)))
-    bare = replace(face, look=replace(face.look, front=(replace(dot, color=(255.0, 0.0, 0.0)),)))
-    changed = np.abs(render(marked).astype(float) - render(bare)).sum(2)
-    np.testing.assert_allclose(centroid(changed), landmarks(face, '300w')[30], atol=0.1)
 
 
 def test_occluded_landmarks():
@@ -163,3 +138,88 @@ def test_faces_lie_inside_their_pictures_and_vary():
         low, high = p.min(0), p.max(0)
         assert 0.3 < np.sqrt(np.prod(high - low)) / min(face.width, face.height) < 0.6
     assert 0.02 < np.mean([occluded(face, 'cofw').mean() for face in faces]) < 0.35
+
+
+def files(folder):
+    paths = (path for path in folder.rglob('*') if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_archive_layout_counts_and_contents(tmp_path):
+    out = tmp_path / 'raw' / 'set'
+    assert write_300w_archive(out, num_train=10, num_common=5, num_challenge=2, seed=4)
+    found = files(out)
+    pictures = sorted(name for name in found if name.endswith(('.jpg', '.png')))
+    per_folder = {
+        folder: sum(name.startswith(f'{folder}/gen_') for name in pictures)
+        for folder in ('afw', 'helen/trainset', 'lfpw/trainset', 'helen/testset', 'lfpw/testset')
+    }
+    assert list(per_folder.values()) == [1, 6, 3, 3, 2]
+    assert len(pictures) == 17 and {'ibug/gen_0001.jpg', 'ibug/gen_0002.jpg'} < set(pictures)
+    assert all(name.endswith('.png') == name.startswith('lfpw') for name in pictures)
+    assert len(found) == 2 * 17 + 1
+    face = random_face([4, 1, 1])
+    points = read_pts(out / 'helen/trainset/gen_0001.pts', 68)
+    np.testing.assert_allclose(points, landmarks(face, '300w'), atol=1e-6)
+    picture = cv2.imread(str(out / 'helen/trainset/gen_0001.jpg')).astype(float)
+    assert np.abs(picture - render(face)).mean() < 8.0
+    lossless = cv2.imread(str(out / 'lfpw/testset/gen_0002.png'))
+    assert (lossless == render(random_face([4, 4, 2]))).all()
+
+
+def test_archive_faces_do_not_depend_on_their_number(tmp_path):
+    sizes = dict(num_common=1, num_challenge=1)
+    write_300w_archive(tmp_path / 'few', num_train=3, **sizes)
+    write_300w_archive(tmp_path / 'more', num_train=7, **sizes)
+    write_300w_archive(tmp_path / 'other', num_train=3, seed=1, **sizes)
+    few, more, other = (files(tmp_path / name) for name in ('few', 'more', 'other'))
+    few.pop('generated.json')
+    assert few.items() <= more.items()
+    assert all(other[name] != data for name, data in few.items())
+
+
+def test_interrupted_writing_leaves_nothing(tmp_path):
+    def stop(done, total):
+        assert total == 8
+        if done == 2:
+            raise KeyboardInterrupt
+
+    sizes = dict(num_train=6, num_common=1, num_challenge=1)
+    with pytest.raises(KeyboardInterrupt):
+        write_300w_archive(tmp_path / 'set', progress=stop, **sizes)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(num_train=0), 'num_train .*at least 1, got 0'),
+        (dict(num_challenge=2.5), 'num_challenge .*got 2.5'),
+        (dict(seed=-1), 'seed .*got -1'),
+    ],
+)
+def test_bad_arguments_are_refused(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        write_300w_archive(tmp_path / 'set', **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_folder_is_left_alone(tmp_path):
+    (tmp_path / 'note.txt').write_text('mine')
+    with pytest.raises(ValueError, match='something else.*choose another'):
+        write_300w_archive(tmp_path, num_train=1, num_common=1, num_challenge=1)
+    assert [path.name for path in tmp_path.iterdir()] == ['note.txt']
+
+
+def test_tool_runs_twice(tmp_path, capsys):
+    path = ROOT / 'tools/misc/generate_faces.py'
+    main = runpy.run_path(str(path))['main']
+    arguments = [str(tmp_path / 'set'), '--train', '3', '--common', '2', '--challenge', '1']
+    main(arguments)
+    assert f'wrote {tmp_path / "set"}' in capsys.readouterr().out
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
+    main(arguments)
+    assert 'complete already' in capsys.readouterr().out
+    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
+    with pytest.raises(SystemExit, match='remove it or choose another'):
+        main([*arguments, '--seed', '3'])

@@ -9,13 +9,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+from dataset_converters.face_300w import FOLDERS
+from dataset_converters.wflw2coco import LISTS, PHOTOS, SPLITS
 
 from .params import Face
 from .render import render
@@ -24,27 +25,22 @@ from .schemes import landmarks, occluded
 
 STAMP = 'generated.json'
 VERSION = 1  # of the drawing: raise it when the same seed gives other pictures
-# Folder, its share in its part by the sizes of the real 300W, file type, whether faces are hard.
-FOLDERS_300W = {
-    'num_train': [
-        ('afw', 337, '.jpg', False),
-        ('helen/trainset', 2000, '.jpg', False),
-        ('lfpw/trainset', 811, '.png', False),
-    ],
-    'num_common': [('helen/testset', 330, '.jpg', False), ('lfpw/testset', 224, '.png', False)],
-    'num_challenge': [('ibug', 135, '.jpg', True)],
-}
-WFLW_LISTS = 'WFLW_annotations/list_98pt_rect_attr_train_test'
-WFLW_SPLITS = ('train', 'test')
-# Of every four faces the first two share a photo, the others have their own.
+PARTS_300W = {None: 'num_train', 'common': 'num_common', 'challenge': 'num_challenge'}
+# Of every four faces of WFLW the first two share a photo, the others have their own.
 WFLW_EVENTS = (('12--Group', 2), ('0--Parade', 1), ('37--Soccer', 1))
 
 
-@contextmanager
-def archive_folder(
-    out_dir: str | Path, layout: str, counts: dict[str, int], seed: int
-) -> Iterator[Path | None]:
-    """Yield a folder that takes ``out_dir``'s place when all went well, or None if it is complete.
+def write_archive(
+    out_dir: str | Path,
+    layout: str,
+    counts: dict[str, int],
+    seed: int,
+    fill: Callable[[Path], None],
+) -> bool:
+    """Let ``fill`` write a folder that takes ``out_dir``'s place, unless that is complete already.
+
+    Returns:
+        Whether it was written.
 
     Raises:
         ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
@@ -60,27 +56,24 @@ def archive_folder(
             raise ValueError(
                 f'{out} holds {content}, not {stamp}; remove it or choose another output folder'
             )
-        yield None
-        return
+        return False
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.parent))
     try:
-        yield partial
+        fill(partial)
         (partial / STAMP).write_text(json.dumps(stamp, indent=2) + '\n')
         partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
         os.replace(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    return True
 
 
 def write_photo(path: Path, picture: np.ndarray, quality: int | None = None) -> None:
     """Write a picture, as a JPEG of that quality where its name says so; folders are made."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if quality and path.suffix == '.jpg' else []
-    done, data = cv2.imencode(path.suffix, picture, options)
-    if not done:
-        raise OSError(f'OpenCV could not encode {path.name}')
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+    path.write_bytes(cv2.imencode(path.suffix, picture, options)[1].tobytes())
 
 
 def write_pts(path: Path, points: np.ndarray) -> None:
@@ -102,7 +95,8 @@ def write_300w_archive(
 
     Args:
         out_dir: Folder to make; its parents are made too.
-        num_train: Number of training faces, in ``afw`` and the two ``trainset`` folders.
+        num_train: Number of training faces, in ``afw`` and the two ``trainset`` folders, which
+            share them as the real 300W does.
         num_common: Number of common test faces, in the ``testset`` folders.
         num_challenge: Number of challenging test faces, in ``ibug``.
         seed: Chooses another set.
@@ -112,32 +106,33 @@ def write_300w_archive(
         ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
     """
     counts = dict(num_train=num_train, num_common=num_common, num_challenge=num_challenge)
-    with archive_folder(out_dir, '300w', counts, seed) as partial:
-        if partial is None:
-            return False
+
+    def fill(partial: Path) -> None:
         number = done = 0
-        for part, folders in FOLDERS_300W.items():
-            weights = np.cumsum([weight for _, weight, _, _ in folders])
+        for subset, part in PARTS_300W.items():
+            folders = [folder for folder in FOLDERS if folder.subset == subset]
+            weights = np.cumsum([folder.count for folder in folders])
             edges = np.rint(counts[part] * weights / weights[-1]).astype(int)
-            for (folder, _, suffix, hard), share in zip(
-                folders, np.diff(edges, prepend=0).tolist(), strict=True
-            ):
-                (partial / folder).mkdir(parents=True)
+            shares = np.diff(edges, prepend=0).tolist()
+            for folder, share in zip(folders, shares, strict=True):
+                (partial / folder.path).mkdir(parents=True)
+                suffix = '.png' if folder.path.startswith('lfpw') else '.jpg'
                 for i in range(1, share + 1):
-                    face = random_face([seed, number, i], hard=hard)
-                    path = partial / folder / f'gen_{i:04d}{suffix}'
+                    face = random_face([seed, number, i], hard=subset == 'challenge')
+                    path = partial / folder.path / f'gen_{i:04d}{suffix}'
                     # Real collections were compressed by many hands.
                     write_photo(path, render(face), 72 + face.texture_seed % 27)
                     write_pts(path.with_suffix('.pts'), landmarks(face, '300w'))
                     progress(done := done + 1, sum(counts.values()))
                 number += 1
-    return True
+
+    return write_archive(out_dir, '300w', counts, seed, fill)
 
 
 def wflw_face(split: str, number: int, seed: int = 0) -> Face:
     """Return the face of a line, from 0, of a split's list, as if it had a photo for itself."""
     # WFLW's faces are harder than 300W's: every third is drawn as those of iBUG are.
-    return random_face([seed, WFLW_SPLITS.index(split), number], hard=number % 3 == 2)
+    return random_face([seed, list(SPLITS).index(split), number], hard=number % 3 == 2)
 
 
 def wflw_attributes(face: Face) -> dict[str, bool]:
@@ -165,12 +160,11 @@ def write_wflw_archive(out_dir: str | Path, num_train: int, num_test: int, seed:
     landmarks' own, in whole pixels, since no detector runs here. Arguments, return value and errors
     are those of `write_300w_archive`.
     """
-    counts = dict(num_train=num_train, num_test=num_test)
-    with archive_folder(out_dir, 'wflw', counts, seed) as partial:
-        if partial is None:
-            return False
-        (partial / WFLW_LISTS).mkdir(parents=True)
-        for split, count in zip(WFLW_SPLITS, counts.values(), strict=True):
+    counts = dict(train=num_train, test=num_test)
+
+    def fill(partial: Path) -> None:
+        (partial / LISTS).mkdir(parents=True)
+        for split, count in counts.items():
             lines: list[str] = []
             photo = 0
             while len(lines) < count:
@@ -182,14 +176,14 @@ def write_wflw_archive(out_dir: str | Path, num_train: int, num_test: int, seed:
                 # The backgrounds grow down to the tallest.
                 height = max(face.height for face in faces)
                 pictures = [render(replace(face, height=height)) for face in faces]
-                write_photo(partial / 'WFLW_images' / name, np.hstack(pictures), 92)
+                write_photo(partial / PHOTOS / name, np.hstack(pictures), 92)
                 lefts = np.cumsum([0, *(face.width for face in faces)])
-                lines += [
-                    _wflw_line(face, left, name) for face, left in zip(faces, lefts, strict=False)
-                ]
-            path = partial / WFLW_LISTS / f'list_98pt_rect_attr_{split}.txt'
+                lines += map(_wflw_line, faces, lefts, [name] * len(faces))
+            path = partial / LISTS / f'list_98pt_rect_attr_{split}.txt'
             path.write_text('\n'.join(lines) + '\n')
-    return True
+
+    counts_by_name = {f'num_{split}': count for split, count in counts.items()}
+    return write_archive(out_dir, 'wflw', counts_by_name, seed, fill)
 
 
 def _wflw_line(face: Face, left: int, name: str) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from dataset_converters.aflw2coco import MAT
+from dataset_converters.cofw2coco import PARTS
 from scipy.io import savemat
 
-from .archives import archive_folder, write_photo
+from .archives import write_archive, write_photo
 from .params import Face
 from .render import render
 from .sampling import random_face
@@ -21,7 +23,6 @@ AFLW_FOLDERS = ('0', '2')
 HARD_EVERY = 3  # every third face of AFLW is turned far and often covered
 TURNED = 30.0  # degrees of yaw from which the far brow's and eye's outer ends count as hidden
 FAR_ENDS = {1: [5, 11], -1: [0, 6]}  # looking to the picture's right, left
-COFW68_FOLDER = 'cofw68-benchmark/COFW68_Data'
 USERBLOCK = 512  # bytes before the HDF5 part, which MATLAB begins with its own header
 BOX_MARGIN = 0.1  # of the landmark box; MMPose's two sample faces have .08 to .13 a side
 GRAY_EVERY = 5
@@ -36,24 +37,24 @@ def write_aflw_archive(
     `convert_aflw` the same ``num_train``. Covered landmarks, as well as those a far turned head
     hides, are masked.
     """
-    counts = dict(num_train=num_train, num_test=num_test)
-    with archive_folder(out_dir, 'aflw', counts, seed) as partial:
-        if partial is None:
-            return False
-        count, rows = num_train + num_test, []
+    count = num_train + num_test
+
+    def fill(partial: Path) -> None:
+        rows = []
         for number in range(1, count + 1):
             face = random_face([seed, 19, number], hard=number % HARD_EVERY == 0)
             name = f'{AFLW_FOLDERS[number % len(AFLW_FOLDERS)]}/image{number:05d}.jpg'
             write_photo(partial / 'data' / 'flickr' / name, render(face))
             rows.append(_aflw_row(face, name))
         names = np.empty((count, 1), dtype=object)
-        names[:, 0] = [row[0] for row in rows]
-        points, visible, boxes = (np.stack(column) for column in list(zip(*rows, strict=True))[1:])
+        names[:, 0], *columns = zip(*rows, strict=True)
+        points, visible, boxes = map(np.stack, columns)
         order = np.random.default_rng([seed, 19]).permutation(count)
         content = dict(bbox=boxes, data=points, mask_new=visible.astype(float), nameList=names)
-        content['ra'] = 1.0 + order[None]
-        savemat(partial / 'AFLWinfo_release.mat', content, do_compression=True)
-    return True
+        savemat(partial / MAT, content | dict(ra=1.0 + order[None]), do_compression=True)
+
+    counts = dict(num_train=num_train, num_test=num_test)
+    return write_archive(out_dir, 'aflw', counts, seed, fill)
 
 
 def _aflw_row(face: Face, name: str) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
@@ -69,25 +70,21 @@ def _aflw_row(face: Face, name: str) -> tuple[str, np.ndarray, np.ndarray, np.nd
     return name, points.T.ravel(), ~hidden, np.array([x - half, x + half, y - half, y + half])
 
 
-def write_cofw_archive(
-    out_dir: str | Path, num_train: int, num_test: int, seed: int = 0, cofw68: bool = True
-) -> bool:
+def write_cofw_archive(out_dir: str | Path, num_train: int, num_test: int, seed: int = 0) -> bool:
     """Write ``COFW_train_color.mat``, ``COFW_test_color.mat`` and the COFW-68 benchmark.
 
     Test faces are hard ones, most of them occluded. Every fifth face from the second on, and a few
     others, are grey and stored with one channel.
     """
+
+    def fill(partial: Path) -> None:
+        for part, count in zip(PARTS, (num_train, num_test), strict=True):
+            faces = cofw_faces(part.split, count, seed)
+            _write_cofw_mat(partial / part.file_name, faces, part.suffix)
+        _write_cofw68(partial / 'cofw68-benchmark' / 'COFW68_Data', faces)
+
     counts = dict(num_train=num_train, num_test=num_test)
-    with archive_folder(out_dir, 'cofw, cofw68' if cofw68 else 'cofw', counts, seed) as partial:
-        if partial is None:
-            return False
-        test = cofw_faces('test', num_test, seed)
-        train = cofw_faces('train', num_train, seed)
-        write_cofw_mat(partial / 'COFW_train_color.mat', train, 'Tr')
-        write_cofw_mat(partial / 'COFW_test_color.mat', test, 'T')
-        if cofw68:
-            _write_cofw68(partial / COFW68_FOLDER, test)
-    return True
+    return write_archive(out_dir, 'cofw, cofw68', counts, seed, fill)
 
 
 def cofw_faces(split: str, count: int, seed: int = 0) -> list[Face]:
@@ -99,7 +96,7 @@ def cofw_faces(split: str, count: int, seed: int = 0) -> list[Face]:
     return faces
 
 
-def write_cofw_mat(path: Path, faces: Sequence[Face], suffix: str) -> None:
+def _write_cofw_mat(path: Path, faces: Sequence[Face], suffix: str) -> None:
     """Write a COFW file as MATLAB 7.3 does, in HDF5 with every array's axes reversed.
 
     Names of variables end in ``suffix``, ``Tr`` or ``T``.
@@ -113,24 +110,20 @@ def write_cofw_mat(path: Path, faces: Sequence[Face], suffix: str) -> None:
             cell = cells.create_dataset(f'photo{index + 1}', data=photo.T, compression='gzip')
             cell.attrs['MATLAB_class'] = np.bytes_('uint8')
             references[0, index] = cell.ref
-        shapes = [_shape(face) for face in faces]
+        # 29 x, 29 y, both counted from 1, and 29 flags.
+        shapes = [
+            np.r_[(landmarks(face, 'cofw') + 1.0).T.ravel(), occluded(face, 'cofw')]
+            for face in faces
+        ]
         boxes = [_box(face, 'cofw') for face in faces]
-        for name, values, kind in (
-            ('Is', references, 'cell'),
-            ('phis', np.column_stack(shapes), 'double'),
-            ('bboxes', np.column_stack(boxes), 'double'),
-        ):
-            options = dict(dtype=h5py.ref_dtype) if kind == 'cell' else {}
-            variable = file.create_dataset(f'{name}{suffix}', data=values, **options)
-            variable.attrs['MATLAB_class'] = np.bytes_(kind)
+        for name, values in (('Is', references), ('phis', shapes), ('bboxes', boxes)):
+            kind = np.bytes_('cell' if name == 'Is' else 'double')
+            values = values if name == 'Is' else np.column_stack(values)
+            variable = file.create_dataset(f'{name}{suffix}', data=values, dtype=values.dtype)
+            variable.attrs['MATLAB_class'] = kind
     with path.open('r+b') as file:
         text = b'MATLAB 7.3 MAT-file, Platform: generated, HDF5 schema 1.00 .'
         file.write(text.ljust(116) + bytes(8) + b'\x00\x02IM')  # version 2.0, little-endian
-
-
-def _shape(face: Face) -> np.ndarray:
-    """Return 29 x, 29 y, both counted from 1, and 29 flags."""
-    return np.r_[(landmarks(face, 'cofw') + 1.0).T.ravel(), occluded(face, 'cofw')]
 
 
 def _box(face: Face, scheme: str) -> np.ndarray:
