@@ -9,11 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 # MMEngine's `Epoch(train)  [ 3][20/30]  ... eta: 0:01:20`.
 _EPOCH = re.compile(
@@ -29,8 +28,7 @@ class StepError(RuntimeError):
     """A command failed; the message says where its log is and how that ends."""
 
 
-@dataclass
-class Step:
+class Step(NamedTuple):
     """A command.
 
     Attributes:
@@ -44,18 +42,15 @@ class Step:
     command: Sequence[object]
     outputs: Sequence[Path]
     epochs: int = 1
-    progress: tuple[float, str] = field(default=(0.0, '?'), init=False)
-    follower: threading.Thread | None = field(default=None, init=False)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all outputs are there."""
-        return bool(self.outputs) and not self.missing
 
     @property
     def missing(self) -> list[str]:
         """The outputs that are not there."""
         return [str(path) for path in self.outputs if not path.exists()]
+
+    def log(self, logs: Path) -> Path:
+        """The file that takes what the command says, in a folder."""
+        return logs / f'{self.title.replace(" ", "-")}.log'
 
 
 def parse_progress(line: str, epochs: int = 1) -> tuple[float, str] | None:
@@ -86,32 +81,30 @@ def run_side_by_side(steps: Sequence[Step], logs: Path, env: dict[str, str]) -> 
         StepError: If one fails, or does not write its outputs; the others are then stopped.
     """
     logs.mkdir(parents=True, exist_ok=True)
-    for step in steps:
-        if step.is_done:
-            print(f'{step.title}: there already')
-    steps = [step for step in steps if not step.is_done]
-    processes: list[subprocess.Popen] = []
+    done = [step for step in steps if step.outputs and not step.missing]
+    for step in done:
+        print(f'{step.title}: there already')
+    running: list[tuple[Step, subprocess.Popen]] = []
     started = shown = time.monotonic()
     try:
-        for step in steps:
-            processes.append(_start(step, _log(step, logs), env))
-        while any(process.poll() is None for process in processes):
-            for step, process in zip(steps, processes, strict=True):
+        running += ((step, _start(step, logs, env)) for step in steps if step not in done)
+        while any(process.poll() is None for _, process in running):
+            for step, process in running:
                 if process.poll():
                     raise StepError(_failure(step, logs, process.returncode))
             if sys.stdout.isatty() or time.monotonic() - shown >= _SECONDS_A_LINE:
                 shown = time.monotonic()
-                _show(steps)
+                _show([step for step, _ in running], logs)
             time.sleep(0.5)
-        for step, process in zip(steps, processes, strict=True):
+        for step, process in running:
             if process.returncode or step.missing:
                 raise StepError(_failure(step, logs, process.returncode))
     finally:
-        for step, process in zip(steps, processes, strict=False):
+        for _, process in running:
             stop(process)
-            step.follower.join(5.0)
-    if steps:
-        print(f'{", ".join(step.title for step in steps)}: {time.monotonic() - started:.0f} s')
+    if running:
+        titles = ', '.join(step.title for step, _ in running)
+        print(f'{titles}: {time.monotonic() - started:.0f} s')
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -135,55 +128,45 @@ def command_environment(**changes: str) -> dict[str, str]:
     return os.environ | dict(PATH=path, PORT=str(port), OMP_NUM_THREADS='1') | changes
 
 
-def last_lines(log_file: Path, count: int) -> list[str]:
-    """Return how a log ends, without what torch's launcher adds after a failure."""
-    lines = log_file.read_text(encoding='utf-8').splitlines()
+def said(log_file: Path) -> list[str]:
+    """Return a log's lines, without what torch's launcher adds after a failure."""
+    lines = log_file.read_text(encoding='utf-8', errors='replace').splitlines()
     launcher = (index for index, line in enumerate(lines) if _LAUNCHER in line)
-    return lines[: next(launcher, None) or len(lines)][-count:]
+    return lines[: next(launcher, None) or len(lines)]
 
 
-def _log(step: Step, logs: Path) -> Path:
-    return logs / f'{step.title.replace(" ", "-")}.log'
-
-
-def _start(step: Step, log_file: Path, env: dict[str, str]) -> subprocess.Popen:
-    """Start a command, and a thread that writes its output to the log and follows its progress."""
+def _start(step: Step, logs: Path, env: dict[str, str]) -> subprocess.Popen:
+    """Start a command, whose output goes to its log."""
     command = [str(word) for word in step.command]
-    process = subprocess.Popen(
-        command,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding='utf-8',
-        errors='replace',
-        start_new_session=True,  # so that Ctrl-C comes here alone, and `stop` reaches all
-    )
-
-    def follow() -> None:
-        with process.stdout, open(log_file, 'w', encoding='utf-8') as log:
-            log.write(f'$ {shlex.join(command)}\n')
-            for line in process.stdout:
-                step.progress = parse_progress(line, step.epochs) or step.progress
-                log.write(line)
-                log.flush()
-
-    step.follower = threading.Thread(target=follow, daemon=True)
-    step.follower.start()
-    return process
+    with open(step.log(logs), 'w', encoding='utf-8') as log:
+        log.write(f'$ {shlex.join(command)}\n')
+        log.flush()
+        return subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that Ctrl-C comes here alone, and `stop` reaches all
+        )
 
 
 def _failure(step: Step, logs: Path, code: int | None) -> str:
     """Return what to say of a failed command."""
+    log = step.log(logs)
     if not code:
-        return f'{step.title} did not write {", ".join(step.missing)}; see {_log(step, logs)}'
-    step.follower.join(5.0)  # the log's last lines
-    text = '\n'.join(f'    {line}' for line in last_lines(_log(step, logs), 30))
-    return f'{text}\n{step.title}: exit status {code}; see {_log(step, logs)}'
+        return f'{step.title} did not write {", ".join(step.missing)}; see {log}'
+    text = '\n'.join(f'    {line}' for line in said(log)[-30:])
+    return f'{text}\n{step.title}: exit status {code}; see {log}'
 
 
-def _show(steps: Sequence[Step]) -> None:
+def _show(steps: Sequence[Step], logs: Path) -> None:
     """Print how far the commands are: one line that changes on a terminal, else a new one."""
-    parts = (f'{s.title} {s.progress[0]:4.0%}, {s.progress[1]} left' for s in steps)
+    parts = []
+    for step in steps:
+        _, *lines = said(step.log(logs))  # the first is the command
+        found = (parse_progress(line, step.epochs) for line in reversed(lines))
+        share, left = next(filter(None, found), (0.0, '?'))
+        parts.append(f'{step.title} {share:4.0%}, {left} left')
     before, after = ('\r\033[K', '\r') if sys.stdout.isatty() else ('', '\n')
     print(before + ' | '.join(parts), end=after, flush=True)
