@@ -38,34 +38,37 @@ def detector_boxes(
     Raises:
         InputError: If fewer than half of the faces are found.
     """
-    boxes: list[np.ndarray | None] = []
-    for path, known in with_progress(list(zip(photos, points, strict=True)), 'detecting'):
-        squares = detect(read_photo(path)) if path and len(known) else np.zeros((0, 5))
-        inside = (known[:, None] >= squares[:, :2]) & (known[:, None] <= squares[:, 2:4])
-        share = inside.all(axis=2).mean(axis=0) if len(known) else np.zeros(0)
-        boxes.append(squares[share.argmax(), :4] if (share > 0.5).any() else None)
-    found = [
-        (_middle(known), box) for known, box in zip(points, boxes, strict=True) if box is not None
-    ]
-    if len(found) < FEWEST_FOUND * len(points):
+    faces = list(zip(photos, points, strict=True))
+    found = [_find(path, known, detect) for path, known in with_progress(faces, 'detecting')]
+    # Where the square's middle lies and how large it is, in the landmarks' own larger side.
+    rules = []
+    for (_, known), box in zip(faces, found, strict=True):
+        if box is not None:
+            middle, side = _middle(known)
+            rules.append([*((box[:2] + box[2:]) / 2 - middle) / side, (box[2] - box[0]) / side])
+    if len(rules) < FEWEST_FOUND * len(faces):
         raise InputError(
-            f'the detector finds {len(found)} of {len(points)} faces; use --boxes landmarks'
+            f'the detector finds {len(rules)} of {len(faces)} faces; use --boxes landmarks'
         )
-    # Where the square lies and how large it is, in the landmarks' own larger side.
-    relations = [
-        [*((box[:2] + box[2:]) / 2 - center) / side, (box[2] - box[0]) / side]
-        for (center, side), box in found
-    ]
-    right, down, scale = np.median(relations, axis=0)
-    result: list[list[float] | None] = []
-    for path, known, box in zip(photos, points, boxes, strict=True):
+    *shift, scale = np.median(rules, axis=0)
+    boxes: list[list[float] | None] = []
+    for (path, known), box in zip(faces, found, strict=True):
         if box is None and path and len(known):
-            center, side = _middle(known)
-            half = scale * side / 2
-            middle = center + np.array([right, down]) * side
+            middle, side = _middle(known)
+            middle, half = middle + np.array(shift) * side, scale * side / 2
             box = np.concatenate([middle - half, middle + half])
-        result.append(None if box is None else [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()])
-    return result
+        boxes.append(None if box is None else [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()])
+    return boxes
+
+
+def _find(path: Path | None, known: np.ndarray, detect: Detect) -> np.ndarray | None:
+    """Return the corners (4,) of the square that holds most, and over half, of the landmarks."""
+    if path is None or not len(known):
+        return None
+    squares = detect(read_photo(path))
+    inside = (known[:, None] >= squares[:, :2]) & (known[:, None] <= squares[:, 2:4])
+    share = inside.all(axis=2).mean(axis=0)
+    return squares[share.argmax(), :4] if (share > 0.5).any() else None
 
 
 def _middle(points: np.ndarray) -> tuple[np.ndarray, float]:
