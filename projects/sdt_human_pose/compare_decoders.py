@@ -88,17 +88,6 @@ def decoders_of(codec: dict) -> dict[str, Any]:
     return found | {'sdt': build('SDTHeatmap', **ours)}
 
 
-def read_config(args: argparse.Namespace) -> Config:
-    """Read the config with the command line merged into it, and what to test it on."""
-    cfg = load_config(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
-    decoder = cfg.model.get('head', {}).get('decoder')
-    if not decoder:
-        raise InputError(f'{args.config}: no model.head.decoder; use a heatmap model')
-    init_default_scope(cfg.get('default_scope', 'mmpose'))
-    return cfg
-
-
 def build_evaluator(cfg: Config, metainfo: dict) -> Evaluator:
     """Return the config's own test evaluator."""
     metrics = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
@@ -164,8 +153,8 @@ def table(scores: dict[str, dict[str, float]], trained: str) -> str:
     return '\n'.join(lines)
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Compare, print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -173,13 +162,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='its trained weights')
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Compare, print the table."""
-    args = parse_args()
-    cfg = read_config(args)
+    args = parser.parse_args()
+    cfg = load_config(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    if not cfg.model.get('head', {}).get('decoder'):
+        raise InputError(f'{args.config}: no model.head.decoder; use a heatmap model')
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
     scores = compare(cfg, args.checkpoint, args.device)
     print(table(scores, cfg.model.head.decoder.type))
 

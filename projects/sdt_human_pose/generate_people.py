@@ -77,8 +77,8 @@ def write_set(out: Path, name: str, count: int, rng: np.random.Generator) -> Non
     file.write_text(json.dumps(content), encoding='utf-8')
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Draw both sets."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -89,12 +89,6 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if min(args.train, args.val) < 1 or args.seed < 0:
         parser.error('--train and --val are 1 or more, --seed 0 or more')
-    return args
-
-
-def main() -> None:
-    """Draw both sets."""
-    args = parse_args()
     rng = np.random.default_rng(args.seed)
     try:
         write_set(args.out, 'train2017', args.train, rng)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from pathlib import Path
 
 import pytest
 from analysis import run_table
@@ -11,12 +10,8 @@ from analysis.report import write_report
 from analysis.runs import find_runs
 from conftest import NUM_TEST, NUM_TRAIN, convert_generated, run_tool
 
-LOADERS = ('train', 'val', 'test')
-WORKERS = {'num_workers': 0, 'persistent_workers': False}
-ONE_STEP = {f'{kind}_dataloader.{key}': v for kind in LOADERS for key, v in WORKERS.items()} | {
-    'train_dataloader.batch_size': NUM_TRAIN,
+SMALL = {
     'train_cfg.max_epochs': 1,
-    'train_cfg.val_interval': 1,
     'model.backbone.num_stacks': 1,
     'model.backbone.feat_channels': 16,
     'model.head.num_stages': 1,
@@ -30,46 +25,61 @@ SUBSETS = {
 }
 
 
-def execute(monkeypatch, job, trained=None):
-    """Train a table's row for one step and test it; or test it with another's weights."""
-    job.file.parent.mkdir(parents=True, exist_ok=True)
-    job.file.write_text(job.text)
-    if trained is None:
-        assert not run_tool(monkeypatch, 'train.py', job.file, '--work-dir', job.folder)
-        trained = job.folder / 'epoch_1.pth'
-    assert not run_tool(monkeypatch, 'test.py', job.file, trained, '--work-dir', job.folder)
-    return trained, json.loads((job.folder / 'metrics.json').read_text())
+def job_of(table, roots, folder) -> run_table.Job:
+    """Plan HGs+HSR for one step; `roots` are of training and test data."""
+    options = dict(SMALL)
+    for kind, root in zip(('train', 'val', 'test'), roots, strict=True):
+        options[f'{kind}_dataloader.dataset.data_root'] = f'{root}/'
+        options[f'{kind}_dataloader.num_workers'] = 0
+        options[f'{kind}_dataloader.persistent_workers'] = False
+    for kind, root in zip(('val', 'test'), roots[1:], strict=True):
+        options[f'{kind}_evaluator.ann_file'] = str(next(root.glob(f'annotations/{FILES[table]}')))
+    if table == 'cofw68':
+        options['val_evaluator.ann_file'] = next(roots[1].glob('annotations/*valid.json'))
+    options['train_dataloader.batch_size'] = NUM_TRAIN
+    args = argparse.Namespace(
+        rows=['hgs-hsr'], tiny=False, processes=1, cfg_options=options, work_dir=folder / 'runs'
+    )
+    (job,) = run_table.plan(table, args)
+    return job
 
 
-def jobs_of(table: str, roots: dict, folder: Path) -> list:
-    options = dict(rows=['hgs-hsr'], tiny=False, processes=1, cfg_options=ONE_STEP)
-    args = argparse.Namespace(data_root=roots, work_dir=folder / 'runs', **options)
-    return run_table.plan(table, args)
+FILES = {
+    '300w': '*valid.json', 'cofw': 'cofw_test.json', 'wflw': '*test.json',
+    'aflw': '*test.json', 'cofw68': 'cofw68_test.json',
+}  # fmt: skip
+
+
+def execute(monkeypatch, job):
+    """Run the commands of a job in this process; return the scores."""
+    if job.weights is None:
+        _, config, _, *words = job.train_command
+        assert not run_tool(monkeypatch, 'train.py', config, *words)
+    _, config, checkpoint, _, *words = job.test_command
+    assert not run_tool(monkeypatch, 'test.py', config, checkpoint, *words)
+    return json.loads((job.folder / 'metrics.json').read_text())
 
 
 @pytest.mark.parametrize('dataset', SUBSETS)
 def test_archive_to_table(dataset, tmp_path, monkeypatch):
     root = convert_generated(dataset, tmp_path)
-    (job,) = jobs_of(dataset, {dataset: root}, tmp_path)
-    _, scores = execute(monkeypatch, job)
-    normalizer = TABLES[dataset].normalizer
-    assert scores[f'full/{normalizer}/NME'] > 0
-    scored = {key.split('/')[0] for key in scores}
-    assert SUBSETS[dataset] <= scored
-
+    job = job_of(dataset, [root] * 3, tmp_path)
+    scores = execute(monkeypatch, job)
+    nme = scores[f'full/{TABLES[dataset].normalizer}/NME']
+    assert nme > 0 and SUBSETS[dataset] <= {key.split('/')[0] for key in scores}
     text = write_report(find_runs([tmp_path / 'runs']), [dataset])
-    row = next(
-        line for line in text.splitlines() if line.startswith('| HGs+HSR') and 'TINY' in line
-    )
-    assert f'{scores[f"full/{normalizer}/NME"]:.2f}' in row
+    rows = [line for line in text.splitlines() if line.startswith('| HGs+HSR') and 'TINY' in line]
+    assert f'{nme:.2f}' in rows[0]
     assert len(json.loads((job.folder / 'errors.json').read_text())['images']) == NUM_TEST
 
 
 def test_cofw68_is_tested_with_a_300w_model(tmp_path, monkeypatch):
-    roots = {name: convert_generated(name, tmp_path) for name in ('300w', 'cofw')}
-    (job,) = jobs_of('cofw68', roots, tmp_path)
-    checkpoint, _ = execute(monkeypatch, job.weights)
-    _, scores = execute(monkeypatch, job, checkpoint)
+    faces, occluded = (convert_generated(name, tmp_path) for name in ('300w', 'cofw'))
+    job = job_of('cofw68', [faces, faces, occluded], tmp_path)
+    trained = job_of('300w', [faces] * 3, tmp_path)
+    assert trained.folder == job.weights.folder
+    execute(monkeypatch, trained)
+    scores = execute(monkeypatch, job)
     assert {key for key in scores if key.endswith('NME')} >= {
         f'{group}/{name}/NME'
         for group in ('full', 'visible_landmarks', 'occluded_landmarks')

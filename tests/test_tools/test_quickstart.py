@@ -96,18 +96,11 @@ def is_running(pid):
     return bool(state.stdout.strip()) and not state.stdout.strip().startswith('Z')
 
 
-def test_faces_are_chosen_by_rank_of_each_subset(tmp_path):
-    def chosen(images, count):
-        return choose_faces(ErrorsFile(tmp_path, ['inter_ocular'], images, {}), count)
-
-    def image(number, subset, error):
-        return dict(id=number, subsets=[subset], errors=dict(inter_ocular=error))
-
-    images = [image(n, 'challenge', 100 - n) for n in range(1, 8)]
-    images += [image(n, 'common', n) for n in range(10, 16)]
-    assert chosen(images, 6) == [11, 13, 15, 6, 4, 2]
-    assert chosen(images[7:], 6) == [10, 11, 12, 13, 14, 15]
-    assert chosen(images[6:9], 6) == [10, 11, 7]
+def test_faces_are_chosen_by_rank(tmp_path):
+    images = [dict(id=n, subsets=[], errors=dict(inter_ocular=100 - n)) for n in range(12)]
+    errors = ErrorsFile(tmp_path, ['inter_ocular'], images)
+    assert choose_faces(errors, 3) == [9, 5, 1]
+    assert choose_faces(ErrorsFile(tmp_path, ['inter_ocular'], images[:2]), 6) == [1, 0]
 
 
 def test_faces_are_named_by_their_archives(tmp_path):

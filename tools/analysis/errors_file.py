@@ -1,4 +1,4 @@
-"""The one reader of errors.json, the error of every image that `FaceAlignmentMetric` writes."""
+"""The files that a test leaves; the one reader of errors.json, the error of every image."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ import numpy as np
 
 from mhhn_landmarks.errors import InputError
 
-ERRORS = 'errors.json'
+METRICS, ERRORS, CORRECTIONS = 'metrics.json', 'errors.json', 'corrections.json'
 
 
 @dataclass(frozen=True)
 class ErrorsFile:
-    """What one test left.
+    """What `FaceAlignmentMetric` wrote of one test.
 
     Attributes:
         path: The file.
         normalizers: What errors are divided by.
         images: A dictionary per image: ``id``, ``img_path``, ``subsets``, ``errors`` in percent.
-        landmark_errors: The mean error of each landmark, percent, None where there is none.
     """
 
     path: Path
     normalizers: list[str]
     images: list[dict[str, Any]]
-    landmark_errors: dict[str, list[float | None]]
 
     def check_normalizer(self, name: str | None) -> str:
         """Return the normaliser, by default the file's first.
@@ -79,11 +77,14 @@ def read_errors(path: str | Path) -> ErrorsFile:
     if not path.is_file():
         raise InputError(f'{path}: no such file; tools/test.py CONFIG CHECKPOINT writes {ERRORS}')
     content = read_json(path)
-    if not _is_errors_file(content):
+    try:
+        normalizers, images = content['normalizers'], content['images']
+        whole = bool(normalizers) and all({'errors', 'subsets'} <= set(i) for i in images)
+    except (KeyError, TypeError):
+        whole = False
+    if not whole or not images:
         raise InputError(f'{path}: not what FaceAlignmentMetric writes to its errors_file')
-    return ErrorsFile(
-        path, content['normalizers'], content['images'], content.get('landmark_errors') or {}
-    )
+    return ErrorsFile(path, normalizers, images)
 
 
 def read_json(path: Path) -> Any:
@@ -96,11 +97,3 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise InputError(f'{path}: cannot be read ({str(error).splitlines()[0]})') from error
-
-
-def _is_errors_file(content: Any) -> bool:
-    """Whether there is one image and one normaliser at least, and every image has its errors."""
-    if not isinstance(content, dict) or not content.get('normalizers') or not content.get('images'):
-        return False
-    needed = {'errors', 'subsets'}
-    return all(isinstance(image, dict) and needed <= set(image) for image in content['images'])

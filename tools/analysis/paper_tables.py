@@ -13,7 +13,6 @@ import yaml
 
 DATA = yaml.safe_load(Path(__file__).with_name('paper_tables.yml').read_text(encoding='utf-8'))
 SOURCES, DATASETS, NORMALIZERS = DATA['sources'], DATA['datasets'], DATA['normalizers']
-MISSING = '-'
 _STEM = re.compile(
     r'td-hm_(?P<model>[^_]+?)(?P<tiny>-tiny)?_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e'
     r'_(?P<dataset>[^_-]+)-(?P<size>\d+)x\d+(?:_(?P<test>[^_]+))?'
@@ -58,21 +57,6 @@ def parse_stem(stem: str) -> Stem | None:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One of our rows.
-
-    Attributes:
-        label: As printed; the paper's, where it has the row.
-        model: Of the config's name.
-        weights: The model that is trained for it, ``model`` itself or another.
-    """
-
-    label: str
-    model: str
-    weights: str
-
-
-@dataclass(frozen=True)
 class Table:
     """One table; its columns are keys of the metric without the normaliser: ``full``, ``full/FR``.
 
@@ -82,7 +66,7 @@ class Table:
         normalizer: The paper's.
         columns: Key by the column's name, in the paper's order.
         paper: The paper's cells by the row's label, in its order.
-        ours: Our rows.
+        ours: The model of our config, and that whose weights it takes, by the row's label.
         others: Normalisers that our rows are shown under besides.
         extra: Columns that the paper has not.
         later: Methods after the paper: label, source, and keys with values by normaliser.
@@ -94,7 +78,7 @@ class Table:
     normalizer: str
     columns: Mapping[str, str]
     paper: Mapping[str, list[str]]
-    ours: tuple[Row, ...]
+    ours: Mapping[str, tuple[str, str]]
     others: tuple[str, ...] = ()
     extra: Mapping[str, str] | None = None
     later: tuple[Mapping[str, Any], ...] = ()
@@ -116,19 +100,12 @@ class Table:
 def _read_table(entry: Mapping[str, Any]) -> Table:
     """Make a table of what the file says."""
     lines = [line.split('|') for line in entry.get('paper', '').splitlines()]
-    rows = []
+    paper = {label.strip(): [cell.strip() for cell in cells] for label, *cells in lines}
+    ours = {}
     for label, row in entry['ours'].items():
         row = row if isinstance(row, dict) else {'model': row}
-        rows.append(Row(str(label), row['model'], row.get('weights', row['model'])))
-    rest = {
-        k: entry[k] for k in ('title', 'dataset', 'normalizer', 'columns', 'extra') if k in entry
-    }
-    return Table(
-        paper={label.strip(): [cell.strip() for cell in cells] for label, *cells in lines},
-        ours=tuple(rows),
-        **rest,
-        **{k: tuple(entry.get(k, ())) for k in ('others', 'later', 'notes')},
-    )
+        ours[str(label)] = row['model'], row.get('weights', row['model'])
+    return Table(**{**entry, 'paper': paper, 'ours': ours})
 
 
 TABLES: dict[str, Table] = {name: _read_table(entry) for name, entry in DATA['tables'].items()}

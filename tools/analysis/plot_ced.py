@@ -89,7 +89,8 @@ def read_runs(args: argparse.Namespace) -> tuple[dict[str, np.ndarray], str]:
     errors: dict[str, np.ndarray] = {}
     normalizer = args.normalizer
     for run in args.runs:
-        name, path = split_name(run)
+        name, path = run.split('=', 1) if '=' in run and not Path(run).exists() else ('', run)
+        path = Path(path)
         if path.suffix == '.txt':
             name, values = name or path.stem, read_text(path)
         else:
@@ -101,12 +102,6 @@ def read_runs(args: argparse.Namespace) -> tuple[dict[str, np.ndarray], str]:
             raise InputError(f'{path}: a second run called {name!r}; say NAME={path}')
         errors[name] = values
     return errors, normalizer or 'normaliser unknown'
-
-
-def split_name(run: str) -> tuple[str, Path]:
-    """Read PATH or NAME=PATH; the name is empty where none is given."""
-    name, path = run.split('=', 1) if '=' in run and not Path(run).exists() else ('', run)
-    return name, Path(path)
 
 
 def read_text(path: Path) -> np.ndarray:
@@ -124,8 +119,8 @@ def read_text(path: Path) -> np.ndarray:
     return values
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Read the errors, draw the curves."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -140,12 +135,6 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if not 0 < args.threshold < float('inf'):
         parser.error(f'--threshold is in percent, above 0, got {args.threshold}')
-    return args
-
-
-def main() -> None:
-    """Read the errors, draw the curves."""
-    args = parse_args()
     errors, normalizer = read_runs(args)
     name = NORMALIZERS.get(normalizer, normalizer)
     plot_ced(errors, args.out, args.threshold, args.title, name)

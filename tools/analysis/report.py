@@ -1,8 +1,7 @@
 """Print the paper's tables with our runs beside the published numbers, as Markdown.
 
-Each WORK_DIR is searched at every depth for runs: folders with metrics.json, which tools/test.py
-writes, or the log of a training, whose last validation is then shown and marked as such. Their
-configs, which MMEngine writes there, are read, which executes them.
+Each WORK_DIR is searched at every depth for metrics.json, which tools/test.py writes. The configs
+that MMEngine writes beside it are read, which executes them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.markdown import markdown
-from analysis.paper_tables import MISSING, NORMALIZERS, SOURCES, TABLES, Table
+from analysis.paper_tables import NORMALIZERS, SOURCES, TABLES, Table
 from analysis.runs import Run, find_runs
 
 from mhhn_landmarks.errors import InputError, exit_on_input_error
@@ -28,12 +27,11 @@ LEGEND = (
     ' landmarks that SDT moves by a heatmap pixel or more from the argmax, and how many of these'
     ' moves lead closer to the truth (tools/analysis/decoders.py measures it).'
 )
-MARK = 'NOT COMPARABLE'
-MOVED = 'Moved'
+MARK, MISSING, MOVED = 'NOT COMPARABLE', '-', 'Moved'
 
 
 def write_report(runs: Sequence[Run], tables: Sequence[str] | None = None) -> str:
-    """Return the tables, then runs that belong to none, then what the runs and sources are.
+    """Return the tables, then what the runs and sources are.
 
     Args:
         runs: From `find_runs`.
@@ -49,39 +47,12 @@ def write_report(runs: Sequence[Run], tables: Sequence[str] | None = None) -> st
             parts.append(f'{unit}; FR and AUC at {table.threshold:g}%.')
             parts.append(_table(table, normalizer, runs, marks, cited))
         parts += table.notes
-    others = [run for run in runs if not _is_row(run)]
-    if others:
-        parts += ['## Other runs', *_other_tables(others, marks)]
     if runs:
         parts += ['## Our runs', '\n'.join(f'* {marks[r.folder]} {_describe(r)}' for r in runs)]
     if cited:
         sources = [SOURCES[key] for key in SOURCES if key in cited]
         parts += ['## Sources', '\n'.join(f'* {s["name"]}: {s["reference"]}.' for s in sources)]
     return '\n\n'.join(parts) + '\n'
-
-
-def _is_row(run: Run) -> bool:
-    """Whether some table has a row for it."""
-    return any(
-        runs_of(table, label, [run]) for table in TABLES.values() for label in _labels(table)
-    )
-
-
-def _labels(table: Table) -> list[str]:
-    """Return the labels of the paper's rows, then ours that it has not."""
-    return list(dict.fromkeys([*table.paper, *(row.label for row in table.ours)]))
-
-
-def runs_of(table: Table, label: str, runs: Sequence[Run]) -> list[Run]:
-    """Return the runs that belong to one row."""
-    keys = {(row.model, row.weights) for row in table.ours if row.label == label}
-    return [
-        run
-        for run in runs
-        if (stem := run.stem)
-        and stem.dataset == table.dataset
-        and (stem.model, run.weights or stem.model) in keys
-    ]
 
 
 def _table(
@@ -93,30 +64,37 @@ def _table(
 ) -> str:
     """Return one normaliser's table, noting the sources that it cites."""
     columns = table.all_columns
-    with_moves = any(run.corrections for run in runs if _is_row(run))
-    empty = [MISSING] * (len(columns) + with_moves)
-    rows = []
-    for label in _labels(table):
+    header = ['model', 'by', *columns]
+    header += [MOVED] * any(run.corrections and rows_of(run) for run in runs)
+    rows: list[list[str]] = []
+    for label in dict.fromkeys([*table.paper, *table.ours]):
         if normalizer == table.normalizer and label in table.paper:
-            cells = table.paper[label]
-            rows.append([label, SOURCES['paper']['name'], *cells, *empty[len(cells) :]])
+            rows.append([label, SOURCES['paper']['name'], *table.paper[label]])
             cited['paper'] = None
-        found = runs_of(table, label, runs)
+        found = [run for run in runs if (table.title, label) in rows_of(run)]
         for run in found:
             cells = _cells(run.scores, normalizer, columns, run.threshold == table.threshold)
-            rows.append([label, _by(run, marks), *cells, *[_moves(run)] * with_moves])
-        if not found and any(row.label == label for row in table.ours):
-            rows.append([label, 'ours: not run', *empty])
+            rows.append([label, _by(run, marks), *cells, _moves(run)][: len(header)])
+        if not found and label in table.ours:
+            rows.append([label, 'ours: not run'])
     for method in table.later:
         if normalizer in method:
             scores = {_key(k, normalizer): v for k, v in method[normalizer].items()}
-            cells = _cells(scores, normalizer, columns)
-            rows.append(
-                [method['label'], SOURCES[method['source']]['name'], *cells, *empty[:with_moves]]
-            )
+            source = SOURCES[method['source']]['name']
+            rows.append([method['label'], source, *_cells(scores, normalizer, columns)])
             cited[method['source']] = None
-    header = ['model', 'by', *columns, *[MOVED] * with_moves]
-    return markdown(header, rows, (0, 1))
+    padded = [row + [MISSING] * (len(header) - len(row)) for row in rows]
+    return markdown(header, padded, (0, 1))
+
+
+def rows_of(run: Run) -> list[tuple[str, str]]:
+    """Return the tables' titles and labels of the rows that a run belongs to."""
+    stem = run.stem
+    if stem is None:
+        return []
+    row = (stem.model, run.weights or stem.model)
+    ours = [(t, label, r) for t in TABLES.values() for label, r in t.ours.items()]
+    return [(t.title, label) for t, label, r in ours if t.dataset == stem.dataset and r == row]
 
 
 def _key(column: str, normalizer: str) -> str:
@@ -143,12 +121,8 @@ def _cells(
 
 
 def _by(run: Run, marks: Mapping[Path, str]) -> str:
-    mark = marks[run.folder]
-    if not run.scores:
-        return f'ours {mark}: no score yet'
-    reasons = run.reasons()
-    tiny = ', TINY' if 'tiny' in reasons else ''
-    return f'ours {mark}{tiny}, {MARK}' if reasons else f'ours {mark}'
+    tiny = ', TINY' if 'tiny' in run.reasons else ''
+    return f'ours {marks[run.folder]}{tiny}' + (f', {MARK}' if run.reasons else '')
 
 
 def _moves(run: Run) -> str:
@@ -158,48 +132,22 @@ def _moves(run: Run) -> str:
 
 def _describe(run: Run) -> str:
     """Say how a run's scores came to be, what makes them incomparable first."""
-    if not run.scores:
-        return f'{run.folder}: no score yet, ' + (
-            f'epoch {run.trained}' if run.trained else 'just begun'
-        )
-    parts = run.reasons() + ['tested before the end of this training'] * run.stale
-    parts += ['epoch chosen by validation'] * run.chosen
-    parts += [f'weights of {run.weights}'] * (run.weights is not None)
-    parts += [run.size[0]] * (run.size[1] is not None)
-    if run.epoch is not None:
-        parts.append(f'{"tested" if run.tested else "validated"} at epoch {run.epoch}')
-    for count, name in ((run.images.get('full'), 'test'), (run.train_images, 'training')):
-        parts += [f'{count} {name} faces'] * (count is not None)
-    return f'{run.folder}: {", ".join(parts)}; FR and AUC at {run.threshold:g}%'
+    text = f'{run.folder}: {", ".join(run.reasons + run.facts)}; FR and AUC at {run.threshold:g}%'
+    if rows_of(run):
+        return text
+    nmes = [f'{v:.2f} {k}' for k, v in run.scores.items() if k.endswith('/NME')]
+    return f'{text}; {run.name} is no row of these tables: {", ".join(nmes)}'
 
 
-def _other_tables(runs: Sequence[Run], marks: Mapping[Path, str]) -> list[str]:
-    """Return a table per normaliser of runs that are no row."""
-    found = {key.split('/')[1]: None for run in runs for key in run.scores}
-    columns = {'Full NME': 'full', 'FR': 'full/FR', 'AUC': 'full/AUC'}
-    parts = []
-    for normalizer in found:
-        scored = [run for run in runs if f'full/{normalizer}/NME' in run.scores]
-        rows = [[r.name, _by(r, marks), *_cells(r.scores, normalizer, columns)] for r in scored]
-        parts.append(f'Errors in percent of the {NORMALIZERS.get(normalizer, normalizer)}.')
-        parts.append(markdown(['config', 'by', *columns], rows, (0, 1)))
-    return parts
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Find the runs, print the report."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('work_dirs', metavar='WORK_DIR', nargs='*', help='folder of runs')
     parser.add_argument('--out', type=Path, help='file to write as well, such as report.md')
     parser.add_argument('--table', nargs='+', choices=list(TABLES), help='which; default: all')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Find the runs, print the report."""
-    args = parse_args()
+    args = parser.parse_args()
     text = write_report(find_runs(args.work_dirs), args.table)
     if args.out:
         try:

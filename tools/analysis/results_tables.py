@@ -14,7 +14,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -75,94 +75,96 @@ def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
     return list(groups.values())
 
 
-def spread(group: Sequence[Run], value: Callable[[Run], float | None], digits: int = 2) -> str:
-    """Return the mean of a group's values and, of several, the smallest and the largest."""
-    values = [v for v in map(value, group) if v is not None]
+def spread(group: Sequence[Run], *path: str, digits: int = 2) -> str:
+    """Return the mean of a group's values and, of several, the smallest and the largest.
+
+    Args:
+        group: Runs that differ in their seed.
+        path: Keys that lead to the value in each run.
+        digits: After the point.
+
+    >>> spread([dict(params=3), dict(params=4)], 'params', digits=1)
+    '3.5 (3.0 to 4.0)'
+    """
+    values = [value for run in group if (value := look_up(run, *path)) is not None]
     if not values:
         return MISSING
     low, middle, high = (f'{v:.{digits}f}' for v in (min(values), mean(values), max(values)))
     return middle if len(values) == 1 else f'{middle} ({low} to {high})'
 
 
-def score(
-    run: Run, faces: str, decoder: str, name: str = 'nme', by: str = 'inter_ocular'
-) -> float | None:
-    """Return one score of a run, None where it was not measured."""
-    return run['scores'].get(faces, {}).get(decoder, {}).get(by, {}).get(name)
+def look_up(run: Run, *path: str) -> Any:
+    """Return what a path of keys leads to; None where it was not measured."""
+    for key in path:
+        run = (run or {}).get(key)
+    return run
+
+
+def sdt(faces: str, score: str = 'nme', by: str = 'inter_ocular') -> tuple[str, ...]:
+    """Return the path to a score by SDT."""
+    return 'scores', faces, 'sdt', by, score
 
 
 def scores_table(groups: Sequence[list[Run]], faces: str) -> str:
-    """Return the table of one set of faces, the best row first."""
-    header = ['model', 'parameters', 'faces x epochs', 'minutes', 'seeds', 'argmax', 'SDT']
-    header += ['std', 'FR at 10%', 'AUC', 'SDT, inter-pupil', 'ms a face', 'without flip']
+    """Return the table of one set of faces."""
     rows = []
     for group in groups:
-        first, train = group[0], group[0]['train']
+        params, train = group[0]['params'], group[0]['train']
         rows.append(
-            [
-                SEED.sub('', first['name']),
-                f'{first["params"] / 1e6:.2f} M' if first['params'] else MISSING,
-                f'{train["faces"]} x {train["epochs"]}',
-                spread(group, lambda r: r['train'].get('minutes'), 0),
-                str(len(group)),
-                spread(group, lambda r: score(r, faces, 'argmax')),
-                spread(group, lambda r: score(r, faces, 'sdt')),
-                spread(group, lambda r: score(r, faces, 'sdt', 'std')),
-                spread(group, lambda r: score(r, faces, 'sdt', 'fr10')),
-                spread(group, lambda r: score(r, faces, 'sdt', 'auc10'), 3),
-                spread(group, lambda r: score(r, faces, 'sdt', 'nme', 'inter_pupil')),
-                spread(group, lambda r: (r.get('ms_per_face') or {}).get('flip'), 1),
-                spread(group, lambda r: (r.get('ms_per_face') or {}).get('no_flip'), 1),
-            ]
+            {
+                'parameters': f'{params / 1e6:.2f} M' if params else MISSING,
+                'faces x epochs': f'{train["faces"]} x {train["epochs"]}',
+                'minutes': spread(group, 'train', 'minutes', digits=0),
+                'seeds': str(len(group)),
+                'argmax': spread(group, 'scores', faces, 'argmax', 'inter_ocular', 'nme'),
+                'SDT': spread(group, *sdt(faces)),
+                'std': spread(group, *sdt(faces, 'std')),
+                'FR at 10%': spread(group, *sdt(faces, 'fr10')),
+                'AUC': spread(group, *sdt(faces, 'auc10'), digits=3),
+                'SDT, inter-pupil': spread(group, *sdt(faces, by='inter_pupil')),
+                'ms a face': spread(group, 'ms_per_face', 'flip', digits=1),
+                'without flip': spread(group, 'ms_per_face', 'no_flip', digits=1),
+            }
         )
-    return markdown(*_without_dull_columns(header, rows))
+    return named_rows(groups, rows)
 
 
-def _without_dull_columns(
-    header: Sequence[str], rows: Sequence[Sequence[str]]
-) -> tuple[list[str], list[list[str]]]:
-    """Leave out the columns that miss every value, or have but one in several rows."""
-    values = [{row[i] for row in rows} for i in range(len(header))]
-    kept = [i for i, v in enumerate(values) if v != {MISSING} and (len(v) > 1 or len(rows) == 1)]
-    return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
-
-
-def hard_table(groups: Sequence[list[Run]]) -> str:
-    """Return the errors on all sets side by side, decoded by SDT."""
+def named_rows(groups: Sequence[list[Run]], rows: Sequence[dict[str, str]]) -> str:
+    """Return a table without the columns that miss every value, or have but one in several rows."""
     rows = [
-        [SEED.sub('', group[0]['name'])]
-        + [spread(group, lambda run, faces=faces: score(run, faces, 'sdt')) for faces in SETS]
-        for group in groups
+        {'model': SEED.sub('', group[0]['name'])} | row
+        for group, row in zip(groups, rows, strict=True)
     ]
-    return markdown(*_without_dull_columns(['model', *SETS.values()], rows))
-
-
-def heatmaps_table(groups: Sequence[list[Run]]) -> str:
-    """Return what was measured of the heatmaps' shape."""
-    names = list(dict.fromkeys(key for group in groups for run in group for key in run['heatmaps']))
-    rows = [
-        [SEED.sub('', group[0]['name'])]
-        + [spread(group, lambda run, name=name: run['heatmaps'].get(name), 3) for name in names]
-        for group in groups
-    ]
-    header = ['model', *(name.replace('_', ' ') for name in names)]
-    return markdown(*_without_dull_columns(header, rows))
+    values = {column: {row[column] for row in rows} for column in (rows[0] if rows else ())}
+    kept = [c for c, v in values.items() if v != {MISSING} and (len(v) > 1 or len(rows) == 1)]
+    return markdown(kept, [[row[column] for column in kept] for row in rows])
 
 
 def make_table(name: str, runs: Sequence[Run]) -> str:
-    """Return one table; runs that were not measured for it are left out.
+    """Return one table, the best row first; runs that were not measured for it are left out.
 
     Raises:
         InputError: If there is no table of that name.
     """
     if name == 'heatmaps':
-        return heatmaps_table(group_seeds([run for run in runs if run.get('heatmaps')]))
+        groups = group_seeds([run for run in runs if run.get('heatmaps')])
+        columns = dict.fromkeys(key for group in groups for run in group for key in run['heatmaps'])
+        return named_rows(
+            groups,
+            [
+                {c.replace('_', ' '): spread(group, 'heatmaps', c, digits=3) for c in columns}
+                for group in groups
+            ],
+        )
     if name not in (*SETS, 'hard'):
         raise InputError(f'no table {name!r}, only {", ".join([*SETS, "hard", "heatmaps"])}')
     faces = 'helen_test' if name == 'hard' else name
-    groups = group_seeds([run for run in runs if score(run, faces, 'sdt') is not None])
-    groups.sort(key=lambda group: mean(score(run, faces, 'sdt') for run in group))
-    return hard_table(groups) if name == 'hard' else scores_table(groups, name)
+    groups = group_seeds([run for run in runs if look_up(run, *sdt(faces)) is not None])
+    groups.sort(key=lambda group: mean(look_up(run, *sdt(faces)) for run in group))
+    if name == 'hard':
+        rows = [{SETS[s]: spread(group, *sdt(s)) for s in SETS} for group in groups]
+        return named_rows(groups, rows)
+    return scores_table(groups, name)
 
 
 def fill(text: str, runs: Sequence[Run]) -> str:
@@ -175,20 +177,15 @@ def fill(text: str, runs: Sequence[Run]) -> str:
     return SPOT.sub(table, text)
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> int:
+    """Fill the page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--runs', type=Path, default=DOCS / 'results', help='folder of run files')
     parser.add_argument('--page', type=Path, default=DOCS / 'results.md', help='to be filled')
     parser.add_argument('--check', action='store_true', help='write nothing; 1 if the page is old')
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Fill the page."""
-    args = parse_args()
+    args = parser.parse_args()
     if not args.page.is_file():
         raise InputError(f'{args.page}: no such page; write it with <!-- table: dev --> in it')
     text = args.page.read_text(encoding='utf-8')

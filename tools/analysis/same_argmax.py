@@ -62,16 +62,11 @@ def draw_map(axes: Axes, center: tuple[float, float]) -> str:
     return f'centre {center}: argmax {argmax.tolist()}, SDT {found.round(3).tolist()}'
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--out', default='same_argmax.png', help='picture: .png, .pdf or .svg')
-    return parser.parse_args()
-
-
 def main() -> None:
     """Draw both maps."""
-    args = parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', default='same_argmax.png', help='picture: .png, .pdf or .svg')
+    args = parser.parse_args()
     figure = new_figure(8.4, 4.3)
     grid = figure.subplots(1, len(CENTERS))
     for axes, center in zip(grid, CENTERS, strict=True):
