@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import shutil
 import sys
 from pathlib import Path
 
@@ -99,24 +98,6 @@ def test_check_dataset_looks_at_each_part_of_a_combined_one(generated, monkeypat
     assert run_tool(monkeypatch, 'misc/check_dataset.py', *arguments) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if 'can be used' in line]
     assert [line.endswith(': 4 faces can be used, 0 faults') for line in said] == [True] * 3
-
-
-def test_check_dataset_looks_at_the_photos_of_people(people, tmp_path, monkeypatch, capsys):
-    """In each split, although tests take detected boxes."""
-    data = shutil.copytree(people, tmp_path / 'people')
-    leaf = next(POSE.glob('configs/*hrnet-w32*.py'))
-    options = [f'{split}_dataloader.dataset.data_root={data}/' for split in ('train', 'val')]
-    arguments = [leaf, '--split', 'train', 'val', '--cfg-options', *options]
-    assert run_tool(monkeypatch, 'misc/check_dataset.py', *arguments) == 0
-    said = [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
-    assert [line.rpartition(': ')[2] for line in said] == [
-        '4 annotations can be used, 0 faults',
-        '3 annotations can be used, 0 faults',
-    ]
-    bad = min((data / 'val2017').iterdir())
-    bad.write_bytes(bad.read_bytes()[:-99])
-    assert run_tool(monkeypatch, 'misc/check_dataset.py', *arguments) == 1
-    assert f': {bad}: unreadable photo (' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

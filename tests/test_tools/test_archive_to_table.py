@@ -25,6 +25,12 @@ SUBSETS = {
 }
 
 
+FILES = {
+    '300w': '*valid.json', 'cofw': 'cofw_test.json', 'wflw': '*test.json',
+    'aflw': '*test.json', 'cofw68': 'cofw68_test.json',
+}  # fmt: skip
+
+
 def job_of(table, roots, folder) -> run_table.Job:
     """Plan HGs+HSR for one step; `roots` are of training and test data."""
     options = dict(SMALL)
@@ -32,22 +38,16 @@ def job_of(table, roots, folder) -> run_table.Job:
         options[f'{kind}_dataloader.dataset.data_root'] = f'{root}/'
         options[f'{kind}_dataloader.num_workers'] = 0
         options[f'{kind}_dataloader.persistent_workers'] = False
-    for kind, root in zip(('val', 'test'), roots[1:], strict=True):
-        options[f'{kind}_evaluator.ann_file'] = str(next(root.glob(f'annotations/{FILES[table]}')))
-    if table == 'cofw68':
-        options['val_evaluator.ann_file'] = next(roots[1].glob('annotations/*valid.json'))
+    validated = '300w' if table == 'cofw68' else table
+    for kind, root, name in (('val', roots[1], validated), ('test', roots[2], table)):
+        (file,) = root.glob(f'annotations/{FILES[name]}')
+        options[f'{kind}_evaluator.ann_file'] = str(file)
     options['train_dataloader.batch_size'] = NUM_TRAIN
     args = argparse.Namespace(
         rows=['hgs-hsr'], tiny=False, processes=1, cfg_options=options, work_dir=folder / 'runs'
     )
     (job,) = run_table.plan(table, args)
     return job
-
-
-FILES = {
-    '300w': '*valid.json', 'cofw': 'cofw_test.json', 'wflw': '*test.json',
-    'aflw': '*test.json', 'cofw68': 'cofw68_test.json',
-}  # fmt: skip
 
 
 def execute(monkeypatch, job):

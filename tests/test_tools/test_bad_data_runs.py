@@ -6,16 +6,10 @@ import zlib
 
 import numpy as np
 import pytest
-import torch
 from conftest import ROOT, run_tool
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.registry import DATASETS
 from odd_photos import PICTURE, cut, damage, write_turned
-from torch.utils.data import DataLoader
 
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.loading import load_model
 
 CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
 FILE = 'annotations/face_landmarks_300w_{}.json'
@@ -74,37 +68,6 @@ def test_bad_annotations_stop_it_before_training_even_those_of_validation(
     assert second.startswith('  annotation 2, ') and 'landmark 5 is not finite' in second
     assert third.startswith('  annotation 3, ') and third.endswith('no visible landmark')
     assert not list((data / 'work').glob('*/*.pth'))
-
-
-def test_the_test_stops_with_one_line(data, options, monkeypatch):
-    cfg = Config.fromfile(CONFIG)
-    cfg.merge_from_dict(SMALL)
-    weights = data / 'weights.pth'
-    torch.save(load_model(cfg).state_dict(), weights)
-    arguments = ['test.py', CONFIG, weights, '--work-dir', data / 'work', *options]
-    path = photo(data, 'valid')
-    cut(path)
-    assert run_tool(monkeypatch, *arguments).startswith(f'test: {path}: unreadable photo (')
-    assert not (data / 'work/metrics.json').exists()
-
-
-def test_of_a_worker_the_reason_comes_without_its_traceback(data):
-    init_default_scope('mmpose')
-    dataset = DATASETS.build(
-        dict(
-            type='CheckedFace300WDataset',
-            data_root=str(data),
-            ann_file=FILE.format('train'),
-            data_prefix=dict(img='images/'),
-            pipeline=[dict(type='LoadFaceImage')],
-        )
-    )
-    path = photo(data, 'train', 0)
-    cut(path)
-    with pytest.raises(InputError) as error:
-        list(DataLoader(dataset, num_workers=1, batch_size=None))
-    assert str(error.value).startswith(f'{path}: unreadable photo (')
-    assert '\n' not in str(error.value)
 
 
 def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
@@ -170,15 +133,6 @@ def test_check_dataset_looks_at_mmposes_own_classes_too(data, options, monkeypat
     change(data, 'train', lambda content: content['annotations'][1].update(id=1))
     assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CocoDataset') == 1
     assert lines_of(capsys, data)[0] == f'{file}: annotation 1: 2 of them have this id'
-
-
-def test_check_dataset_compares_sizes_of_any_photos(data, options, monkeypatch, capsys):
-    file = change(data, 'train', lambda content: content['images'][1].update(width=9999))
-    arguments = ['misc/check_dataset.py', CONFIG, '--split', 'train', *options]
-    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CocoDataset') == 1
-    said = lines_of(capsys, data)
-    assert 'its annotation file says 9999x' in said[0]
-    assert said[1] == f'{file}: 3 annotations can be used, 1 faults'
 
 
 def test_check_dataset_says_what_it_cannot_look_at(data, options, monkeypatch):

@@ -8,8 +8,6 @@ from conftest import ROOT, run_tool
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mhhn_mmpose.apis.loading import load_model
-
 CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
 
 
@@ -54,58 +52,37 @@ def publish(monkeypatch, *arguments):
     return run_tool(monkeypatch, 'misc/publish_model.py', *arguments)
 
 
-def test_the_name_holds_the_contents_hash(trained, published, tmp_path, monkeypatch):
+def test_weights_and_what_init_model_reads_are_left_under_a_name_with_their_hash(
+    trained, published, tmp_path, monkeypatch
+):
+    before = load(trained)
+    assert {'optimizer', 'message_hub', 'ema_state_dict'} < set(before) and 'cfg' in before['meta']
     for path in published.values():
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         assert path.name == f'mhhn-{digest}.pth'
-    assert not publish(monkeypatch, trained, tmp_path / 'other.pth')
-    (second,) = tmp_path.iterdir()
-    assert second.name == published['full'].name.replace('mhhn', 'other')
-
-
-def test_only_weights_and_what_init_model_reads_are_left(trained, published):
-    before = load(trained)
-    assert {'optimizer', 'message_hub', 'ema_state_dict'} < set(before)
-    assert 'cfg' in before['meta']
-    for path in published.values():
         after = load(path)
         assert set(after) == {'meta', 'state_dict'}
         assert set(after['meta']) == {'dataset_meta', 'epoch', 'iter', 'mmengine_version'}
         assert str(trained.parent).encode() not in path.read_bytes()
     full, half = (published[name].stat().st_size for name in ('full', 'half'))
     assert half < 0.7 * full < 0.3 * trained.stat().st_size
+    assert not publish(monkeypatch, trained, tmp_path / 'other.pth')
+    (second,) = tmp_path.iterdir()
+    assert second.name == published['full'].name.replace('mhhn', 'other')
 
 
-def test_the_averaged_weights_are_published(trained, published):
-    before, after = load(trained), load(published['full'])['state_dict']
-    assert list(after) == list(before['state_dict'])
-    for name, weight in before['state_dict'].items():
-        assert torch.equal(after[name], weight), name
-    # MMEngine swaps them when it saves; these are the ones last trained.
-    last = before['ema_state_dict']['module.head.multi_final_layers.0.weight']
-    assert not torch.equal(after['head.multi_final_layers.0.weight'], last)
-
-
-def test_half_precision_halves_floats_only(published):
+def test_the_averaged_weights_are_published_in_half_precision_if_asked(trained, published):
+    before = load(trained)
     full, half = (load(published[name])['state_dict'] for name in ('full', 'half'))
-    for name, weight in full.items():
+    assert list(full) == list(before['state_dict'])
+    for name, weight in before['state_dict'].items():
+        assert torch.equal(full[name], weight), name
         expected = torch.float16 if weight.is_floating_point() else weight.dtype
         assert half[name].dtype == expected, name
         torch.testing.assert_close(half[name].to(weight.dtype), weight, rtol=1e-3, atol=1e-6)
-
-
-def test_outputs_are_those_of_the_training(trained, published, generated_300w, tmp_path):
-    cfg = config_of(generated_300w, tmp_path)
-    torch.manual_seed(0)
-    faces = torch.rand(2, 3, 128, 128)
-    maps = {}
-    for name, path in dict(trained=trained, **published).items():
-        model = load_model(cfg, path)
-        assert model.dataset_meta['dataset_name'] == '300w'
-        with torch.no_grad():
-            maps[name] = model(faces, None, mode='tensor')[-1]
-    assert torch.equal(maps['full'], maps['trained'])
-    torch.testing.assert_close(maps['half'], maps['trained'], rtol=0.02, atol=0.02)
+    # MMEngine swaps them when it saves; these are the ones last trained.
+    last = before['ema_state_dict']['module.head.multi_final_layers.0.weight']
+    assert not torch.equal(full['head.multi_final_layers.0.weight'], last)
 
 
 class Attack:

@@ -143,7 +143,7 @@ def short_name(config: str | Path) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the scripts that draw models and faces share."""
     parser.add_argument(
-        'models', metavar='MODEL', nargs='+', help='tiny, best, or CONFIG CHECKPOINT; some of these'
+        'models', metavar='MODEL', nargs='+', help='tiny, best, or CONFIG CHECKPOINT; one or more'
     )
     parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
     parser.add_argument('--names', nargs='+', help="of the models; default: from the configs'")
