@@ -1,4 +1,4 @@
-"""Time and peak memory of multi-order attention, forward and backward, by the ways torch has.
+"""Time of multi-order attention, forward and backward, by the ways torch has.
 
 Axis letters: B batch, N positions, d channels. Speed is also given as a share of the rate at which
 the device multiplies large matrices: of the 18 B N N d operations that the products of the result
@@ -8,10 +8,6 @@ and of its gradients take; what is computed twice does not count.
 from __future__ import annotations
 
 import argparse
-import resource
-import subprocess
-import sys
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -69,42 +65,6 @@ def measure_ways(inputs: list[Tensor], repeats: int, rate: float) -> dict[str, d
     return found
 
 
-def peak_memory(args: argparse.Namespace, way: str, n: int, d: int) -> float:
-    """MB that one step takes besides inputs and gradients, in a process of its own.
-
-    A process never shows less memory than it once had, nor than the one that started it.
-    """
-    command = [sys.executable, __file__, '--one', way, '--positions', str(n), '--channels', str(d)]
-    for name in ('batch', 'device', 'dtype', 'threads'):
-        command += [f'--{name}', str(getattr(args, name))]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout.split()[-1])
-
-
-def print_memory(args: argparse.Namespace) -> None:
-    """Take one step in this process and print what it took."""
-    torch.set_num_threads(args.threads)
-    p, o = make_inputs(args.batch, *args.positions, *args.channels, args.device, args.dtype)
-
-    def used() -> float:
-        if on_gpu(args.device):
-            return torch.cuda.max_memory_allocated(args.device) / 1e6
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-
-    WAYS[args.one](p[:, :16], o[:, :16]).sum().backward()  # loads kernels, allocates gradients
-    before = used()
-    WAYS[args.one](p, o).sum().backward()
-    print(used() - before)
-
-
-def rows_of(n: int, d: int, found: Mapping[str, dict], memory: Mapping[str, float]) -> list:
-    """The table's rows of one size."""
-    return [
-        [str(d), str(n), way, f'{row["ms"]:.1f}', f'{row["share"]:.0%}', f'{memory[way]:.0f}']
-        for way, row in found.items()
-    ]
-
-
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -113,16 +73,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--positions', type=int, nargs='+', default=[1024, 4096], metavar='N')
     parser.add_argument('--channels', type=int, nargs='+', default=[256], metavar='d')
     parser.add_argument('--dtype', choices=DTYPES, default='float32')
-    parser.add_argument('--one', choices=WAYS, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
     """Parse, measure, print Markdown."""
     args = parse_args()
-    if args.one:
-        print_memory(args)
-        return
     prepare(args)
     rate = matrix_rate(args.device, args.dtype)
     print(f'batch {args.batch}, {args.dtype}; {rate / 1e12:.2f} TFLOP/s for large matrices\n')
@@ -130,9 +86,9 @@ def main() -> None:
     for d in args.channels:
         for n in args.positions:
             inputs = make_inputs(args.batch, n, d, args.device, args.dtype)
-            memory = {way: peak_memory(args, way, n, d) for way in WAYS}
-            rows += rows_of(n, d, measure_ways(inputs, args.repeats, rate), memory)
-    print_table(['d', 'N', 'way', 'ms', 'of the rate', 'MB'], rows)
+            for way, row in measure_ways(inputs, args.repeats, rate).items():
+                rows.append([str(d), str(n), way, f'{row["ms"]:.1f}', f'{row["share"]:.0%}'])
+    print_table(['d', 'N', 'way', 'ms', 'of the rate'], rows)
 
 
 if __name__ == '__main__':

@@ -7,13 +7,12 @@ input size. Pixels and weights are random; no step's work depends on them.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
 import torch
-from measure import add_machine_arguments, medians, prepare, print_table, synchronize
+from measure import add_machine_arguments, clock, medians, prepare, print_table, synchronize
 from mmpose.apis import inference_topdown, init_model
 from models import LEAVES, NAMES, OURS, load_config
 from torch import nn
@@ -55,15 +54,15 @@ def decoding_share(model: nn.Module, call: Callable[[], list], device: str) -> f
 
     def timed(maps: torch.Tensor) -> object:
         synchronize(device)
-        start = time.perf_counter()
+        start = clock(device)
         found = decode(maps)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock(device) - start)
         return found
 
     with mock.patch.object(model.head, 'decode', timed):
-        start = time.perf_counter()
+        start = clock(device)
         call()
-    return sum(seconds) / (time.perf_counter() - start)
+    return sum(seconds) / (clock(device) - start)
 
 
 def parse_args() -> argparse.Namespace:

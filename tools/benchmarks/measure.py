@@ -56,6 +56,12 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
+def clock(device: str = 'cpu') -> float:
+    """Seconds; of one thread on a CPU those that it runs, which a busy machine lengthens less."""
+    alone = not on_gpu(device) and torch.get_num_threads() == 1
+    return time.process_time() if alone else time.perf_counter()
+
+
 def medians(
     functions: Mapping[str, Callable[[], object]], repeats: int, device: str = 'cpu'
 ) -> dict[str, float]:
@@ -69,20 +75,17 @@ def medians(
         device: Waited for after each call if it is a GPU.
 
     Returns:
-        The median of each one's seconds; of one thread on a CPU those it was running, which other
-        processes do not lengthen.
+        The median of each one's seconds by `clock`.
     """
-    alone = not on_gpu(device) and torch.get_num_threads() == 1
-    clock = time.process_time if alone else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     order, random = list(functions), Random(0)
     for _ in range(repeats + 1):
         random.shuffle(order)
         for name in order:
-            start = clock()
+            start = clock(device)
             functions[name]()
             synchronize(device)
-            seconds[name].append(clock() - start)
+            seconds[name].append(clock(device) - start)
     return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 

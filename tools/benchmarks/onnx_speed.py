@@ -29,7 +29,8 @@ def runners(
     """What is timed, by name: from crops (B, 3, h, w) to landmarks in numpy."""
     session = open_session(onnx_file, threads)
     inputs, size = crops.numpy(), crops.shape[:1:-1]
-    samples = [PoseDataSample(metainfo=_uncut(size)) for _ in crops]
+    flips = dict(flip_indices=module.model.dataset_meta['flip_indices'])
+    samples = [PoseDataSample(metainfo=_uncut(size) | flips) for _ in crops]
     for sample in samples:
         sample.gt_instances = InstanceData(bboxes=np.zeros((1, 4)), bbox_scores=np.ones(1))
 
