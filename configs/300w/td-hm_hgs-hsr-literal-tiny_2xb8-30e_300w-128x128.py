@@ -10,9 +10,7 @@ model = dict(
     head=dict(
         num_stages=1,
         in_channels=96,
-        # Four times the paper's weight: between pixel values both terms shrink with the map's area,
-        # so that 1/16 would be 1/16 here too.
-        loss=dict(sigma=codec['sigma'], fdl_weight=1 / 4),
+        loss=dict(sigma=codec['sigma']),
         decoder=codec))
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
 train_dataloader = with_codec(_base_.train_dataloader, codec)
