@@ -1,4 +1,4 @@
-"""The command `mhhn-landmarks` with a trivial model; with PyTorch see test_apis/test_aligner.py."""
+"""The command `mhhn-landmarks` with ONNX; with PyTorch see test_apis/test_aligner.py."""
 
 import csv
 import json
@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from generated_faces import landmarks, random_face, render
-from plain_model import write_model
 
 from mhhn_landmarks import batches
 from mhhn_landmarks.cli import main
+from mhhn_landmarks.models import onnx_file
 
+MODEL = str(onnx_file('tiny'))
 FACES = [random_face(i) for i in range(3)]
 
 
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
-    """Folder with `model.onnx`, `photos/`, `still.mp4` and `boxes.json`."""
+    """Folder with `photos/`, `still.mp4` and `boxes.json`."""
     folder = tmp_path_factory.mktemp('cli')
-    write_model(folder / 'model.onnx')
     (folder / 'photos').mkdir()
     boxes = {}
     for number, face in enumerate(FACES):
@@ -41,8 +41,8 @@ def data(tmp_path_factory):
     return folder
 
 
-def run(data, source, *arguments):
-    return main([str(source), '--model', str(data / 'model.onnx'), *map(str, arguments)])
+def run(source, *arguments):
+    return main([str(source), '--model', MODEL, *map(str, arguments)])
 
 
 def read(folder, name):
@@ -51,7 +51,7 @@ def read(folder, name):
 
 def test_a_folder_with_given_boxes(data, tmp_path, capsys):
     boxes = data / 'boxes.json'
-    assert run(data, data / 'photos', '--out', tmp_path, '--boxes', boxes, '--batch', 2) == 0
+    assert run(data / 'photos', '--out', tmp_path, '--boxes', boxes, '--batch', 2) == 0
     assert '6 faces in 3 pictures' in capsys.readouterr().out
     entries = read(tmp_path, 'photos')
     assert [len(entry['faces']) for entry in entries] == [1, 2, 3]
@@ -61,23 +61,21 @@ def test_a_folder_with_given_boxes(data, tmp_path, capsys):
     assert width == height == pytest.approx((high - low).max(), abs=0.02)
     with (tmp_path / 'photos.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
-    points = [[float(row['x']), float(row['y'])] for row in rows[-3:]]
-    assert points == entries[2]['faces'][2]['landmarks'] and len(rows) == 6 * 3
+    points = [[float(row['x']), float(row['y'])] for row in rows[-68:]]
+    assert points == entries[2]['faces'][2]['landmarks'] and len(rows) == 6 * 68
     drawn = cv2.imread(str(tmp_path / '2_landmarks.png'))
     photo = cv2.imread(str(data / 'photos/2.png'))
     assert drawn.shape == photo.shape and 0.001 < (drawn != photo).mean() < 0.3
 
 
 def test_a_video_with_the_detector(data, tmp_path, capsys):
-    assert (
-        run(data, data / 'still.mp4', '--out', tmp_path, '--max-frames', 4, '--min-score', 0) == 0
-    )
+    assert run(data / 'still.mp4', '--out', tmp_path, '--max-frames', 4, '--min-score', 0) == 0
     entries = read(tmp_path, 'still')
     assert [entry['seconds'] for entry in entries] == [0, 0.1, 0.2, 0.3]
     assert [[face['face'] for face in entry['faces']] for entry in entries] == [[0]] * 4
     (path,) = tmp_path.glob('still_landmarks.*')
     assert cv2.VideoCapture(str(path)).isOpened()
-    assert run(data, data / 'still.mp4', '--out', tmp_path / 'b', '--min-score', 0.999) == 0
+    assert run(data / 'still.mp4', '--out', tmp_path / 'b', '--min-score', 0.999) == 0
     assert all(entry['faces'] == [] for entry in read(tmp_path / 'b', 'still'))
     assert 'left out, mean score below 0.999: 5 faces; --min-score 0' in capsys.readouterr().out
 
@@ -86,13 +84,13 @@ def test_what_is_done_before_an_error_is_kept(data, tmp_path):
     boxes = tmp_path / 'boxes.json'
     boxes.write_text(json.dumps({'0.png': [[1, 2, 30, 40]], '1.png': [[9000, 1, 2, 3]]}))
     with pytest.raises(SystemExit, match='1.png: box 9000,1,2,3 is outside'):
-        run(data, data / 'photos', '--out', tmp_path, '--boxes', boxes)
+        run(data / 'photos', '--out', tmp_path, '--boxes', boxes)
     assert len(read(tmp_path, 'photos')) == 1 and (tmp_path / '0_landmarks.png').exists()
 
 
 @pytest.mark.parametrize('box', [['-10,-20,60,60'], [-10, -20, 60, 60]])
 def test_a_box_may_begin_outside(data, tmp_path, capsys, box):
-    run(data, data / 'photos/0.png', '--out', tmp_path, '--boxes', *box)
+    run(data / 'photos/0.png', '--out', tmp_path, '--boxes', *box)
     assert read(tmp_path, '0')[0]['faces'][0]['box'] == [-10, -20, 60, 60]
     files = ', '.join(str(tmp_path / name) for name in ('0_landmarks.png', '0.json', '0.csv'))
     assert capsys.readouterr().out == f'1 face in 1 picture: {files}\n'
@@ -102,7 +100,7 @@ def test_one_bad_photo_is_named_and_the_others_are_done(data, tmp_path, capsys):
     (tmp_path / 'photos').mkdir()
     (tmp_path / 'photos/a.jpg').write_bytes(b'')
     cv2.imwrite(str(tmp_path / 'photos/b.jpg'), render(FACES[0]))
-    assert run(data, tmp_path / 'photos', '--out', tmp_path / 'out') == 1
+    assert run(tmp_path / 'photos', '--out', tmp_path / 'out') == 1
     assert 'a.jpg: unreadable photo (the file is empty)' in capsys.readouterr().out
     assert [entry['picture'] for entry in read(tmp_path / 'out', 'photos')] == ['b.jpg']
 
@@ -112,7 +110,7 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
 
     def refused(words, source, *arguments):
         with pytest.raises(SystemExit, match=f'^mhhn-landmarks: .*{words}') as error:
-            run(data, source, '--out', tmp_path / 'out', *arguments)
+            run(source, '--out', tmp_path / 'out', *arguments)
         assert '\n' not in str(error.value)
 
     refused('no such photo, folder or video', 'none.jpg')
@@ -121,11 +119,11 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
     refused('no folder can be made', photo, '--boxes', '1,2,3,4', '--out', tmp_path / 'file')
     refused('that is the folder of the photos', data / 'photos', '--out', data / 'photos')
     refused('--show-heatmaps needs a config', photo, '--show-heatmaps')
-    refused('a CHECKPOINT needs a config', photo, '--model', data / 'model.onnx', 'a.pth')
+    refused('a CHECKPOINT needs a config', photo, '--model', MODEL, 'a.pth')
     refused('none.py: no such config file', photo, '--model', 'none.py', 'none.pth')
     for arguments in (('--batch', 0), ('--max-frames', 0), ('--model', 'a', 'b', 'c')):
         with pytest.raises(SystemExit, match='2'):
-            run(data, photo, *arguments)
+            run(photo, *arguments)
     assert capsys.readouterr().err.count(': error: ') == 3
 
 
@@ -136,7 +134,7 @@ def test_the_command_imports_neither_torch_nor_mmpose(data, tmp_path, uncovered_
         " & {'torch', 'mmpose', 'mmengine', 'mhhn_mmpose', 'matplotlib', 'scipy'}))"
     )
     words = [sys.executable, '-W', 'error', '-c', code, str(data / 'photos/0.png')]
-    words += ['--model', str(data / 'model.onnx'), '--out', str(tmp_path)]
+    words += ['--model', MODEL, '--out', str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '[]' and done.stderr == ''
@@ -152,6 +150,6 @@ def test_an_interruption_leaves_what_is_done(data, tmp_path, monkeypatch, capsys
         return real(*args)
 
     monkeypatch.setattr(batches, 'draw', draw)
-    run(data, data / 'photos', '--out', tmp_path, '--boxes', data / 'boxes.json', '--batch', 1)
+    run(data / 'photos', '--out', tmp_path, '--boxes', data / 'boxes.json', '--batch', 1)
     assert 'interrupted: writing what is done' in capsys.readouterr().out
     assert len(read(tmp_path, 'photos')) in (1, 2)

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 from generated_faces import landmarks, random_face, render
-from plain_model import POINTS, write_model
 
 from mhhn_landmarks.aligner import OnnxAligner
 from mhhn_landmarks.cli import load_aligner
@@ -12,36 +11,31 @@ from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
 
 FACE = random_face(1)
-PICTURE = render(FACE)
+PICTURE, POINTS = render(FACE), landmarks(FACE, '300w')
 
 
-@pytest.fixture(scope='module')
-def model(tmp_path_factory):
-    return write_model(tmp_path_factory.mktemp('model') / 'plain.onnx')
-
-
-def test_faces_of_a_photo(model, tmp_path):
+def test_faces_of_a_photo(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), PICTURE)
-    (face,) = OnnxAligner(model, min_score=0)(tmp_path / 'a.png')
-    points = landmarks(FACE, '300w')
-    assert face.points.shape == (3, 2) and face.scores.shape == (3,)
+    (face,) = OnnxAligner('tiny', min_score=0)(tmp_path / 'a.png')
+    assert face.points.shape == (68, 2) and face.scores.shape == (68,)
     np.testing.assert_allclose(
-        face.box[:2] + face.box[2:] / 2, (points.min(0) + points.max(0)) / 2, atol=20
+        face.box[:2] + face.box[2:] / 2, (POINTS.min(0) + POINTS.max(0)) / 2, atol=20
     )
-    again = OnnxAligner(model, min_score=0)(PICTURE)[0]
+    again = OnnxAligner('tiny', min_score=0)(PICTURE)[0]
     np.testing.assert_array_equal(again.points, face.points)
-    assert OnnxAligner(model, min_score=0.999)(PICTURE) == []
+    assert OnnxAligner('tiny', min_score=0.999)(PICTURE) == []
 
 
-def test_given_boxes_are_x_y_w_h(model):
-    aligner = OnnxAligner(model, min_score=0.999)  # which is for detected faces
-    first, second = aligner(PICTURE, boxes=[[10, 20, 40, 40], [30, 5, 20, 60]])
-    assert first.box.tolist() == [10, 20, 40, 40] and first.box_score == 1
-    assert second.box.tolist() == [10, 5, 60, 60]  # the square about it
-    extent = np.array([80, 60])  # 60 x 1.5, grown to 4 : 3
-    np.testing.assert_allclose(
-        first.points, POINTS / [64, 48] * extent + [30, 40] - extent / 2, atol=1e-4
+def test_given_boxes_are_x_y_w_h():
+    aligner = OnnxAligner('tiny', min_score=0.999)  # which is for detected faces
+    (x, y), (width, height) = POINTS.min(0), np.ptp(POINTS, axis=0)
+    first, second = aligner(PICTURE, boxes=[[x, y, width, height], [30, 5, 20, 60]])
+    side = max(width, height)
+    assert first.box.tolist() == pytest.approx(
+        [x + (width - side) / 2, y + (height - side) / 2, side, side]
     )
+    assert first.box_score == 1 and second.box.tolist() == [10, 5, 60, 60]  # the square about it
+    assert np.linalg.norm(first.points - POINTS, axis=1).mean() < 0.06 * width
     assert aligner(PICTURE, boxes=np.zeros((0, 4))) == []
 
 
@@ -67,9 +61,9 @@ def test_given_boxes_are_x_y_w_h(model):
         (PICTURE, 7, 'boxes: a list of boxes expected'),
     ],
 )
-def test_a_wrong_call_ends_in_one_sentence(model, photo, boxes, words):
+def test_a_wrong_call_ends_in_one_sentence(photo, boxes, words):
     with pytest.raises(InputError, match=words) as error:
-        OnnxAligner(model)(photo, boxes)
+        OnnxAligner('tiny')(photo, boxes)
     assert '\n' not in str(error.value)
 
 
