@@ -112,8 +112,12 @@ def damage_photo(root):
         file.write(bytes(chunk.size))
 
 
-def cut(file, size=None):
-    return lambda root: (root / file).write_bytes((root / file).read_bytes()[: size or -900])
+def cut(file, size=-900):
+    return lambda root: (root / file).write_bytes((root / file).read_bytes()[:size])
+
+
+def resize(file, *size):
+    return lambda root: cv2.imwrite(str(root / file), np.zeros((*size, 3), np.uint8))
 
 
 def text(file):

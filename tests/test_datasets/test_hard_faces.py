@@ -2,17 +2,16 @@
 
 import json
 import runpy
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 from mmengine.registry import init_default_scope
 
 from mhhn_landmarks.photos import read_photo
 from mhhn_mmpose.datasets import CheckedFace300WDataset
 
-ROOT = Path(__file__).parents[2]
 hard_faces = runpy.run_path(str(ROOT / 'tools/dataset_converters/hard_faces.py'))
 KINDS = hard_faces['KINDS']
 POINTS = np.array([(50.0, 60.0), (150.0, 55.0), (100.0, 105.0), (60.0, 150.0), (141.5, 152.25)])
