@@ -81,10 +81,6 @@ class Patch:
     blur: float = 0.0
     closed: bool = True
 
-    def mirrored(self) -> Patch:
-        """The patch on the other side of the head."""
-        return dataclasses.replace(self, points=self.points * (-1.0, 1.0, 1.0))
-
 
 @dataclass(frozen=True)
 class Look:
@@ -128,22 +124,3 @@ class Face:
     width: int = 300
     height: int = 300
     texture_seed: int = 0
-
-    def mirrored(self) -> Face:
-        """The face seen in a mirror: its landmarks are the flipped and swapped ones of this."""
-        look, pose, expression = self.look, self.pose, self.expression
-        flip = dataclasses.replace
-        return flip(
-            self,
-            expression=flip(expression, gaze_x=-expression.gaze_x),
-            asymmetry=Asymmetry(*(-v for v in dataclasses.astuple(self.asymmetry))),
-            pose=flip(
-                pose, yaw=-pose.yaw, roll=-pose.roll, center_x=self.width - 1 - pose.center_x
-            ),
-            look=flip(
-                look,
-                light=(-look.light[0], look.light[1]),
-                back=tuple(p.mirrored() for p in look.back),
-                front=tuple(p.mirrored() for p in look.front),
-            ),
-        )
