@@ -14,13 +14,16 @@ import numpy as np
 
 from .boxes import refuse_outside, squares, to_boxes
 from .crop import Crop
-from .detector import DETECTORS, Detect, build_detector
+from .detector import DETECTORS, Detect, build_detector, detect_turned
 from .errors import InputError
 from .models import DEFAULT, onnx_file
 from .photos import read_photo
 from .sessions import open_session
 
 MIN_SCORE = 0.5  # of a detected face, see docs/demo.md
+# Mean scores of landmarks, see docs/demo.md: faces the right way up have at least the second, and
+# none that is upside down has the first.
+SURE, UPRIGHT = 0.9, 0.78
 NEEDED = ('input_size', 'crop_span', 'padding', 'num_landmarks')  # in an ONNX file's metadata
 
 
@@ -72,7 +75,7 @@ class Aligner:
         """
         pixels = to_pixels(photo)
         if boxes is None:
-            return self.keep(self.align([(pixels, place) for place in self.detect(pixels)]))
+            return self.upright(pixels, self._at(pixels, self.detect(pixels)))
         given = to_boxes(boxes, 'boxes')
         refuse_outside(given, 'boxes', (pixels.shape[0], pixels.shape[1]))
         return self.align([(pixels, place) for place in squares(given)])
@@ -81,6 +84,33 @@ class Aligner:
     def detect(self) -> Detect:
         """From pixels to the places of faces, see `detector`."""
         return build_detector(self.detector, self.num_landmarks)
+
+    def upright(self, photo: np.ndarray, faces: list[Face]) -> list[Face]:
+        """Return a photo's faces, or those that show when it is turned, if they are more or surer.
+
+        The detector finds most faces that stand on their head, but with wrong points. A photo
+        without any face is turned by 180, 90 and 270 degrees, one without a sure face by 180, and
+        one whose surest face is turned as that face is.
+
+        Args:
+            photo: BGR (H, W, 3) uint8.
+            faces: As found in the photo as it is.
+        """
+        surest = max(faces, key=_mean_score, default=None)
+        if surest is None:
+            turns = [180, 90, 270]
+        elif _mean_score(surest) < SURE:
+            turns = [180]
+        else:
+            turns = [90 * round(surest.crop.angle / 90)]
+        for turn in filter(None, turns):
+            found = self._at(photo, detect_turned(self.detect, photo, turn))
+            if _worth(found) > max(_worth(faces), (1, 0.0)):
+                return found
+        return faces
+
+    def _at(self, photo: np.ndarray, places: np.ndarray) -> list[Face]:
+        return self.keep(self.align([(photo, place) for place in places]))
 
     def keep(self, faces: Sequence[Face]) -> list[Face]:
         """Return the faces whose mean score is at least `min_score`."""
@@ -97,6 +127,16 @@ class Aligner:
             batch_size: Faces that go through the model at once.
         """
         raise NotImplementedError
+
+
+def _mean_score(face: Face) -> float:
+    return float(face.scores.mean())
+
+
+def _worth(faces: Sequence[Face]) -> tuple[int, float]:
+    """Return how many faces are the right way up, by their scores, and the best score."""
+    scores = [_mean_score(face) for face in faces]
+    return sum(score >= UPRIGHT for score in scores), max(scores, default=0.0)
 
 
 class OnnxAligner(Aligner):

@@ -70,11 +70,17 @@ def align(
         aligner.align([(p.pixels, box) for p, boxes, _ in group for box in boxes], args.batch)
     )
     for picture, boxes, names in group:
-        faces = [(next(found), int(name)) for _, name in zip(boxes, names, strict=True)]
+        faces, numbers = [next(found) for _ in boxes], [int(name) for name in names]
         if not args.boxes:
-            kept = {id(face) for face in aligner.keep([face for face, _ in faces])}
-            faces = [(face, name) for face, name in faces if id(face) in kept]
-        yield picture, [face for face, _ in faces], [name for _, name in faces]
+            kept = {id(face) for face in aligner.keep(faces)}
+            pairs = zip(faces, numbers, strict=True)
+            numbers = [number for face, number in pairs if id(face) in kept]
+            faces = as_it_is = [face for face in faces if id(face) in kept]
+            if picture.seconds is None:
+                faces = aligner.upright(picture.pixels, as_it_is)
+            if faces is not as_it_is:
+                numbers = list(range(len(faces)))
+        yield picture, faces, numbers
 
 
 def draw(

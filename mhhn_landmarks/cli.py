@@ -166,11 +166,12 @@ def run(args: argparse.Namespace) -> int:
     name = f'webcam{args.input}' if args.input.isdigit() else Path(args.input).resolve().stem
     writer = ResultWriter(args.out, name, source.fps, dict(model=' '.join(map(_base, args.model))))
     is_video = source.fps is not None
-    located = 0  # faces, with those that are left out
+    left_out = 0  # faces
     try:
         for group in in_batches(locate(source, args, aligner, given, is_video), batch):
-            located += sum(len(boxes) for _, boxes, _ in group)
-            for picture, faces, names in align(aligner, group, args):
+            for (_, boxes, _), result in zip(group, align(aligner, group, args), strict=True):
+                picture, faces, names = result
+                left_out += max(len(boxes) - len(faces), 0)
                 drawn = draw(picture, faces, names, aligner, args.show_heatmaps)
                 writer.add(picture, faces, names, drawn)
                 _show_progress(writer.pictures, source.count)
@@ -178,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
         print('interrupted: writing what is done')
     finally:
         writer.close()
-    if left_out := located - writer.faces:
+    if left_out:
         least = f'mean score below {aligner.min_score:g}'
         print(f'left out, {least}: {count(left_out, "face")}; --min-score 0 keeps all')
     print(writer.summary())

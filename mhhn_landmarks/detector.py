@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .boxes import from_centers, overlaps
+from .boxes import centers_and_sides, from_centers, overlaps
 from .crop import Crop, turn_about
 from .errors import InputError
 from .sessions import open_session
@@ -84,15 +84,36 @@ def _look_again(picture: np.ndarray, place: np.ndarray, weights: np.ndarray) -> 
     """Return the place (6,) of a tilted face as it is found when it is turned upright."""
     crop = Crop.about(place, (SHORTEST, SHORTEST), 2.5)
     found = _to_places(*_retinaface(crop.cut(picture)), weights)
-    centers = (found[:, :2] + found[:, 2:4]) / 2
+    centers, _ = centers_and_sides(found)
     off = np.abs(centers - SHORTEST / 2).max(axis=1, initial=0)
     if not len(found) or off.min() > SHORTEST / 6:
         return place
-    best = off.argmin()
-    center = crop.to_photo(centers[best])
-    half = (found[best, 2] - found[best, 0]) / 2 * crop.extent[0] / SHORTEST
-    angle = (found[best, 5] + crop.angle + 180) % 360 - 180
-    return np.r_[center - half, center + half, place[4], angle]
+    best = _in_photo(found[off.argmin()][None], crop)[0]
+    best[4] = place[4]
+    return best
+
+
+def detect_turned(detect: Detect, picture: np.ndarray, angle: float) -> np.ndarray:
+    """Return the places (N, 6) that a detector finds in a picture turned upright.
+
+    Args:
+        detect: What `build_detector` returns.
+        picture: BGR (h, w, 3) uint8.
+        angle: Degrees, clockwise, by which the picture is turned now.
+    """
+    height, width = picture.shape[:2]
+    side = min(max(height, width), LONGEST)
+    whole = np.array([0, 0, width, height, 1, angle])
+    crop = Crop.about(whole, (side, side), 1)
+    return _in_photo(detect(crop.cut(picture)), crop)
+
+
+def _in_photo(places: np.ndarray, crop: Crop) -> np.ndarray:
+    """Return places (N, 6) of a crop in its photo."""
+    centers, sides = centers_and_sides(places)
+    angles = (places[:, 5] + crop.angle + 180) % 360 - 180
+    rest = np.column_stack((places[:, 4], angles))
+    return from_centers(crop.to_photo(centers), sides * crop.extent[0] / crop.size[0], rest)
 
 
 def _retinaface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

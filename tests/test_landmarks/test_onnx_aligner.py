@@ -1,12 +1,14 @@
+import json
 import re
 
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 from generated_faces import landmarks, random_face, render
 
 from mhhn_landmarks.aligner import OnnxAligner
-from mhhn_landmarks.cli import load_aligner
+from mhhn_landmarks.cli import load_aligner, main
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
 
@@ -24,6 +26,33 @@ def test_faces_of_a_photo(tmp_path):
     again = OnnxAligner('tiny', min_score=0)(PICTURE)[0]
     np.testing.assert_array_equal(again.points, face.points)
     assert OnnxAligner('tiny', min_score=0.999)(PICTURE) == []
+
+
+@pytest.mark.parametrize('code', [cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE])
+def test_faces_that_stand_on_their_head(code, tmp_path):
+    """The command finds them, too."""
+    aligner, photo = OnnxAligner('tiny', threads=1), cv2.imread(str(ROOT / 'demo/example.jpg'))
+    height, width = photo.shape[:2]
+    turned = cv2.rotate(photo, code)
+
+    def back(points):
+        x, y = points.T
+        back = (width - 1 - x, height - 1 - y) if code == cv2.ROTATE_180 else (y, height - 1 - x)
+        return np.stack(back, axis=1)
+
+    upright = sorted(aligner(photo), key=lambda face: face.points[0, 0])
+    found = sorted(aligner(turned), key=lambda face: back(face.points)[0, 0])
+    assert len(found) == len(upright) > 0
+    for face, same in zip(found, upright, strict=True):
+        off = np.linalg.norm(back(face.points) - same.points, axis=1).mean()
+        assert off < 0.03 * same.box[2]
+    cv2.imwrite(str(tmp_path / 'a.png'), turned)
+    assert main([str(tmp_path / 'a.png'), '--model', 'tiny', '--out', str(tmp_path)]) == 0
+    (entry,) = json.loads((tmp_path / 'a.json').read_text())['pictures']
+    assert [face['face'] for face in entry['faces']] == list(range(len(found)))
+    written = np.array([face['landmarks'] for face in entry['faces']])
+    by_box = sorted(written, key=lambda points: back(points)[0, 0])
+    np.testing.assert_allclose(by_box[0], found[0].points, atol=0.1)
 
 
 def test_given_boxes_are_x_y_w_h():

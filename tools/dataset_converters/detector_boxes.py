@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mhhn_landmarks.detector import DETECTORS, build_detector
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import read_photo
 
@@ -15,13 +16,11 @@ FEWEST_FOUND = 0.5  # of the faces; with fewer the detector's boxes tell little
 
 
 def load_detector(num_landmarks: int) -> Detect:
-    """Return what `FaceAligner` finds faces with: from BGR pixels to squares (N, 5), best first.
+    """Return what `FaceAligner` finds faces with: from BGR pixels to squares (N, 6), best first.
 
     Raises:
         InputError: If it is not installed.
     """
-    from mhhn_mmpose.apis.detector import DETECTORS, build_detector  # imports PyTorch
-
     return build_detector(DETECTORS[0], num_landmarks)
 
 
