@@ -224,6 +224,8 @@ def test_faces_framed_as_the_detector_finds_them(source, tmp_path, monkeypatch):
         other = [0.0, 0, 9, 9, 1]
         return np.array([other] if side is None else [other, [40.0, 30, 40 + side, 110, 0.9]])
 
+    real = own2coco.load_detector(68)
+    assert real(np.full((90, 120, 3), 99, np.uint8)).shape == (0, 6)
     monkeypatch.setattr(own2coco, 'load_detector', lambda count: detect)
     assert own2coco.main([str(source), str(tmp_path / 'out'), '--boxes', 'detector']) == 0
     boxes = {}
