@@ -57,9 +57,12 @@ def synchronize(device: str) -> None:
 
 
 def clock(device: str = 'cpu') -> float:
-    """Seconds; of one thread on a CPU those that it runs, which a busy machine lengthens less."""
+    """Seconds; of one thread on a CPU those that it runs, which a busy machine lengthens less.
+
+    Not of the whole process: idle threads of numpy's BLAS count there.
+    """
     alone = not on_gpu(device) and torch.get_num_threads() == 1
-    return time.process_time() if alone else time.perf_counter()
+    return time.thread_time() if alone else time.perf_counter()
 
 
 def medians(

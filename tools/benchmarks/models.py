@@ -99,7 +99,7 @@ def make_batch(cfg: Config, batch: int) -> dict:
 
 
 def build_training(
-    name: str, size: str, variant: str, batch: int, device: str
+    name: str, size: str, variant: str, batch: int, device: str, backend: str = 'inductor'
 ) -> tuple[BaseModel, Callable[[], object], float]:
     """Build a model as MMEngine's runner does, and take two steps of its training.
 
@@ -109,6 +109,7 @@ def build_training(
         variant: One of `VARIANTS`.
         batch: B.
         device: Where.
+        backend: Of `torch.compile`.
 
     Returns:
         tuple: The model, its step, and the GPU's peak in MB during the second step, whose optimizer
@@ -122,7 +123,9 @@ def build_training(
         model.to(memory_format=torch.channels_last)
         model.backbone.register_forward_pre_hook(to_channels_last)
     optimizer = build_optimizer(model, cfg, variant, device)
-    train_step = torch.compile(model.train_step) if 'compile' in variant else model.train_step
+    train_step = model.train_step
+    if 'compile' in variant:
+        train_step = torch.compile(train_step, backend=backend)
     train_step(data, optimizer)
     if on_gpu(device):
         torch.cuda.reset_peak_memory_stats(device)
