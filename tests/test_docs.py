@@ -148,23 +148,3 @@ def test_one_version_of_ruff():
     hooks = set(re.findall(r'ruff==[\d.]+', read('.pre-commit-config.yaml')))
     locks = [read(f'requirements/pinned-py3{minor}.txt') for minor in (10, 11, 12)]
     assert len(hooks) == 1 and all(f'{hook} ' in lock for hook in hooks for lock in locks)
-
-
-@pytest.mark.parametrize(
-    ('text', 'problem', 'test'),
-    [
-        ('[a](docs/missing.md)', 'no docs/missing.md', test_links_resolve),
-        ('[a](docs/method.md#missing)', 'no heading #missing', test_links_resolve),
-        ('[a](../x.md)', 'leads out', test_links_resolve),
-        ('$a \\, b$', r'\$a', test_formulas_are_the_same_on_github),
-        ('`pip install gradio`', 'gradio', test_installations_leave_the_stack_whole),
-        ('`tools/missing.py`', 'tools/missing.py', test_what_is_named_exists),
-        ('`configs/{300w,x}/README.md`', 'configs', test_what_is_named_exists),
-        ('`configs/300w/td-hm_x_*.py`', 'td-hm_x', test_what_is_named_exists),
-    ],
-)
-def test_a_broken_page_is_noticed(text, problem, test, monkeypatch):
-    real = read
-    monkeypatch.setitem(globals(), 'read', lambda p: text if p == 'X.md' else real(p))
-    with pytest.raises(AssertionError, match=problem):
-        test('X.md')
