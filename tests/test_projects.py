@@ -66,15 +66,7 @@ def test_projects_have_what_mmpose_asks_for():
         assert [name for name in headings if name in SECTIONS] == list(SECTIONS), project.name
         assert {'Citation', 'Checklist'} <= set(headings)
         assert text.count('- [x]') + text.count('- [ ]') >= 9
-
-
-@pytest.mark.parametrize('project', PROJECTS, ids=lambda path: path.name)
-def test_readme_names_files_that_exist_and_all_configs(project):
-    text = (project / 'README.md').read_text()
-    named = set(re.findall(r'(?:projects|tools|configs)/[\w./-]+\.(?:py|sh)', text))
-    assert all((ROOT / name).is_file() for name in named), named
-    for leaf in project.glob('configs/*.py'):
-        assert leaf.name in text
+        assert all(leaf.name in text for leaf in project.glob('configs/*.py'))
 
 
 def test_faces_are_checked_and_people_are_mmposes(leaf):

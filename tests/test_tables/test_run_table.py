@@ -109,6 +109,9 @@ def test_each_row_once_and_a_failure_stops_no_other(jobs_of, data, started):
     assert run_table.execute(jobs_of('cofw68', '--rows', 'mhhn')) == []
     assert started == [f'dist_test.sh {NAME}_cofw68']
     started.clear()
+    assert run_table.execute(jobs_of('cofw68', '--rows', 'hgs-mcg')) == []
+    assert [command.split()[0] for command in started] == ['dist_train.sh', 'dist_test.sh']
+    started.clear()
     (failure, lacking) = run_table.execute(jobs_of('cofw68', '--rows', 'hgs-hsr'))
     assert lacking.endswith('its weights are missing') and len(started) == 1
 

@@ -60,6 +60,7 @@ def test_killed_run_ends_as_one_left_alone(generated_300w, tmp_path, uncovered_p
         time.sleep(0.1)
     assert len(children) == 2 and not any(Path(f'/proc/{child}').exists() for child in children)
     assert start(generated_300w, cut).wait() == 0, Path(f'{cut}.log').read_text()
+    assert 'resumed epoch: 1' in Path(f'{cut}.log').read_text()
     (expected, scores), (found, found_scores) = end_of(whole), end_of(cut)
     assert len(scores) == 2 and found_scores == scores
     torch.testing.assert_close(found['state_dict'], expected['state_dict'], rtol=0, atol=0)

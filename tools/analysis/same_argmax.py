@@ -59,7 +59,7 @@ def draw_map(axes: Axes, center: tuple[float, float]) -> str:
         f' SDT ({found[0]:.2f}, {found[1]:.2f})',
         fontsize=8,
     )
-    return f'centre {center}: argmax {argmax.tolist()}, SDT {found.round(3).tolist()}'
+    return f'centre {center}: argmax {argmax.tolist()}, SDT {[round(float(v), 3) for v in found]}'
 
 
 def main() -> None:

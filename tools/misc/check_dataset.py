@@ -32,17 +32,6 @@ COMPARED = {'img_path', 'photo_size', 'photo_crc32'}
 SPLITS = ('train', 'val', 'test')
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--split', choices=SPLITS, nargs='+', default=SPLITS)
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
-    )
-    return parser.parse_args(argv)
-
-
 def build_datasets(cfg: Config, split: str) -> list[BaseCocoStyleDataset]:
     """Return a split's dataset, or those it combines, their annotations unread."""
     data = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
@@ -109,7 +98,13 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check, report; return the exit status."""
-    args = parse_args(argv)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--split', choices=SPLITS, nargs='+', default=SPLITS)
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
+    )
+    args = parser.parse_args(argv)
     cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmpose'))
