@@ -87,7 +87,9 @@ def read_run(folder: Path) -> Run:
     trained_on = _count_training_faces(config)
     counts = [f'{images.get("full")} test faces']
     counts += [f'{trained_on} training faces'] * (trained_on is not None)
-    epoch = _EPOCH.search(config.get('load_from') or '')
+    reasons = ['tiny'] * tiny + _differences(stem, config, images, trained_on)
+    trained = _EPOCH.search(config.get('load_from') or '')
+    epoch = [f'epoch {trained[1]}'] if trained and 'epoch' not in ''.join(reasons) else []
     return Run(
         folder=folder,
         name=config_file.stem,
@@ -95,9 +97,8 @@ def read_run(folder: Path) -> Run:
         corrections=read_json(corrections) if corrections.is_file() else {},
         weights=weights,
         threshold=float(evaluator.get('failure_threshold') or 10),
-        reasons=['tiny'] * tiny + _differences(stem, config, images, trained_on),
-        facts=[f'weights of {weights}'] * (weights is not None)
-        + [size, *([f'epoch {epoch[1]}'] if epoch else []), *counts],
+        reasons=reasons,
+        facts=[f'weights of {weights}'] * (weights is not None) + [size, *epoch, *counts],
     )
 
 
