@@ -76,7 +76,7 @@ def test_an_unusable_stack_is_named_with_its_remedy(function, answers, words, mo
     assert text.startswith(words[0]) and words[-1] in text
 
 
-def test_opencv_without_libgl(tmp_path):
+def test_opencv_without_libgl(tmp_path, uncovered_processes):
     """In a process of its own: the import of the package ends with that line."""
     (tmp_path / 'cv2.py').write_text("raise ImportError('libGL.so.1: cannot open shared object')")
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(tmp_path), *sys.path])}
@@ -121,7 +121,7 @@ def test_a_config_that_inherits_by_name_has_parts_of_mmpose(tmp_path):
     assert set(re.findall(r"_scope_='(\w+)'", text)) == {'mmpose'}
 
 
-def test_the_three_lines_of_the_readme_print_no_line_of_others(tmp_path):
+def test_the_three_lines_of_the_readme_print_no_line_of_others(tmp_path, uncovered_processes):
     """In a process of its own; the photo has a colour profile of which libpng complains."""
     write_with_a_wrong_profile(tmp_path / 'photo.png')
     code = (

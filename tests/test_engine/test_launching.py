@@ -66,7 +66,7 @@ def test_launcher_that_is_gone_already(monkeypatch):
         end_with_launcher('slurm')
 
 
-def test_denormals_are_flushed_in_every_thread_without_a_warning():
+def test_denormals_are_flushed_in_every_thread_without_a_warning(uncovered_processes):
     """In a new process, whose other threads are yet to start."""
     code = f"""
 import warnings, numpy, torch
