@@ -2,8 +2,9 @@
 
     python tools/benchmarks/on_gpu.py OUT MINUTES --data data/300w
 
-Each stage is a process with a limit of its own and writes OUT/STAGE.json as it goes, so that a cut
-run has lost one stage at most. `--device cpu --tiny` tries the same stages without a GPU.
+Each stage is a process with a limit of its own and writes OUT/STAGE.json and a table, OUT/STAGE.md,
+as it goes, so that a cut run has lost one stage at most. `--device cpu --tiny` tries the same
+stages without a GPU.
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ class Report:
         """Keep and print a result."""
         self.rows[name] = value
         self.path.write_text(json.dumps(self.rows, indent=1))
+        table = [f'| {key} | {_in_a_cell(row)} |' for key, row in self.rows.items()]
+        text = '\n'.join([f'| {self.path.stem} | |', '|---|---|', *table, ''])
+        self.path.with_suffix('.md').write_text(text)
         print(f'{name}: {json.dumps(value)}'[:600], flush=True)
 
     def attempt(self, name: str, function: Callable[..., object], *arguments: object) -> None:
@@ -96,6 +100,13 @@ class Report:
         if report.failed:
             value['error'] = str(report.longrepr)[-600:]
         self.add(report.nodeid.split('::')[-1], value | dict(report.user_properties))
+
+
+def _in_a_cell(value: object) -> str:
+    """A result as a table shows it; errors and nested results are cut short."""
+    if isinstance(value, dict):
+        value = ', '.join(f'{name} {inner}' for name, inner in value.items())
+    return ' '.join(str(value).replace('|', '/').split())[:200]
 
 
 def check(args: argparse.Namespace, report: Report) -> int:
