@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.figure import COLORS, new_figure, save_figure
-from analysis.results_tables import DOCS, Run, read_runs, score
+from analysis.results_tables import DOCS, Run, look_up, read_runs, sdt
 
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 
@@ -25,7 +25,7 @@ def points_of(runs: list[Run]) -> dict[str, list[tuple[str, float, float]]]:
     """Return name, milliseconds and NME of the runs that have both, by series."""
     found: dict[str, list[tuple[str, float, float]]] = {}
     for run in runs:
-        time, error = (run.get('ms_per_face') or {}).get('flip'), score(run, 'helen_test', 'sdt')
+        time, error = look_up(run, 'ms_per_face', 'flip'), look_up(run, *sdt('helen_test'))
         if time and error is not None:
             found.setdefault(run['series'], []).append((run['name'], time, error))
     return found
