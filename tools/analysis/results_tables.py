@@ -159,7 +159,8 @@ def make_table(name: str, runs: Sequence[Run]) -> str:
     if name not in (*SETS, 'hard'):
         raise InputError(f'no table {name!r}, only {", ".join([*SETS, "hard", "heatmaps"])}')
     faces = name
-    if name == 'hard':  # sorted by the faces that its runs were made for
+    if name == 'hard':  # sorted by the faces of which the hard ones were made
+        runs = [run for run in runs if 'occluded' in run['scores']]
         faces = 'helen_test' if any('helen_test' in run['scores'] for run in runs) else 'dev'
     groups = group_seeds([run for run in runs if look_up(run, *sdt(faces)) is not None])
     groups.sort(key=lambda group: mean(look_up(run, *sdt(faces)) for run in group))
