@@ -25,7 +25,7 @@ awk -v tty="$$(test -t 2 && echo 1)" '\
 endef
 
 help:
-	@echo 'make quickstart             train and compare HGs and MHHN on generated faces, 5 minutes of two cores'
+	@echo 'make quickstart             train and compare HGs and MHHN on generated faces, 6 minutes of two cores'
 	@echo 'make quickstart DATA=DIR    the same on real faces: DIR as the archives of 300W unpack'
 	@echo 'make test                   run the tests; they must reach 95% of the lines'
 	@echo 'make lint                   check style and types'
