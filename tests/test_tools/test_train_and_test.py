@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import ROOT, run_tool
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 import mhhn_mmpose  # noqa: F401
 
@@ -42,6 +43,8 @@ def epoch_of(file) -> int:
 
 @pytest.mark.parametrize('what', ['folder', 'file', 'work dir'])
 def test_resume(what, run, options, tmp_path, monkeypatch):
+    # MMEngine names loggers by the second; one of the same second would keep the first run's file.
+    monkeypatch.setattr(MMLogger, '_instance_dict', type(MMLogger._instance_dict)())
     work_dir = tmp_path / 'more'
     resume = dict(folder=[run], file=[run / 'epoch_1.pth']).get(what, [])
     if what == 'work dir':
