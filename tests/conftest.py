@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -109,6 +110,12 @@ def archive(tmp_path_factory) -> Callable[[str], Path]:
     return cache(lambda dataset: write_generated(dataset, folder))
 
 
+@pytest.fixture
+def copy(archive, tmp_path) -> Callable[[str], Path]:
+    """Copies an archive to a folder whose name is not ASCII."""
+    return lambda dataset: shutil.copytree(archive(dataset), tmp_path / 'ñ 脸')
+
+
 @pytest.fixture(scope='session')
 def generated(tmp_path_factory) -> Callable[[str], Path]:
     """The same converted: folder with `annotations/` and `images/`."""
@@ -140,6 +147,22 @@ def convert_generated(dataset: str, folder: Path) -> Path:
     written, problems = to_json(write_generated(dataset, folder), folder / dataset, **options)
     assert written and not problems.errors
     return folder / dataset
+
+
+# Of a tiny model, for a training of seconds.
+SMALL = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
+
+
+def cfg_options(root: Path, valid: str = '300w_valid', **more: object) -> list[str]:
+    """Have a tool read a converted dataset, without processes of its own."""
+    given = {}
+    for split in ('train', 'val', 'test'):
+        given[f'{split}_dataloader.dataset.data_root'] = f'{root}/'
+        given[f'{split}_dataloader.num_workers'] = 0
+        given[f'{split}_dataloader.persistent_workers'] = False
+    for split in ('val', 'test'):
+        given[f'{split}_evaluator.ann_file'] = root / f'annotations/face_landmarks_{valid}.json'
+    return ['--cfg-options', *(f'{key}={value}' for key, value in {**given, **more}.items())]
 
 
 def run_tool(monkeypatch, name: str, *arguments: object) -> object:

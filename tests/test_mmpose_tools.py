@@ -12,19 +12,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
-from generated_faces import landmarks, random_face, render
+from generated_faces import random_face, render
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.hub import get_config
-from mmengine.structures import InstanceData, PixelData
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import METRICS
-from mmpose.structures import PoseDataSample
 
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.apis.loading import load_model
-from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.visualization import FaceLocalVisualizer
 
 NAME = 'td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128'
 CONFIG = str(ROOT / 'configs/300w' / f'{NAME}.py')
@@ -131,24 +127,3 @@ def test_visualization_hook_draws_every_face(tested):
     assert len(pictures) == len(photos) == 9
     sizes = sorted((2 * photo['height'], photo['width'], 3) for photo in photos)
     assert sorted(cv2.imread(str(p)).shape for p in pictures) == sizes
-
-
-def test_heatmaps_are_drawn_below_the_photo_after_their_activation():
-    """Logits of -49 to 20 look like the heatmaps that they are the logarithm of."""
-    points, photo, pictures = landmarks(FACE, '300w'), render(FACE), []
-    codec = SDTHeatmap((FACE.width, FACE.height), (FACE.width // 4, FACE.height // 4))
-    maps = torch.from_numpy(codec.encode(points[None])['heatmaps'])
-    for activation, shown in ((None, maps), ('softmax', maps.clamp_min(1e-30).log() + 20)):
-        sample = PoseDataSample()
-        scores = np.ones((1, len(points)))
-        sample.pred_instances = InstanceData(keypoints=points[None], keypoint_scores=scores)
-        sample.pred_fields = PixelData(heatmaps=shown)
-        visualizer = FaceLocalVisualizer(activation=activation)
-        info = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))
-        visualizer.set_dataset_meta(info)
-        arguments = dict(draw_gt=False, draw_heatmap=True)
-        pictures.append(visualizer.add_datasample('face', photo.copy(), sample, **arguments))
-    assert pictures[0].shape == (2 * photo.shape[0], *photo.shape[1:])
-    assert np.abs(pictures[0].astype(int) - pictures[1]).mean() < 1
-    with pytest.raises(ValueError, match='relu'):
-        FaceLocalVisualizer(activation='relu')

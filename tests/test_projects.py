@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, run_tool
+from conftest import ROOT, cfg_options, run_tool
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
@@ -200,30 +200,11 @@ def test_compare_decoders(compare, people, tmp_path, monkeypatch, capsys):
     weights = tmp_path / 'weights.pth'
     torch.save(MODELS.build(load(leaf).model).state_dict(), weights)
     annotations = 'annotations/person_keypoints_val2017.json'
-    options = [f'test_dataloader.dataset.data_root={people}', 'test_dataloader.num_workers=0']
-    options += [f'test_evaluator.ann_file={people / annotations}']
-    options += ['test_dataloader.persistent_workers=False']
-    error, text = run_compare(
-        compare, monkeypatch, capsys, leaf, weights, '--cfg-options', *options
-    )
+    options = [*cfg_options(people), f'test_evaluator.ann_file={people / annotations}']
+    error, text = run_compare(compare, monkeypatch, capsys, leaf, weights, *options)
     assert not error
     rows = [line for line in text.splitlines() if line.startswith('|')]
     assert rows[0] == '| trained with MSRAHeatmap | argmax | msra | dark | sdt |'
     assert any(row.startswith('| coco/AP |') for row in rows)
     moved = [float(value) for value in rows[-1].split('|')[2:-1]]
     assert moved[0] == 0 and min(moved[1:]) > 0.05
-
-
-def test_compare_decoders_refuses_in_one_line(compare, tmp_path, monkeypatch, capsys):
-    leaf = next(POSE.glob('configs/*tiny*.py'))
-    weights = tmp_path / 'weights.pth'
-    weights.touch()
-    regression = 'model.head.decoder.type=RegressionLabel'
-    for arguments, message in (
-        (['nowhere.py', weights], 'compare_decoders: nowhere.py: no such config file'),
-        ([leaf, 'nowhere.pth'], 'compare_decoders: nowhere.pth: no such checkpoint file'),
-        ([leaf, weights, '--cfg-options', regression], 'the head decodes with RegressionLabel'),
-    ):
-        error, text = run_compare(compare, monkeypatch, capsys, *arguments)
-        assert (text, error.count('\n')) == ('', 0)
-        assert message in error

@@ -177,12 +177,6 @@ def test_a_fault_is_one_line_and_costs_no_other_face(copy, tmp_path, dataset, sp
     assert problems.errors[0] == error
 
 
-@pytest.fixture
-def copy(archive, tmp_path):
-    """Copies an archive to a folder whose name is not ASCII."""
-    return lambda dataset: shutil.copytree(archive(dataset), tmp_path / 'ñ 脸')
-
-
 def test_faces_without_a_partner_in_cofw68(copy, tmp_path):
     root = copy('cofw')
     shutil.copy(root / POINTS, (root / POINTS).with_name('9_points.mat'))

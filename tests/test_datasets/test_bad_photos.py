@@ -11,7 +11,6 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 from odd_photos import (
     JPEG_ERROR,
-    ODD,
     PICTURE,
     PNG,
     POINTS,
@@ -81,16 +80,6 @@ def test_landmarks_fit_turned_photos_from_archive_to_input(source):
         assert mirrored[:, rows, columns].abs().mean() > 10 * JPEG_ERROR
         found = other['data_samples'].gt_instances.transformed_keypoints[0]
         np.testing.assert_array_equal(found, points)
-
-
-def test_odd_colours_from_archive_to_input(source):
-    for number, name in enumerate(ODD, start=1):
-        add_face(source, f'{number:02d}.{name[-3:]}', ODD[name][0])
-    out, _, problems = converted(source)
-    assert not problems.errors
-    photos = [item['img'] for item in dataset_of(out, [dict(type='LoadFaceImage')])]
-    for photo, (_, expected, tolerance) in zip(photos[1:], ODD.values(), strict=True):
-        assert np.abs(photo[..., ::-1].astype(int) - expected).mean() <= tolerance
 
 
 def empty(path):

@@ -1,13 +1,12 @@
 """What every converter relies on: the box rule, the checks, the numbering."""
 
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from dataset_converters.coco_json import BadSampleError, Problems, landmark_framing
-from dataset_converters.conversion import Face, build_splits, convert, photo_path, write_splits
+from dataset_converters.conversion import Face, build_splits, photo_path
 
 WIDTH, HEIGHT = 97, 83
 POINTS = np.array([[20.0, 15.5], [70.25, 30.0], [44.0, 60.0]])
@@ -89,37 +88,6 @@ def test_faces_of_one_photo_share_its_record(photos):
     assert splits['test']['annotations'] == []
 
 
-def test_framing_and_number_of_the_archive_take_precedence(photos):
-    framing = dict(bbox=[1.0, 2.0, 30.0, 40.0], area=1200.0, center=None, scale=None)
-    splits, _ = build(photos, Face('test', 'a/1.jpg', POINTS, 'x', framing=framing, number=1346))
-    annotation = splits['test']['annotations'][0]
-    assert annotation['bbox'] == [1.0, 2.0, 30.0, 40.0]
-    assert 'center' not in annotation and 'scale' not in annotation
-    assert annotation['id'] == annotation['image_id'] == splits['test']['images'][0]['id'] == 1346
-
-
-@pytest.mark.parametrize(
-    ('change', 'words'),
-    [
-        (dict(points=np.where(POINTS == 44.0, np.nan, POINTS)), 'landmark 2 is not finite: nan 60'),
-        (dict(points=POINTS * 0 + 7.0), 'all 3 landmarks are in one place: 7 7'),
-        (dict(points=POINTS + 500.0), 'belong to another photo'),
-        (dict(framing=dict(bbox=[5.0, 5.0, 0.0, 9.0])), 'the face box has no area: 0 x 9 px'),
-        (dict(framing=dict(box_size=-3.0)), 'the face box has no area'),
-        (dict(framing=dict(scale=float('nan'))), 'the face box is not finite'),
-        (dict(file_name='a/9.jpg'), 'no photo'),
-        (dict(file_name='../photos/a/1.jpg'), 'no name of a photo inside'),
-    ],
-)
-def test_a_bad_face_is_one_line_with_its_place(photos, change, words):
-    bad = Face(**{**dict(split='train', file_name='a/1.jpg', points=POINTS, where='l:7'), **change})
-    splits, problems = build(photos, bad, Face('train', 'a/2.jpg', POINTS, 'l:8'))
-    assert len(problems.errors) == 1
-    assert problems.errors[0].startswith('l:7: ') and words in problems.errors[0]
-    assert len(splits['train']['annotations']) == 1
-    assert [image['file_name'] for image in splits['train']['images']] == ['a/2.jpg']
-
-
 def test_a_repeated_face_is_noted_and_kept(photos):
     twice = [Face('train', 'a/1.jpg', POINTS, f'list:{i}') for i in (4, 9)]
     splits, problems = build(photos, *twice)
@@ -134,22 +102,3 @@ def test_a_repeated_face_is_noted_and_kept(photos):
 def test_names_that_climb_out_or_are_too_long_are_refused(photos, name):
     with pytest.raises(BadSampleError, match='^list:1: .*(is no name of a photo inside|too long)'):
         photo_path(photos, name, 'list:1')
-
-
-def test_an_unwritable_folder_is_one_line(photos, tmp_path):
-    (tmp_path / 'out').write_text('a file')
-    splits, _ = build(photos, Face('train', 'a/1.jpg', POINTS, 'y'))
-    written, problems = convert(lambda *_: (splits, photos), photos, tmp_path / 'out')
-    assert not written
-    assert len(problems.errors) == 1 and 'run this again once mended' in problems.errors[0]
-
-
-def test_nothing_is_written_with_an_error_unless_told_to(photos, tmp_path):
-    bad, good = Face('train', 'none.jpg', POINTS, 'x'), Face('train', 'a/1.jpg', POINTS, 'y')
-    splits, problems = build(photos, bad, good)
-    targets = {tmp_path / f'{name}.json': content for name, content in splits.items()}
-    assert write_splits(targets, problems, False, photos) == {}
-    assert not list(tmp_path.glob('*.json'))
-    assert write_splits(targets, problems, True, photos) == {tmp_path / 'train.json': 1}
-    assert len(json.loads((tmp_path / 'train.json').read_text())['annotations']) == 1
-    assert not (tmp_path / 'test.json').exists()

@@ -27,12 +27,6 @@ from conftest import run_tool
 from generated_faces import random_face
 
 
-@pytest.fixture
-def copy(archive, tmp_path):
-    """Copies an archive to a folder whose name is not ASCII."""
-    return lambda dataset: shutil.copytree(archive(dataset), tmp_path / 'ñ 脸')
-
-
 def test_private_test_set_of_300w(copy, tmp_path):
     root = copy('300w')
     for folder in ('01_Indoor', '02_Outdoor'):

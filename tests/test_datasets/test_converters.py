@@ -26,16 +26,9 @@ from archive_edits import (
     write_cofw,
 )
 from conftest import NUM_TEST, NUM_TRAIN, run_tool
-from dataset_converters import wflw2coco
 from generated_faces import archives, landmarks, occluded, random_face, render
 from generated_faces.matlab_archives import cofw_faces
 from mmpose.registry import DATASETS
-
-
-@pytest.fixture
-def copy(archive, tmp_path):
-    """Copies an archive to a folder whose name is not ASCII."""
-    return lambda dataset: shutil.copytree(archive(dataset), tmp_path / 'ñ 脸')
 
 
 def faces_of(archive, file):
@@ -178,17 +171,6 @@ def test_counts_are_compared_with_the_official_ones(archive, tmp_path, dataset, 
     for found, official in notes.items():
         words = f'{found}, the official set has {official}; scores are not comparable'
         assert any(words in warning for warning in warnings)
-
-
-def test_subsets_of_other_sizes_are_noted(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(wflw2coco, 'SPLITS', dict(train=4, test=3))
-    monkeypatch.setattr(wflw2coco, 'ATTRIBUTES', dict.fromkeys(wflw2coco.ATTRIBUTES, 9))
-    warnings = convert('wflw', archive('wflw'), tmp_path)[1].warnings
-    assert any('faces with attribute blur, the official set has 9' in w for w in warnings)
-    for name, count in dict(NUM_TRAIN=4, NUM_TEST=3).items():
-        monkeypatch.setattr(f'dataset_converters.aflw2coco.{name}', count)
-    warnings = convert('aflw', archive('aflw'), tmp_path / 'aflw')[1].warnings
-    assert any('frontal_in_box faces, so this is not the subset of 1165' in w for w in warnings)
 
 
 @pytest.mark.skipif(not os.environ.get('MHHN_SAMPLES'), reason='MHHN_SAMPLES: no real samples')

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from conftest import ROOT, run_tool
 from dataset_converters import own2coco
-from dataset_converters.groups import groups_to_test
 from generated_faces import write_pts
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -268,11 +267,3 @@ def test_68_points_have_the_names_and_pairs_of_300w(arguments, source, tmp_path,
     published = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))
     for key in ('keypoint_id2name', 'flip_indices'):
         assert metainfo[key] == published[key]
-
-
-def test_groups_to_test_have_their_share():
-    groups = [f'person{k // 3}' for k in range(60)]
-    chosen = groups_to_test(groups, 0.2)
-    assert 12 <= sum(group in chosen for group in groups) <= 15
-    with pytest.raises(InputError, match='count as one person'):
-        groups_to_test(['a', 'a'], 0.2)

@@ -125,19 +125,6 @@ def test_the_file_describes_itself_and_nothing_of_this_machine(exported):
     assert str(ROOT).encode() not in Path(out).read_bytes()
 
 
-def test_half_precision(exported):
-    """The network in 16 bits, the fit in 32."""
-    _, aligner = exported
-    crops = TOOL['draw_crops'](2, (128, 128))
-    module = CropsToLandmarks(aligner.model)
-    with torch.no_grad():
-        wanted = module(crops)[0]
-        points, scores = module.bfloat16()(crops)
-    module.float()
-    assert points.dtype == scores.dtype == torch.float32
-    assert (points - wanted).abs().median() < 1  # crop px
-
-
 def bad_maps(activation):
     """(3, 7, 11, 15) maps that tell little, nothing, or are cut by the border."""
     random = torch.Generator().manual_seed(1)

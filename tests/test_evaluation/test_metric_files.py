@@ -1,45 +1,9 @@
 """The metric among several processes and in files."""
 
 import json
-import os
 
 import pytest
-import torch
-import torch.multiprocessing as mp
-from test_face_alignment_metric import evaluate, make_sample, shifted
-
-from mhhn_mmpose.evaluation import FaceAlignmentMetric
-
-
-def _evaluate_on(rank, world_size, store, out):
-    os.environ['OMP_NUM_THREADS'] = '1'
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{store}', rank=rank, world_size=world_size
-    )
-    # 5 samples on 2 processes as DefaultSampler deals them: the last is padded with the first.
-    samples = [make_sample(i, subsets=['odd'] if i % 2 else []) for i in range(5)]
-    mine = [*samples, samples[0]][rank::world_size]
-    metric = FaceAlignmentMetric(errors_file=f'{out}/errors.json')
-    metric.collect_dir = f'{out}/collect'
-    metric.dataset_meta = dict(dataset_name='300w')
-    metric.process(None, mine)
-    scores = metric.evaluate(5)
-    with open(f'{out}/{rank}.json', 'w') as file:
-        json.dump(scores, file)
-    torch.distributed.destroy_process_group()
-
-
-@pytest.mark.skipif(
-    'fork' not in mp.get_all_start_methods(), reason='needs fork, this system has only spawn'
-)
-def test_same_digits_on_two_processes(tmp_path):
-    mp.start_processes(
-        _evaluate_on, (2, str(tmp_path / 'store'), str(tmp_path)), nprocs=2, start_method='fork'
-    )
-    expected = evaluate([make_sample(i, subsets=['odd'] if i % 2 else []) for i in range(5)])
-    for rank in range(2):
-        assert json.loads((tmp_path / f'{rank}.json').read_text()) == expected
-    assert len(json.loads((tmp_path / 'errors.json').read_text())['images']) == 5
+from test_face_alignment_metric import evaluate, shifted
 
 
 def test_errors_file(tmp_path):

@@ -8,11 +8,7 @@ import scipy.spatial.distance
 import scipy.special
 import torch
 from gaussian_maps import gaussian_maps
-from mmengine.structures import InstanceData, PixelData
-from mmpose.registry import MODELS
-from mmpose.structures import PoseDataSample
 
-from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.models.losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.models.losses.divergence import (
     DISTRIBUTIONS,
@@ -129,31 +125,6 @@ def test_maps_of_bfloat16_are_computed_in_float32(loss_class, distribution):
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
     assert output.grad.dtype == torch.bfloat16
     torch.testing.assert_close(output.grad, exact.grad.bfloat16(), rtol=0, atol=0)
-
-
-@pytest.mark.parametrize('type_', [loss.__name__ for loss in LOSSES])
-@pytest.mark.parametrize(
-    'head', [dict(type='HeatmapHead', deconv_out_channels=None), dict(type='CPMHead', num_stages=2)]
-)
-def test_heads_of_mmpose_take_it(head, type_):
-    codec, random, samples = SDTHeatmap((52, 44), (13, 11), sigma=2.0), np.random.default_rng(0), []
-    for _ in range(2):
-        points = random.uniform(0, 40, (1, 3, 2))
-        points[0, 1] = -30  # off the crop
-        encoded, sample = codec.encode(points), PoseDataSample()
-        sample.gt_fields = PixelData(heatmaps=torch.from_numpy(encoded['heatmaps']))
-        weights = torch.from_numpy(encoded['keypoint_weights'])
-        sample.gt_instance_labels = InstanceData(keypoint_weights=weights)
-        samples.append(sample)
-    loss = dict(type=type_, use_target_weight=True)
-    head = MODELS.build(dict(head, in_channels=5, out_channels=3, loss=loss))
-    feats = [torch.randn(2, 5, 11, 13, generator=torch.Generator().manual_seed(0))] * 2
-    value = head.loss(feats, samples, {})['loss_kpt']
-    value.backward()
-    assert value > 0 and value.shape == ()
-    gradients = [parameter.grad for parameter in head.parameters()]
-    assert all(torch.isfinite(gradient).all() for gradient in gradients)
-    assert all(gradient[[0, 2]].any() and not gradient[1].any() for gradient in gradients)
 
 
 @pytest.mark.parametrize(

@@ -164,12 +164,6 @@ def test_several_runs_of_a_row_and_of_none(tmp_path):
     )
 
 
-def test_metrics_of_others_are_left_out(tmp_path):
-    write_test(tmp_path)
-    (tmp_path / 'metrics.json').write_text('{"coco/AP": 0.3}')
-    assert find_runs([tmp_path]) == []
-
-
 @pytest.mark.parametrize(
     ('name', 'content', 'message'),
     [

@@ -1,18 +1,10 @@
 """What tools/analysis/attention_map.py measures."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from analysis.attention_map import measure
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools'))
-
-from analysis.attention_map import Watch, measure
-
-from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
 
 
@@ -37,9 +29,3 @@ def test_one_position_takes_all():
     assert found.entropy < 1e-6
     assert found.positions == pytest.approx(1, abs=1e-4)
     assert found.weights[0, 0].argmax() == 1 * 5 + 3
-
-
-def test_a_model_without_attention_is_refused():
-    """Nothing could be drawn of it."""
-    with pytest.raises(InputError, match='no attention'):
-        Watch(nn.Conv2d(1, 1, 1))

@@ -4,16 +4,12 @@ import json
 import shutil
 import zlib
 
-import numpy as np
 import pytest
-from conftest import ROOT, run_tool
+from conftest import ROOT, SMALL, cfg_options, run_tool
 from odd_photos import PICTURE, cut, damage, write_turned
-
-from mhhn_landmarks.errors import InputError
 
 CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
 FILE = 'annotations/face_landmarks_300w_{}.json'
-SMALL = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
 
 
 @pytest.fixture
@@ -25,11 +21,8 @@ def data(generated, tmp_path):
 @pytest.fixture
 def options(data):
     """Arguments for one short epoch on it."""
-    roots = {f'{name}_dataloader.dataset.data_root': data for name in ('train', 'val', 'test')}
-    files = {f'{name}_evaluator.ann_file': data / FILE.format('valid') for name in ('val', 'test')}
     short = {'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 2}
-    given = {**roots, **files, **short, **SMALL}
-    return ['--cfg-options', *(f'{key}={value}' for key, value in given.items())]
+    return cfg_options(data, **SMALL, **short)
 
 
 def photo(data, split, index=1):
@@ -150,14 +143,3 @@ def test_check_dataset_says_what_it_cannot_look_at(data, options, monkeypatch):
     file.write_text('[]')
     said = run_tool(monkeypatch, *arguments)
     assert said.startswith(f"check_dataset: {file}: no lists 'images' and 'annotations' of objects")
-
-
-def test_a_metric_with_a_file_of_its_own_says_so(data):
-    from mhhn_mmpose.evaluation import FaceAlignmentMetric
-
-    (data / 'bad.json').write_text('hello')
-    metric = FaceAlignmentMetric(ann_file=str(data / 'bad.json'))
-    metric.dataset_meta = dict(dataset_name='300w')
-    face = dict(keypoints=np.zeros((1, 68, 2)))
-    with pytest.raises(InputError, match=r'bad.json: no COCO-style annotations .*ann_file$'):
-        metric.process(None, [dict(id=1, gt_instances=face, pred_instances=face)])

@@ -5,21 +5,17 @@ import os
 import socket
 import subprocess
 
+import conftest
 import pytest
 import torch
 import torch.multiprocessing as mp
-from conftest import ROOT, run_tool
+from conftest import ROOT, cfg_options, run_tool
 from mmengine.config import Config
 
 from mhhn_mmpose.apis.loading import load_model
 
 CONFIG = ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py'
-SMALL = {
-    'model.backbone.feat_channels': 8,
-    'model.backbone.depth': 2,
-    'model.head.in_channels': 8,
-    'test_dataloader.num_workers': 0,
-}
+SMALL = {**conftest.SMALL, 'model.backbone.depth': 2}
 
 
 def free_port():
@@ -56,14 +52,8 @@ def _test_on(rank, launcher, world_size, port, folder, arguments):
 
 
 def arguments_for(checkpoint, data, faces):
-    options = {
-        **SMALL,
-        'test_dataloader.dataset.data_root': f'{data}/',
-        'test_dataloader.dataset.indices': faces,
-        'test_dataloader.batch_size': 2,
-        'test_evaluator.ann_file': data / 'annotations/face_landmarks_300w_valid.json',
-    }
-    return [CONFIG, checkpoint, '--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+    options = {'test_dataloader.dataset.indices': faces, 'test_dataloader.batch_size': 2}
+    return [CONFIG, checkpoint, *cfg_options(data, **SMALL, **options)]
 
 
 @pytest.mark.skipif(

@@ -8,24 +8,26 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, SMALL, cfg_options
 from steps import command_environment
 
 from mhhn_mmpose.apis.loading import load_checkpoint
 
 CONFIG = ROOT / 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py'
-VALID = 'annotations/face_landmarks_300w_valid.json'
 
 
 def start(data, work_dir) -> subprocess.Popen:
     """Train a small MHHN for two epochs; 12 faces do not divide by two processes of 5."""
-    options = {'model.backbone.feat_channels': 8, 'model.backbone.depth': 2}
-    options |= {'model.head.in_channels': 8, 'train_dataloader.batch_size': 5}
-    options |= {f'{kind}_dataloader.dataset.data_root': data for kind in ('train', 'val')}
-    options |= {'val_evaluator.ann_file': data / VALID, 'default_hooks.checkpoint.interval': 1}
-    options |= {'train_cfg.max_epochs': 2, 'train_cfg.val_interval': 1}
-    words = ['--work-dir', work_dir, '--resume', '--cfg-options']
-    words += [f'{key}={value}' for key, value in options.items()]
+    options = {
+        **SMALL,
+        'model.backbone.depth': 2,
+        'train_dataloader.batch_size': 5,
+        'default_hooks.checkpoint.interval': 1,
+        'train_cfg.max_epochs': 2,
+        'train_cfg.val_interval': 1,
+        'train_dataloader.num_workers': 2,
+    }
+    words = ['--work-dir', work_dir, '--resume', *cfg_options(data, **options)]
     with open(f'{work_dir}.log', 'ab') as log:
         return subprocess.Popen(
             [ROOT / 'tools/dist_train.sh', CONFIG, '2', *words],

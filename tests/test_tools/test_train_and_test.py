@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import ROOT, run_tool
+from conftest import ROOT, SMALL, cfg_options, run_tool
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
@@ -13,19 +13,13 @@ import mhhn_mmpose  # noqa: F401
 HGS, MHHN = (
     ROOT / f'configs/300w/td-hm_{name}-tiny_2xb8-30e_300w-128x128.py' for name in ('hgs', 'mhhn')
 )
-VALID = 'annotations/face_landmarks_300w_valid.json'
 
 
 @pytest.fixture(scope='module')
 def options(generated_300w):
     """For one epoch of a small model, in this process."""
-    given = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
-    given |= {'train_cfg.max_epochs': 1, 'default_hooks.checkpoint.interval': 1}
-    for split in ('train', 'val', 'test'):
-        given[f'{split}_dataloader.dataset.data_root'] = generated_300w
-        given[f'{split}_dataloader.num_workers'] = 0  # persistent_workers stays True
-    given |= {f'{split}_evaluator.ann_file': generated_300w / VALID for split in ('val', 'test')}
-    return ['--cfg-options', *(f'{key}={value}' for key, value in given.items())]
+    short = {'train_cfg.max_epochs': 1, 'default_hooks.checkpoint.interval': 1}
+    return cfg_options(generated_300w, **SMALL, **short)
 
 
 @pytest.fixture(scope='module')
@@ -41,19 +35,15 @@ def epoch_of(file) -> int:
     return torch.load(file)['meta']['epoch']
 
 
-@pytest.mark.parametrize('what', ['folder', 'file', 'work dir'])
-def test_resume(what, run, options, tmp_path, monkeypatch):
+def test_resume(run, options, tmp_path, monkeypatch):
+    """From the work folder; what else --resume takes: test_engine/test_resuming.py."""
     # MMEngine names loggers by the second; one of the same second would keep the first run's file.
     monkeypatch.setattr(MMLogger, '_instance_dict', type(MMLogger._instance_dict)())
-    work_dir = tmp_path / 'more'
-    resume = dict(folder=[run], file=[run / 'epoch_1.pth']).get(what, [])
-    if what == 'work dir':
-        work_dir.mkdir()
-        (work_dir / 'epoch_1.pth').write_bytes((run / 'epoch_1.pth').read_bytes())
-    arguments = [HGS, '--work-dir', work_dir, '--no-validate', '--resume', *resume, *options]
+    (tmp_path / 'epoch_1.pth').write_bytes((run / 'epoch_1.pth').read_bytes())
+    arguments = [HGS, '--work-dir', tmp_path, '--no-validate', '--resume', *options]
     assert not run_tool(monkeypatch, 'train.py', *arguments, 'train_cfg.max_epochs=2')
-    assert epoch_of(work_dir / 'epoch_2.pth') == 2
-    (log,) = work_dir.glob('*/*.log')
+    assert epoch_of(tmp_path / 'epoch_2.pth') == 2
+    (log,) = tmp_path.glob('*/*.log')
     assert 'resumed epoch: 1' in log.read_text()
 
 
