@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +33,8 @@ def _root_on_path(monkeypatch):
 def people(tmp_path_factory) -> Path:
     """A generated COCO of 4 and 3 figures."""
     folder = tmp_path_factory.mktemp('people')
-    arguments = ['generate_people.py', folder, '--train', 4, '--val', 3]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, 'argv', list(map(str, arguments)))
-        runpy.run_path(str(POSE / 'generate_people.py'), run_name='__main__')
+        assert not run_tool(patch, POSE / 'generate_people.py', folder, '--train', 4, '--val', 3)
     return folder
 
 
@@ -184,25 +181,16 @@ def test_decoders_agree_with_the_trained_codec(compare, codec, accuracy):
         assert np.abs(apart.mean(axis=0)).max() < 0.25, name
 
 
-def run_compare(compare, monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['compare_decoders.py', *map(str, arguments)])
-    error = ''
-    try:
-        compare['exit_on_input_error']('compare_decoders', compare['main'])
-    except SystemExit as end:
-        error = end.code
-    return error, capsys.readouterr().out
-
-
-def test_compare_decoders(compare, people, tmp_path, monkeypatch, capsys):
+def test_compare_decoders(people, tmp_path, monkeypatch, capsys):
     leaf = next(POSE.glob('configs/*tiny*.py'))
     torch.manual_seed(0)
     weights = tmp_path / 'weights.pth'
     torch.save(MODELS.build(load(leaf).model).state_dict(), weights)
     annotations = 'annotations/person_keypoints_val2017.json'
     options = [*cfg_options(people), f'test_evaluator.ann_file={people / annotations}']
-    error, text = run_compare(compare, monkeypatch, capsys, leaf, weights, *options)
-    assert not error
+    tool = POSE / 'compare_decoders.py'
+    assert not run_tool(monkeypatch, tool, leaf, weights, *options)
+    text = capsys.readouterr().out
     rows = [line for line in text.splitlines() if line.startswith('|')]
     assert rows[0] == '| trained with MSRAHeatmap | argmax | msra | dark | sdt |'
     assert any(row.startswith('| coco/AP |') for row in rows)

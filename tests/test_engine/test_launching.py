@@ -99,14 +99,11 @@ def test_what_ends_in_one_line(tmp_path):
 
 
 def test_no_worker_persists_where_there_is_none():
-    loader = dict(num_workers=0, persistent_workers=True)
-    cfg = Config(
-        dict(
-            train_dataloader=loader,
-            val_dataloader=dict(loader, num_workers=1),
-            test_dataloader=None,
-        )
-    )
+    loaders = {
+        f'{split}_dataloader': dict(num_workers=workers, persistent_workers=True)
+        for split, workers in (('train', 0), ('val', 1))
+    }
+    cfg = Config(dict(loaders, test_dataloader=None))
     drop_persistent_workers(cfg)
     assert not cfg.train_dataloader.persistent_workers
     assert cfg.val_dataloader.persistent_workers

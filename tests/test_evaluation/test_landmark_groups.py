@@ -26,26 +26,20 @@ def face(number, near, far, occluded=None):
 HIDDEN = [0] * 20 + [1] * 9
 
 
-def test_each_group_has_its_own_landmarks():
-    scores = evaluate([face(1, 1.0, 4.0, HIDDEN), face(2, 2.0, 6.0, HIDDEN)], dataset_name='cofw')
-    assert scores['visible_landmarks/inter_ocular/NME'] == pytest.approx(3.0)  # of 50 px
-    assert scores['occluded_landmarks/inter_ocular/NME'] == pytest.approx(10.0)
-    whole = (20 * 3.0 + 9 * 10.0) / 29
-    assert scores['full/inter_ocular/NME'] == pytest.approx(whole)
-
-
-def test_a_face_without_hidden_landmarks_is_no_part_of_them():
-    faces = [face(1, 1.0, 4.0, HIDDEN), face(2, 2.0, 2.0, [0] * NUM_POINTS)]
-    scores = evaluate(faces, dataset_name='cofw')
-    assert scores['occluded_landmarks/inter_ocular/NME'] == pytest.approx(8.0)
-    assert scores['visible_landmarks/inter_ocular/NME'] == pytest.approx((2.0 + 4.0) / 2)
-
-
-def test_no_groups_where_nothing_is_said_or_nothing_hidden():
-    assert not [k for k in evaluate([face(1, 1.0, 4.0)], 'cofw') if 'landmarks' in k]
-    keys = evaluate([face(1, 1.0, 4.0, [0] * NUM_POINTS)], 'cofw')
-    assert 'visible_landmarks/inter_ocular/NME' in keys
-    assert 'occluded_landmarks/inter_ocular/NME' not in keys
+@pytest.mark.parametrize(
+    ('faces', 'visible', 'occluded'),
+    [
+        ([(1.0, 4.0, HIDDEN), (2.0, 6.0, HIDDEN)], 3.0, 10.0),  # percent of 50 px
+        ([(1.0, 4.0, HIDDEN), (2.0, 2.0, [0] * NUM_POINTS)], 3.0, 8.0),
+        ([(1.0, 1.0, [0] * NUM_POINTS)], 2.0, None),
+        ([(1.0, 4.0)], None, None),
+    ],
+)
+def test_each_group_has_its_own_landmarks_and_only_faces_that_have_any(faces, visible, occluded):
+    scores = evaluate([face(i, *values) for i, values in enumerate(faces)], dataset_name='cofw')
+    for name, expected in (('visible', visible), ('occluded', occluded)):
+        found = scores.get(f'{name}_landmarks/inter_ocular/NME')
+        assert found == (expected and pytest.approx(expected))
 
 
 def test_flags_come_from_the_annotation_file(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from analysis import run_table
-from conftest import ROOT, run_tool
+from conftest import ROOT
 
 from mhhn_landmarks.errors import InputError
 
@@ -38,12 +38,6 @@ def names(jobs):
     return [job.folder.name for job in jobs]
 
 
-@pytest.mark.parametrize('table', ['300w', 'losses', 'cost', 'hrnet-wflw', 'cofw68'])
-def test_every_row_is_planned_in_a_folder_of_its_own(jobs_of, table):
-    jobs = jobs_of(table)
-    assert len(jobs) == len(run_table.TABLES[table].ours) == len(set(names(jobs)))
-
-
 def test_commands(jobs_of, tmp_path):
     more = ('--rows', 'mhhn', '--tiny', '--processes', '1')
     (job,) = jobs_of('300w', *more, options=['train_cfg.max_epochs=2'])
@@ -67,11 +61,11 @@ def test_rows_that_only_decode_take_the_weights_of_another(jobs_of, tmp_path):
     assert job.weights == jobs_of('300w', '--rows', 'mhhn')[0]
 
 
-def test_tiny_takes_the_tiny_configs_and_no_other(jobs_of):
-    found = names(jobs_of('300w', '--tiny'))
-    assert found and all('-tiny_' in name for name in found)
+def test_rows_that_are_not_there(jobs_of):
     with pytest.raises(InputError, match='HGs.MCG: no tiny config of hgs-mcg on 300w'):
         jobs_of('300w', '--tiny', '--rows', 'hgs-mcg')
+    with pytest.raises(InputError, match='table 300w has no row mhn, only hgs, hgs-hsr'):
+        jobs_of('300w', '--rows', 'mhn')
 
 
 @pytest.fixture
@@ -127,15 +121,3 @@ def test_a_training_is_never_mixed_with_another(jobs_of, tmp_path, data, started
     (data / 'annotations' / 'cofw68_test.json').unlink()
     with pytest.raises(InputError, match='_cofw68: no .*/cofw68_test.json; convert the archive'):
         run_table.check(jobs_of('cofw68', '--rows', 'hgs'))
-
-
-def test_the_command_shows_and_refuses(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    arguments = ['300w', '--rows', 'mhhn', '--work-dir', tmp_path / 'out', '--tiny']
-    assert not run_tool(monkeypatch, 'analysis/run_table.py', *arguments, '--dry-run')
-    train, test = capsys.readouterr().out.splitlines()
-    assert train.startswith('tools/dist_train.sh') and test.startswith('tools/dist_test.sh')
-    said = run_tool(monkeypatch, 'analysis/run_table.py', '300w', '--rows', 'mhn')
-    assert said.startswith('run_table: table 300w has no row mhn, only hgs, hgs-hsr')
-    assert run_tool(monkeypatch, 'analysis/run_table.py', '300w', '--cfg-options', 'a') == 2
-    assert not (tmp_path / 'out').exists()

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 
 import conftest
 import pytest
@@ -82,24 +81,3 @@ def test_same_digits(checkpoint, generated_300w, tmp_path, monkeypatch, faces, r
     assert {key.split('/')[0] for key in scores[0]} >= {'full', 'common'}
     assert all(found == scores[0] for found in scores)
     assert all(found == errors[0] for found in errors)
-
-
-@pytest.mark.skipif(
-    'SLURM_TEST_PARTITION' not in os.environ,
-    reason='submits a job: set SLURM_TEST_PARTITION, and --basetemp to a folder its nodes share',
-)
-def test_slurm_itself(checkpoint, generated_300w, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    tool = [ROOT / 'tools/slurm_test.sh', os.environ['SLURM_TEST_PARTITION'], 'test']
-    common = arguments_for(checkpoint, generated_300w, 7)
-    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)  # the script's own, as run_tool has it
-    numbers = dict(GPUS='2', GPUS_PER_NODE='2', CPUS_PER_TASK='1', MASTER_PORT=str(free_port()))
-    no_gpu = dict(SRUN_ARGS='--gres=none', CUDA_VISIBLE_DEVICES='')
-    subprocess.run(
-        [*tool, *common, '--work-dir', 'slurm'],
-        env={**os.environ, **numbers, **no_gpu},
-        check=True,
-    )
-    assert not run_tool(monkeypatch, 'test.py', *common, '--work-dir', 'alone')
-    for file in ('metrics.json', 'errors.json'):
-        assert (tmp_path / 'slurm' / file).read_bytes() == (tmp_path / 'alone' / file).read_bytes()
