@@ -51,12 +51,7 @@ def leaf(request) -> Path:
 
 
 def test_projects_have_what_mmpose_asks_for():
-    assert [path.name for path in PROJECTS] == [
-        'combined_landmarks',
-        'mcg_attention',
-        'sdt_hrnet_face',
-        'sdt_human_pose',
-    ]
+    assert len(PROJECTS) == 4
     for project in PROJECTS:
         text = (project / 'README.md').read_text()
         headings = re.findall(r'^##+ (\w+)', text, re.MULTILINE)
@@ -97,6 +92,9 @@ def test_check_dataset_looks_at_each_part_of_a_combined_one(generated, monkeypat
 def test_a_step_trains(leaf, people, generated):
     """Where a project brings code of its own, or several datasets."""
     cfg = load(leaf)
+    if 'hourglass52' in leaf.stem:  # whose step takes 20 s of a CPU
+        cfg.model.backbone.update(stage_channels=(256, *[32] * 5), feat_channel=32)
+        cfg.model.head.in_channels = 32
     data = cfg.train_dataloader.dataset
     for part in data.get('datasets', [data]):
         name = part.type.removeprefix('Checked').removesuffix('Dataset').lower()
@@ -121,13 +119,8 @@ def test_attention_reaches_the_output_and_starts_at_nothing():
 
     from projects.mcg_attention.models import MCGHourglassNet
 
-    small = dict(
-        downsample_times=2,
-        num_stacks=2,
-        stage_channels=(256, 32, 32),
-        stage_blocks=(1, 1, 1),
-        feat_channel=24,
-    )
+    small = dict(downsample_times=2, num_stacks=2, feat_channel=24)
+    small |= dict(stage_channels=(256, 32, 32), stage_blocks=(1, 1, 1))
     torch.manual_seed(0)
     plain, attended = HourglassNet(**small), MCGHourglassNet(**small)
     plain.eval(), attended.eval()  # which return nothing

@@ -164,7 +164,7 @@ def cases():
             yield pytest.param(dataset, *row, id=f'{dataset} {row[1]}')
 
 
-@pytest.mark.parametrize(('dataset', 'spoil', 'words', 'left'), cases())
+@pytest.mark.parametrize(('dataset', 'spoil', 'words', 'left'), list(cases()))
 def test_a_fault_is_one_line_and_costs_no_other_face(copy, tmp_path, dataset, spoil, words, left):
     root, out = copy(dataset), tmp_path / 'out'
     spoil(root)
