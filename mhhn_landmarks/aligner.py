@@ -21,8 +21,8 @@ from .photos import read_photo
 from .sessions import open_session
 
 MIN_SCORE = 0.5  # of a detected face, see docs/demo.md
-# Mean scores of landmarks, see docs/demo.md: faces the right way up have at least the second, and
-# none that is upside down has the first.
+# Mean scores of landmarks, see docs/demo.md: upright faces have at least UPRIGHT, upside-down ones
+# less than SURE.
 SURE, UPRIGHT = 0.9, 0.78
 NEEDED = ('input_size', 'crop_span', 'padding', 'num_landmarks')  # in an ONNX file's metadata
 
@@ -86,11 +86,11 @@ class Aligner:
         return build_detector(self.detector, self.num_landmarks)
 
     def upright(self, photo: np.ndarray, faces: list[Face]) -> list[Face]:
-        """Return a photo's faces, or those that show when it is turned, if they are more or surer.
+        """Return the faces of the rotation of a photo that has more or higher-scoring ones.
 
-        The detector finds most faces that stand on their head, but with wrong points. A photo
-        without any face is turned by 180, 90 and 270 degrees, one without a sure face by 180, and
-        one whose surest face is turned as that face is.
+        Upside-down faces are found with wrong points, or not. A photo without any face is rotated
+        by 180, 90 and 270 degrees, one whose best score is below `SURE` by 180 and by its best
+        face's tilt.
 
         Args:
             photo: BGR (H, W, 3) uint8.

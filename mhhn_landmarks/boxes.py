@@ -88,7 +88,7 @@ class GivenBoxes:
         return refuse_outside(boxes, name, size)
 
     def unused(self) -> list[str]:
-        """Return the names in the file for which nobody asked."""
+        """Return the names in the file that matched no picture."""
         if not isinstance(self.boxes, dict):
             return []
         return [name for name in self.boxes if name not in self._taken]

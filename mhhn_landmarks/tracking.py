@@ -13,8 +13,8 @@ import numpy as np
 from .boxes import centers_and_sides, from_centers, overlaps
 
 MATCH = 0.3  # least overlap of a face with itself one frame later
-STILL = 0.1  # share of its side by which a box may move and still be thought to shake
-LEAST = 0.1  # share of the way that a shaking box goes
+STILL = 0.1  # movements below this fraction of a box's side are smoothed
+LEAST = 0.1  # smoothing factor of a box that hardly moves
 PATIENCE = 5  # frames for which a face that is not found keeps its box
 
 Item = TypeVar('Item')
@@ -53,17 +53,17 @@ def follow(
 def _confirmed(
     item: Item, boxes: np.ndarray, names: np.ndarray, good: set[int], numbers: dict[int, int]
 ) -> tuple[Item, np.ndarray, np.ndarray]:
-    """Leave faces that were seen twice, numbered in the order of their coming."""
+    """Keep the faces that were seen twice, numbered in the order of appearance."""
     kept = [index for index, name in enumerate(names.tolist()) if name in good]
     found = [numbers.setdefault(int(names[index]), len(numbers)) for index in kept]
     return item, boxes[kept], np.array(found, dtype=int)
 
 
 class FaceTracker:
-    """Follows faces by the overlap of their boxes, and calms boxes that shake in place.
+    """Tracks faces by the overlap of their boxes, and smooths small movements of a box.
 
-    A box goes a share of the way to its detection: `LEAST` of it where it hardly moves, all of it
-    from `STILL` of its side on. So a still face has a still box and a moving one is not late.
+    Exponential smoothing: the factor grows from `LEAST` for a box that hardly moves to 1 for one
+    that moves by `STILL` of its side. A still face has a still box, and a moving one is not late.
     """
 
     def __init__(self) -> None:

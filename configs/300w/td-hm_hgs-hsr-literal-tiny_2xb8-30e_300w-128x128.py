@@ -1,4 +1,4 @@
-# HGs+HSR to the letter of the paper, tiny.
+# HGs+HSR with the paper's form of SDL, tiny.
 _base_ = ['../_base_/models/hgs-hsr-literal.py', '../_base_/data/300w-tiny.py']
 
 from mhhn_mmpose.datasets.pipelines import with_codec

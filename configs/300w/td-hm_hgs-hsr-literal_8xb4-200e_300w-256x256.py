@@ -1,4 +1,4 @@
-# HGs+HSR to the letter of the paper, on 300W.
+# HGs+HSR with the paper's form of SDL, on 300W.
 _base_ = ['../_base_/models/hgs-hsr-literal.py', '../_base_/data/300w.py']
 
 from mhhn_mmpose.datasets.pipelines import with_codec

@@ -1,4 +1,4 @@
-# Ablation of the loss: SDL1 to the letter of the paper, without G = 1 and equal widths (Eq. 18).
+# Ablation of the loss: SDL1 in the paper's form, without constraints (Eq. 18).
 _base_ = ['../_base_/models/hgs-hsr-literal.py', '../_base_/data/300w.py']
 
 from mhhn_mmpose.datasets.pipelines import with_codec

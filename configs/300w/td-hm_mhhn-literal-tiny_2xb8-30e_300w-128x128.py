@@ -1,4 +1,4 @@
-# MHHN to the letter of the paper, tiny: HGs+HSR with attention.
+# MHHN with the paper's form of SDL, tiny: HGs+HSR with attention.
 _base_ = ['./td-hm_hgs-hsr-literal-tiny_2xb8-30e_300w-128x128.py']
 
 model = dict(backbone=dict(attention='all'))

@@ -11,7 +11,7 @@ from .sdt_heatmap import SDTHeatmap
 
 @KEYPOINT_CODECS.register_module()
 class ArgmaxHeatmap(SDTHeatmap):
-    """`SDTHeatmap` whose decoding stops at the argmax, to measure what the fit adds.
+    """`SDTHeatmap` that decodes to the argmax, to measure what the fit adds; it takes as long.
 
     Arguments, targets, scores and coordinate conventions are those of the parent.
 

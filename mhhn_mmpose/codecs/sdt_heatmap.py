@@ -117,7 +117,7 @@ class SDTHeatmap(BaseKeypointCodec):
         weights = np.ones(len(points), np.float32)
         if keypoints_visible is not None:
             weights = np.asarray(keypoints_visible, np.float32).reshape(len(points), -1)[:, 0]
-        # Open at both ends, so that x and w - 1 - x, its flip, are in or out together.
+        # Exclusive bounds, so that x and w - 1 - x, its flip, are in or out together.
         inside = ((points > -1) & (points < self.input_size)).all(-1)
         weights = np.where(inside, weights, 0).astype(np.float32)
 
@@ -125,8 +125,8 @@ class SDTHeatmap(BaseKeypointCodec):
         centers_hm = np.where(inside[:, None], points, 0) * scale + shift
         columns, rows = _gaussians(self.heatmap_size, centers_hm, self.sigma)
         rows[weights <= 0] = 0
-        # torch multiplies rows of 64 three times as fast as numpy, and into numpy's memory faster
-        # than into its own: that tends to be of the face before, still in the cache.
+        # torch multiplies rows of 64 three times as fast as numpy. numpy's buffer is often that of
+        # the face before, still in the cache.
         heatmaps = np.empty((len(points), *self.heatmap_size[::-1]), np.float32)
         factors = torch.from_numpy(rows)[:, :, None], torch.from_numpy(columns)[:, None]
         torch.mul(*factors, out=torch.from_numpy(heatmaps))

@@ -41,9 +41,9 @@ class FaceLocalVisualizer(PoseLocalVisualizer):
         if 'heatmaps' not in fields or self.activation is None:
             return super()._draw_instance_heatmap(fields, overlaid_image)
         maps = torch.as_tensor(fields.heatmaps)
+        maps = maps.where(maps != 0, -torch.inf)  # MMPose's fill off the crop
         if self.activation == 'softmax':
-            maps = (maps - maps.amax((-2, -1), keepdim=True)).exp()
+            maps = (maps - maps.amax((-2, -1), keepdim=True)).exp().nan_to_num()
         else:
-            # Off the crop, MMPose's fill of 0 would be a probability of 1/2.
-            maps = maps.sigmoid().where(maps != 0, 0.0)
+            maps = maps.sigmoid()
         return super()._draw_instance_heatmap(PixelData(heatmaps=maps), overlaid_image)

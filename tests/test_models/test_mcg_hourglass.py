@@ -22,7 +22,7 @@ def images(batch, height, width):
         ((72, 48), 4, dict(attention='last')),
         ((100, 52), 4, dict(attention='none')),
         ((64, 96), 8, dict(stem_stride=8)),
-        # At the paper's depth: odd at the first halving already; and where four leave nothing.
+        # At the default depth: odd at the first halving already; and where four leave nothing.
         ((68, 92), 4, dict(depth=4)),
         ((36, 44), 4, dict(depth=4)),
     ],

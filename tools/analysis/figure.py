@@ -1,4 +1,4 @@
-"""What every picture here begins and ends with."""
+"""Helpers that the plots share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tested models left in their folders, and why a score cannot stand beside published ones."""
+"""Read the results of tested models, and say why a score is not comparable to published ones."""
 
 from __future__ import annotations
 

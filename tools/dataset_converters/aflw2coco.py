@@ -20,9 +20,9 @@ so MMPose's configs work with data_root='OUT/'. Without the link, set
 data_prefix=dict(img='SOURCE/data/').
 
 Subsets of the test set: 'frontal', all 19 landmarks visible (FaRL's rule), 1314 faces. The
-paper (MHHN), after CCL, describes its frontal subset so too, but counts 1165, and no list of
-those is published. 'frontal_in_box' also wants every landmark inside the face box, as the code
-of SAN and SBR does; whether these are the 1165 is not known: a warning says if they are not.
+paper (MHHN) counts 1165 frontal faces and gives no rule, and no list of them is published.
+'frontal_in_box' also wants every landmark inside the face box, as the code of SAN and SBR does;
+whether these are the 1165 is not known: a warning says if they are not.
 """
 
 # What the loaders of SAN, SBR, FaRL and PIPNet say of the .mat: `bbox` is x_min, x_max, y_min,

@@ -1,7 +1,7 @@
 # 300W as tools/dataset_converters/300w2coco.py writes it, in MMPose's places.
 _base_ = ['../faces.py']
 
-dataset_type = 'CheckedFace300WDataset'  # by which MMPose's inferencer finds the landmarks' names
+dataset_type = 'CheckedFace300WDataset'  # MMPose's inferencer chooses its detector by it
 data_mode = 'topdown'
 data_root = 'data/300w/'
 val_ann_file = 'annotations/face_landmarks_300w_valid.json'

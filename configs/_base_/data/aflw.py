@@ -1,7 +1,7 @@
 # AFLW-19 as tools/dataset_converters/aflw2coco.py writes it, in MMPose's places.
 _base_ = ['../faces.py']
 
-dataset_type = 'CheckedAFLWDataset'  # by which MMPose's inferencer finds the landmarks' names
+dataset_type = 'CheckedAFLWDataset'  # MMPose's inferencer chooses its detector by it
 data_mode = 'topdown'
 data_root = 'data/aflw/'
 val_ann_file = 'annotations/face_landmarks_aflw_test.json'

@@ -1,7 +1,7 @@
 # COFW as tools/dataset_converters/cofw2coco.py writes it, in MMPose's places.
 _base_ = ['../faces.py']
 
-dataset_type = 'CheckedCOFWDataset'  # by which MMPose's inferencer finds the landmarks' names
+dataset_type = 'CheckedCOFWDataset'  # MMPose's inferencer chooses its detector by it
 data_mode = 'topdown'
 data_root = 'data/cofw/'
 val_ann_file = 'annotations/cofw_test.json'

@@ -1,7 +1,7 @@
 # WFLW as tools/dataset_converters/wflw2coco.py writes it, in MMPose's places.
 _base_ = ['../faces.py']
 
-dataset_type = 'CheckedWFLWDataset'  # by which MMPose's inferencer finds the landmarks' names
+dataset_type = 'CheckedWFLWDataset'  # MMPose's inferencer chooses its detector by it
 data_mode = 'topdown'
 data_root = 'data/wflw/'
 val_ann_file = 'annotations/face_landmarks_wflw_test.json'

@@ -1,7 +1,6 @@
-# HGs+HSR to the letter of the paper (Section III-A): divergence of pixel values, G = 1 and equal
-# widths in loss and decoding (Eq. 19-20), the squared distance at every landmark. Ours are the
-# sigmoid, and the mean over images and landmarks where the paper sums (Eq. 6): the sum is as many
-# times larger as there are of both.
+# HGs+HSR with the paper's form of SDL (Sections III-A and III-D): divergence of pixel values, G = 1
+# and equal widths in loss and decoding (Eq. 19-20), the squared distance at every landmark.
+# docs/method.md says what is still ours in it.
 _base_ = ['./hgs.py']
 
 codec = dict(

@@ -1,4 +1,4 @@
-"""MMPose's face datasets, which refuse what MMPose would train on silently or leave out silently.
+"""MMPose's face datasets with annotation checks.
 
 The module's name tells MMPose's inferencer that the models find faces.
 """
@@ -25,9 +25,9 @@ FRAMING = ('bbox', 'center', 'scale', 'box_size')
 
 
 class CheckedFaces:
-    """Before one of MMPose's top-down face datasets: every face is used, or the data are refused.
+    """Mixin for MMPose's top-down face datasets: every face is used, or the data are refused.
 
-    That happens when the annotation file is read, before training or testing begins. A face's
+    The check runs when the annotation file is read, before training or testing begins. A face's
     ``photo_size`` and, where the file has it, ``photo_crc32`` let `LoadFaceImage` refuse a photo
     that is not the annotated one.
 
@@ -36,7 +36,7 @@ class CheckedFaces:
     """
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file, with every fault in it told at once."""
+        """Read the annotation file, and report all its faults at once."""
         if self.bbox_file:  # detected boxes: there are no landmarks to check
             return super().load_data_list()
         faces, faults = self.load_and_check()

@@ -1,4 +1,4 @@
-"""How faces are dealt to batches."""
+"""Batch sampler that fills the last batch."""
 
 from __future__ import annotations
 

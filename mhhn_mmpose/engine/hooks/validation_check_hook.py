@@ -19,7 +19,7 @@ NUM_FACES = 2  # that go through the model
 
 @HOOKS.register_module()
 class ValidationCheckHook(Hook):
-    """Rehearse the validation before training, in seconds, in every process.
+    """Sanity-check the validation before training, in seconds, in every process.
 
     * The model predicts two faces, and every metric takes them.
     * `FaceAlignmentMetric` scores the whole set with its own annotations for predictions. It does

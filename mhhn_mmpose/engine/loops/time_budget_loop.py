@@ -1,4 +1,4 @@
-"""A training that ends on time, its schedule complete."""
+"""A training loop with a time limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SLACK = 0.01  # of the budget, kept for writing the last checkpoint
 
 @LOOPS.register_module()
 class TimeBudgetLoop(EpochBasedTrainLoop):
-    """`EpochBasedTrainLoop` that takes at most some minutes: for clusters that lend nodes by time.
+    """`EpochBasedTrainLoop` with a limit of wall-clock time, for example for cluster jobs.
 
     The learning rate is read from the config's schedule at the larger of two positions in [0, 1]:
     iterations done / all iterations, and time spent / time there is. So a training that is fast

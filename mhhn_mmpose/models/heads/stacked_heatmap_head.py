@@ -1,4 +1,4 @@
-"""A head per stack, trained without a look at the CPU.
+"""A head per stack that copies no heatmaps to the CPU in training.
 
 Axis letters: B batch, K landmarks, (H, W) heatmap.
 """

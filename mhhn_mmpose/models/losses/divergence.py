@@ -9,7 +9,7 @@ import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-DISTRIBUTIONS = ('softmax', 'sum', 'sigmoid')
+DISTRIBUTIONS = ('softmax', 'sigmoid')
 
 
 def jensen_shannon_divergence(p: Tensor, q: Tensor) -> Tensor:
@@ -47,23 +47,16 @@ def _log(x: Tensor) -> Tensor:
 def as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple[Tensor, Tensor]:
     """Turn raw output and target heatmaps (B, K, H, W) into p and q, (B, K, H * W).
 
-    `softmax`: p = softmax(output), q = target / sum. `sum`: both relative to their sums, negative
-    output counting as 0. `sigmoid`: p = sigmoid(output), q = target, pixel values that are not
-    normalised, as the paper reads p_H (Section III-A).
+    `softmax`: p = softmax(output), q = target / sum. `sigmoid`: p = sigmoid(output), q = target,
+    pixel values that are not normalised: the paper's p_H is "a pixel value", and its maps are
+    "discrete probability distributions" too (Section III-A).
     A target without any value (weight 0) gives q = 0.
     """
     p, q = output.flatten(-2), target.flatten(-2).to(output.dtype)
     if distribution == 'sigmoid':
         return p.sigmoid(), q
-    q = q / _positive(q.sum(-1, keepdim=True))
-    if distribution == 'softmax':
-        return p.softmax(-1), q
-    p = p.clamp_min(0)
-    return p / _positive(p.sum(-1, keepdim=True)), q
-
-
-def _positive(total: Tensor) -> Tensor:
-    return torch.where(total > 0, total, torch.ones_like(total))
+    total = q.sum(-1, keepdim=True)
+    return p.softmax(-1), q / torch.where(total > 0, total, torch.ones_like(total))
 
 
 def full_precision(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +88,7 @@ def weighted_mean(losses: Tensor, target_weights: Tensor | None) -> Tensor:
     return torch.where(weights > 0, losses * weights, torch.zeros_like(losses)).mean()
 
 
-class _DivergenceLoss(nn.Module):
+class DivergenceLoss(nn.Module):
     """What the losses share: arguments, precision and the mean over landmarks."""
 
     def __init__(
@@ -139,18 +132,18 @@ class _DivergenceLoss(nn.Module):
 
 
 @MODELS.register_module()
-class HeatmapJSDLoss(_DivergenceLoss):
+class HeatmapJSDLoss(DivergenceLoss):
     """Jensen-Shannon divergence of predicted and target heatmap (JSDL, Eq. 2).
 
     Args:
-        distribution: How an output map becomes a distribution: 'softmax', 'sum' or 'sigmoid'. The
-            codec's `activation` must say the same ('sum' goes with None).
+        distribution: 'softmax' over the map, or 'sigmoid' pixel by pixel. The codec's `activation`
+            must be the same.
         use_target_weight: Whether to weight each landmark.
         loss_weight: Factor of the loss.
 
     Example:
         >>> target = torch.eye(4).view(1, 1, 4, 4)
-        >>> HeatmapJSDLoss('sum')(target.flip(-1), target)
+        >>> HeatmapJSDLoss()(99 * target.flip(-1), target)
         tensor(0.6931)
     """
 
@@ -160,7 +153,7 @@ class HeatmapJSDLoss(_DivergenceLoss):
 
 
 @MODELS.register_module()
-class HeatmapKLDLoss(_DivergenceLoss):
+class HeatmapKLDLoss(DivergenceLoss):
     """Kullback-Leibler divergence of the target from the predicted heatmap (KLDL, Table V).
 
     Args:

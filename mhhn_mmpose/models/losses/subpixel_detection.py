@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...ops.gaussian_fit import check_fit_arguments, fit_gaussian
 from .divergence import (
-    HeatmapJSDLoss,
+    DivergenceLoss,
     as_distributions,
     jensen_shannon_divergence,
     kullback_leibler_divergence,
@@ -22,24 +22,24 @@ FDL_DISTANCES = ('squared', 'euclidean')
 
 
 @MODELS.register_module()
-class SubpixelDetectionLoss(HeatmapJSDLoss):
+class SubpixelDetectionLoss(DivergenceLoss):
     """JSDL + lambda FDL, FDL = ``|(u, v) - (u*, v*)|^2`` between centres (SDL, Eq. 6 and 10).
 
     (u, v) is fitted to the output by `constraint`, (u*, v*) to the target by `known_sigma`, which
     finds a Gaussian's centre to 1e-5 pixels. Gradients reach the output through the fit; the choice
     of the patch (the argmax) is not differentiable.
 
-    The paper's own form is `distribution='sigmoid'`, `constraint='unit_peak'`, `gate_fdl=False` and
-    the other defaults, with the same constraint and no Gauss-Newton step in the codec. The paper
-    does not say what keeps pixel values positive; the sigmoid is ours.
+    The paper's form, with p_H read as pixel values, is `distribution='sigmoid'`,
+    `constraint='unit_peak'`, `gate_fdl=False` and the other defaults, with the same constraint and
+    no Gauss-Newton step in the codec. The sigmoid, which keeps pixel values positive, is ours.
 
     Args:
         sigma: Standard deviation of the targets, in heatmap pixels.
         patch_size: Side of the fitted patch, in heatmap pixels; odd, at least 3.
-        fdl_weight: lambda, in nats per squared heatmap pixel, or per pixel if 'euclidean'. Table
-            VII's 1/16 belongs to the pixel form ('sigmoid'), where it makes FDL 0.08 of JSDL at a
-            shift of one pixel (sigma 3). Between distributions JSDL is smaller by the target's sum,
-            2 pi sigma^2 = 57: there the same lambda makes FDL 4.6 times JSDL.
+        fdl_weight: lambda, in nats per squared heatmap pixel, or per pixel if 'euclidean'. With
+            'sigmoid', Table VII's 1/16 makes FDL 0.08 of JSDL at a shift of one pixel (sigma 3).
+            With 'softmax' JSDL is smaller by the target's sum, 2 pi sigma^2 = 57, and the same
+            lambda makes FDL 4.6 times JSDL.
         constraint: 'unit_peak' is the paper's SDL (Eq. 19-20) and 'free' its SDL1 (Eq. 18). The
             default, 'known_sigma', is linear. The other two divide, by c2^2 + c3^2 (Eq. 20) and by
             a curvature (Eq. 18); both are near 0 on the flat maps that training starts from.
