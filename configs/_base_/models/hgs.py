@@ -1,7 +1,7 @@
 # The paper's baseline (HGs): a stacked hourglass, MSE on heatmaps, decoded by argmax.
 codec = dict(
     type='ArgmaxHeatmap', input_size=(256, 256), heatmap_size=(64, 64),
-    sigma=3.0)  # Table VI, where it is that of HGs+HSR
+    sigma=3.0)  # Table VI, of HGs+HSR
 
 model = dict(
     type='TopdownPoseEstimator',
