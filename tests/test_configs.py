@@ -178,9 +178,7 @@ def shrink(cfg: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    'leaf',
-    TINY + [leaf for leaf in LEAVES if '_hgs-hsr_' in leaf.stem],
-    ids=lambda leaf: leaf.stem,
+    'leaf', TINY + [leaf for leaf in LEAVES if '_hgs-hsr_' in leaf.stem], ids=lambda leaf: leaf.stem
 )
 def test_a_step_trains(leaf, generated):
     """Every tiny leaf, and a leaf of each dataset, made small; HRNet: test_docs_examples.py."""

@@ -153,8 +153,7 @@ def tiny_model():
 
 
 @pytest.mark.parametrize(
-    ('dtype', 'tolerance'),
-    [(torch.float32, 2e-3), (torch.bfloat16, 0.03), (torch.float16, 0.01)],
+    ('dtype', 'tolerance'), [(torch.float32, 2e-3), (torch.bfloat16, 0.03), (torch.float16, 0.01)]
 )
 def test_model(dtype, tolerance, record_property):
     model, _ = tiny_model()

@@ -149,10 +149,7 @@ def compare():
         (dict(type='MSRAHeatmap', unbiased=True), dict(argmax=3, msra=1.6, dark=0.05, sdt=2e-3)),
         (dict(type='UDPHeatmap'), dict(argmax=3, udp=0.05, sdt=2e-3)),
         (dict(type='ArgmaxHeatmap'), dict(argmax=3, msra=1.6, dark=0.05, sdt=2e-3)),
-        (
-            dict(type='SDTHeatmap', convention='msra'),
-            dict(argmax=3, msra=1.6, dark=0.05, sdt=2e-3),
-        ),
+        (dict(type='SDTHeatmap', convention='msra'), dict(argmax=3, msra=1.6, dark=0.05, sdt=2e-3)),
     ],
     ids=lambda value: value.get('type'),
 )

@@ -120,11 +120,7 @@ FACE = {
 WHOLE = {  # with the number of faces that are left
     '300w': [(lambda root: shutil.rmtree(root) or root.mkdir(), 'no 300W face found; one or', 0)],
     'wflw': [
-        (
-            lambda root: shutil.rmtree(root / 'WFLW_images'),
-            'WFLW_images: no such folder',
-            0,
-        ),
+        (lambda root: shutil.rmtree(root / 'WFLW_images'), 'WFLW_images: no such folder', 0),
         (lambda root: shutil.rmtree(root / 'WFLW_annotations'), f'neither {LIST} nor ', 0),
     ],
     'aflw': [

@@ -26,10 +26,7 @@ pytest.importorskip('onnx', reason='pip install onnx "ml_dtypes<0.6"')
 
 TOOL = runpy.run_path(str(ROOT / 'tools/deployment/export_onnx.py'))
 SMALL = ['model.backbone.feat_channels=16', 'model.backbone.depth=1', 'model.head.in_channels=16']
-UDP = [
-    'model.head.decoder.type=UDPHeatmap',
-    'test_dataloader.dataset.pipeline.2.use_udp=True',
-]
+UDP = ['model.head.decoder.type=UDPHeatmap', 'test_dataloader.dataset.pipeline.2.use_udp=True']
 # name: config's model, arguments of the tool, config overrides
 MODELS = {'mhhn': ('mhhn', [], []), 'udp': ('hgs', ['--sdt', '--no-flip-test'], SMALL + UDP)}
 

@@ -7,11 +7,7 @@ import torch
 
 from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.engine.loops.time_budget_loop import SPENT
-from mhhn_mmpose.engine.resuming import (
-    check_resumable,
-    checkpoint_to_resume,
-    find_last_checkpoint,
-)
+from mhhn_mmpose.engine.resuming import check_resumable, checkpoint_to_resume, find_last_checkpoint
 
 
 @pytest.fixture

@@ -40,10 +40,7 @@ def fault(cfg) -> str:
             {'default_hooks.checkpoint.save_best': 'full/face_size/NME'},
             "no score 'full/face_size/NME'; it has challenge/inter_ocular/NME, ",
         ),
-        (
-            {'val_dataloader.dataset.pipeline.3.meta_keys': WITHOUT_ID},
-            "a sample has no 'id'",
-        ),
+        ({'val_dataloader.dataset.pipeline.3.meta_keys': WITHOUT_ID}, "a sample has no 'id'"),
     ],
     ids=['file', 'normaliser', 'save_best', 'id'],
 )

@@ -78,10 +78,7 @@ def train(
 ):
     """Train, from `resume` on if given; the runner, with its hook `record`."""
     loader = dict(
-        batch_size=2,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        dataset=Augmented(),
+        batch_size=2, num_workers=workers, persistent_workers=workers > 0, dataset=Augmented()
     )
     hook = dict(type='AtomicCheckpointHook', interval=1, save_best='NME', rule='less')
     runner = Runner(

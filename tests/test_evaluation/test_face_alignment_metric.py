@@ -5,10 +5,7 @@ import pytest
 from mmpose.evaluation.metrics import NME
 
 from mhhn_mmpose.evaluation import FaceAlignmentMetric
-from mhhn_mmpose.evaluation.functional import (
-    failure_rate,
-    normalized_mean_error,
-)
+from mhhn_mmpose.evaluation.functional import failure_rate, normalized_mean_error
 
 FULL = 'full/inter_ocular/'
 
