@@ -14,9 +14,11 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
+from mmpose.datasets import CocoDataset
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, METRICS, MODELS, VISUALIZERS
 
+from mhhn_mmpose.datasets.datasets.face import CheckedFaces
 from mhhn_mmpose.evaluation.functional import resolve
 
 LEAVES = sorted((ROOT / 'configs').glob('[!_]*/*.py'))
@@ -98,9 +100,14 @@ def test_codec_decoder_encoder_and_loss_agree(path):
         part.pop('_scope_', None)  # where MMPose's config is the base
     assert cfg.model.head.decoder == codec
     assert encoder == codec
+    people = path.parts[-3] in ('mcg_attention', 'sdt_human_pose')
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        affine = step_of(cfg[name].dataset.pipeline, 'TopdownAffine')
+        data = cfg[name].dataset
+        affine = step_of(data.pipeline, 'TopdownAffine')
         assert tuple(affine.input_size) == tuple(codec.input_size), name
+        assert data.pipeline[0].type == ('LoadImage' if people else 'LoadFaceImage')
+        for kind in {part.type for part in data.get('datasets', [data])}:
+            assert issubclass(DATASETS.get(kind), CocoDataset if people else CheckedFaces)
     loss = cfg.model.head.loss
     assert loss.get('sigma', codec.sigma) == codec.sigma
     assert loss.get('distribution') == codec.get('activation')
@@ -110,6 +117,9 @@ def test_codec_decoder_encoder_and_loss_agree(path):
         assert cfg.model.head.in_channels == cfg.model.backbone.feat_channels
     if path in LEAVES:  # MMPose's own configs show no heatmaps
         assert cfg.visualizer.get('activation') == codec.get('activation')
+    # As `BaseMMPoseInferencer` finds out for which objects it needs a detector.
+    module = DATASETS.get(cfg.dataset_type).__module__
+    assert module.split('datasets.')[-1].split('.')[0] == ('body' if people else 'face')
     # Whole pixels for the MSRA convention, none for the half-pixel one (see the codec).
     assert cfg.model.test_cfg.shift_heatmap == (codec.type == 'MSRAHeatmap')
 

@@ -15,7 +15,6 @@ from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 
 import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
-from mhhn_mmpose.datasets.datasets.face import CheckedFaces
 
 PROJECTS = sorted(path.parent for path in (ROOT / 'projects').glob('*/README.md'))
 LEAVES = sorted((ROOT / 'projects').glob('*/configs/*.py'))
@@ -45,11 +44,6 @@ def load(leaf: Path) -> Config:
     return cfg
 
 
-@pytest.fixture(params=LEAVES, ids=lambda leaf: leaf.stem)
-def leaf(request) -> Path:
-    return request.param
-
-
 def test_projects_have_what_mmpose_asks_for():
     assert len(PROJECTS) == 4
     for project in PROJECTS:
@@ -59,18 +53,6 @@ def test_projects_have_what_mmpose_asks_for():
         assert {'Citation', 'Checklist'} <= set(headings)
         assert text.count('- [x]') + text.count('- [ ]') >= 9
         assert all(leaf.name in text for leaf in project.glob('configs/*.py'))
-
-
-def test_faces_are_checked_and_people_are_mmposes(leaf):
-    cfg = load(leaf)
-    for split in ('train', 'val', 'test'):
-        data = cfg[f'{split}_dataloader'].dataset
-        kinds = {part.type for part in data.get('datasets', [data])}
-        if leaf.parts[-3] in ('combined_landmarks', 'sdt_hrnet_face'):
-            assert all(issubclass(DATASETS.get(kind), CheckedFaces) for kind in kinds), split
-            assert data.pipeline[0].type == 'LoadFaceImage'
-        else:
-            assert (kinds, data.pipeline[0].type) == ({'CocoDataset'}, 'LoadImage'), split
 
 
 def test_check_dataset_looks_at_each_part_of_a_combined_one(generated, monkeypatch, capsys):

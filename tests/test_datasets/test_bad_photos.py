@@ -1,7 +1,7 @@
 """Odd and bad photos from an archive to the network's input: as annotated, or refused by name."""
 
 import json
-import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,14 +82,6 @@ def test_landmarks_fit_turned_photos_from_archive_to_input(source):
         np.testing.assert_array_equal(found, points)
 
 
-def empty(path):
-    path.write_bytes(b'')
-
-
-def replace(path):
-    Image.new('RGB', (1, 1)).save(path)
-
-
 def test_the_converter_warns_of_a_damaged_middle(source):
     for name in ('1.jpg', '2.jpg'):
         add_face(source, name, lambda path: write_turned(path, 1))
@@ -112,16 +104,14 @@ def data(source):
 @pytest.mark.parametrize(
     ('spoil', 'words'),
     [
-        (lambda path: path.unlink(), r'images/afw/1.jpg: no such photo$'),
-        (empty, r'images/afw/1.jpg: the photo is an empty file$'),
-        (lambda path: shutil.move(path, path.parent / 'b') and path.mkdir(), 'no such photo$'),
+        (Path.unlink, 'images/afw/1.jpg: no such photo$'),
+        (lambda path: path.write_bytes(b''), 'images/afw/1.jpg: the photo is an empty file$'),
     ],
 )
 def test_missing_and_empty_photos_are_found_before_training(data, spoil, words):
     spoil(data / 'images/afw/1.jpg')
-    with pytest.raises(InputError, match=words) as error:
+    with pytest.raises(InputError, match=words):
         dataset_of(data)
-    assert str(error.value).startswith(f'{data / FILE}: 1 faults; mend them')
 
 
 def one_bit(path):
@@ -140,7 +130,10 @@ def stored_frame(path):
     [
         (cut, r'1.jpg: unreadable photo \(the file is truncated\)'),
         (lambda path: path.write_text('<html>'), '1.jpg: this is a web page or SVG, not a photo'),
-        (replace, f'1.jpg: the photo is 1x1 px, its annotation file says {WIDTH}x{HEIGHT}'),
+        (
+            lambda path: Image.new('RGB', (1, 1)).save(path),
+            f'1.jpg: the photo is 1x1 px, its annotation file says {WIDTH}x{HEIGHT}',
+        ),
         (stored_frame, f'is {HEIGHT}x{WIDTH} px, .* says {WIDTH}x{HEIGHT}.* without its EXIF turn'),
         (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),
         (damage, '1.jpg: the file is another than when it was converted'),

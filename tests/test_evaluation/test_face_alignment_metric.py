@@ -5,7 +5,7 @@ import pytest
 from mmpose.evaluation.metrics import NME
 
 from mhhn_mmpose.evaluation import FaceAlignmentMetric
-from mhhn_mmpose.evaluation.functional import failure_rate, normalized_mean_error
+from mhhn_mmpose.evaluation.functional import failure_rate
 
 FULL = 'full/inter_ocular/'
 
@@ -98,17 +98,6 @@ def test_image_without_visible_landmarks_is_left_out(monkeypatch):
     assert any('1 of 2 images have no visible landmark' in message for message in said)
     with pytest.raises(ValueError, match='none of 1 samples'):
         evaluate([blank])
-
-
-def test_functional_nme_averages_per_image_first():
-    points = np.zeros((2, 3, 2))
-    predictions = points + [[[3.0, 4.0]], [[0.0, 1.0]]]
-    visible = np.array([[True, True, True], [True, False, False]])
-    np.testing.assert_allclose(
-        normalized_mean_error(predictions, points, visible, np.array([50.0, 20.0])), [10, 5]
-    )
-    nothing = np.zeros((2, 3), dtype=bool)
-    assert np.isnan(normalized_mean_error(predictions, points, nothing, np.ones(2))).all()
 
 
 def test_order_batches_and_repetitions_do_not_matter():

@@ -91,8 +91,3 @@ def test_scores_are_those_of_the_decoded_targets(model, generated_300w, flip_pai
     nme = {name: scores['inter_ocular']['nme'] for name, scores in found.items()}
     assert nme['sdt'] < {'hgs': 0.05, 'hrnetv2-w18-dark': 0.6}.get(model.split('_')[0], 2)
     assert nme['sdt'] < nme['argmax'] < 4
-
-
-def test_hard_faces_are_those_of_the_script(generated_300w):
-    faces = load_faces(generated_300w, 'face_landmarks_300w_valid.json', 'poor', limit=2)
-    assert 25 < faces.sides.min() / 1.25 and faces.sides.max() / 1.25 < 49

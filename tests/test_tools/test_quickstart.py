@@ -1,6 +1,5 @@
 """tools/quickstart.py from end to end, and the commands that it runs side by side."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,28 +11,12 @@ import steps as module
 from analysis.compare import choose_faces
 from analysis.errors_file import ErrorsFile
 from conftest import ROOT, run_tool
-from quickstart import describe_faces
-from steps import Step, StepError, parse_progress, run_side_by_side, stop
+from steps import Step, StepError, run_side_by_side, stop
 
 TRAIN = (
     '11/22 19:22:28 - mmengine - INFO - Epoch(train)  [ 3][ 6/30]  lr: 1.75e-04  '
     'eta: {eta}  time: 1.473880  data_time: 0.246181  loss: 6.851963'
 )
-
-
-@pytest.mark.parametrize(
-    ('line', 'epochs', 'expected'),
-    [
-        (TRAIN.format(eta='0:01:20'), 10, (0.22, '0:01:20')),
-        (TRAIN.format(eta='1 day, 3:00:01'), 4, (0.55, '1 day, 3:00:01')),
-        ('x - INFO - Epoch(test) [2/5]    eta: 0:00:03  time: 0.1', 7, (0.4, '0:00:03')),
-        ('x - INFO - Epoch(test) [5/5]    full/inter_ocular/NME: 93.3', 1, None),
-        ('Loads checkpoint by local backend from path: a/epoch_1.pth', 1, None),
-    ],
-)
-def test_parse_progress(line, epochs, expected):
-    found = parse_progress(line, epochs)
-    assert found == (expected and (pytest.approx(expected[0]), expected[1]))
 
 
 def bash(title, script, *outputs):
@@ -101,14 +84,6 @@ def test_faces_are_chosen_by_rank(tmp_path):
     errors = ErrorsFile(tmp_path, ['inter_ocular'], images)
     assert choose_faces(errors, 3) == [9, 5, 1]
     assert choose_faces(ErrorsFile(tmp_path, ['inter_ocular'], images[:2]), 6) == [1, 0]
-
-
-def test_faces_are_named_by_their_archives(tmp_path):
-    names = ['helen/testset/1.jpg'] * 330 + ['ibug/a b.jpg'] * 2
-    path = tmp_path / 'valid.json'
-    path.write_text(json.dumps(dict(images=[dict(file_name=name) for name in names])))
-    assert describe_faces(path, False) == '332 faces: HELEN test (330), IBUG (2 of 135)'
-    assert describe_faces(path, True) == '332 faces: HELEN test (330), IBUG (2)'
 
 
 @pytest.fixture
