@@ -153,7 +153,7 @@ def convert_generated(dataset: str, folder: Path) -> Path:
 SMALL = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
 
 
-def cfg_options(root: Path, valid: str = '300w_valid', **more: object) -> list[str]:
+def cfg_options(root: Path, valid: str = 'face_landmarks_300w_valid', **more: object) -> list[str]:
     """Have a tool read a converted dataset, without processes of its own."""
     given = {}
     for split in ('train', 'val', 'test'):
@@ -161,7 +161,7 @@ def cfg_options(root: Path, valid: str = '300w_valid', **more: object) -> list[s
         given[f'{split}_dataloader.num_workers'] = 0
         given[f'{split}_dataloader.persistent_workers'] = False
     for split in ('val', 'test'):
-        given[f'{split}_evaluator.ann_file'] = root / f'annotations/face_landmarks_{valid}.json'
+        given[f'{split}_evaluator.ann_file'] = root / f'annotations/{valid}.json'
     return ['--cfg-options', *(f'{key}={value}' for key, value in {**given, **more}.items())]
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, run_tool
+from conftest import ROOT, cfg_options, run_tool
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
@@ -80,11 +80,10 @@ def test_is_scored_on_both_schemes(generated, tmp_path, monkeypatch):
         (ON_WFLW, 'wflw', 'face_landmarks_wflw_test', 'datasets.0.'),
     ):
         root = generated(name)
-        options = [f'test_dataloader.dataset.{part}data_root={root}/']
-        options += [f'test_evaluator.ann_file={root}/annotations/{file}.json']
-        options += ['test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False']
+        options = cfg_options(root, file)
+        options += [f'test_dataloader.dataset.{part}data_root={root}/']
         arguments = [leaf, tmp_path / 'random.pth', '--work-dir', tmp_path / name]
-        assert not run_tool(monkeypatch, 'test.py', *arguments, '--cfg-options', *options)
+        assert not run_tool(monkeypatch, 'test.py', *arguments, *options)
         scores = json.loads((tmp_path / name / 'metrics.json').read_text())
         errors = json.loads((tmp_path / name / 'errors.json').read_text())
         assert 0 < scores['full/inter_ocular/NME'] < 200

@@ -241,21 +241,6 @@ def test_faces_framed_as_the_detector_finds_them(source, tmp_path, monkeypatch):
         own2coco.main([str(source), str(tmp_path / 'other'), '--boxes', 'detector'])
 
 
-def test_a_misspelt_label_and_a_second_run_into_the_source(source, tmp_path, capsys):
-    labelme(source)
-    file = source / 'a_0.json'
-    file.write_text(file.read_text().replace('eye_left', 'eye_lefft'))
-    assert own2coco.main([str(source), str(source / 'out')]) == 0
-    assert "landmark 'eye_lefft': in 1 faces only" not in capsys.readouterr().err  # 1 of 10
-    for extra in range(3):
-        name = f'z{extra}_0'
-        (source / f'{name}.jpg').write_bytes((source / PHOTOS[1]).read_bytes())
-        text = (source / 'a_1.json').read_text().replace('a_1', name)
-        (source / f'{name}.json').write_text(text)
-    assert own2coco.main([str(source), str(source / 'out')]) == 0
-    assert "landmark 'eye_lefft': in 1 faces only" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize('arguments', [[], ['--metainfo', '300w']])
 def test_68_points_have_the_names_and_pairs_of_300w(arguments, source, tmp_path, capsys):
     grid = np.stack(np.meshgrid(np.arange(17.0), np.arange(4.0)), 2).reshape(68, 2) * 5 + 20

@@ -4,37 +4,22 @@ import hashlib
 
 import pytest
 import torch
-from conftest import ROOT, run_tool
-from mmengine.config import Config
-from mmengine.runner import Runner
-
-CONFIG = ROOT / 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
+from conftest import run_tool
+from small_training import small_config, train
 
 
 def load(path) -> dict:
     return torch.load(path, map_location='cpu', weights_only=True)
 
 
-def config_of(data, work_dir) -> Config:
-    """A small model for one epoch on `data`, in this process, with averaged weights."""
-    cfg = Config.fromfile(CONFIG)
-    cfg.model.backbone.feat_channels = cfg.model.head.in_channels = 48
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        cfg[name].update(num_workers=0, persistent_workers=False)
-        cfg[name].dataset.data_root = str(data)
-    cfg.train_dataloader.batch_size = 6
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.train_cfg.max_epochs = 1
-    cfg.default_hooks.checkpoint.update(interval=1, save_best=None)
-    cfg.custom_hooks = [dict(type='EMAHook', momentum=0.5)]
-    cfg.work_dir = str(work_dir)
-    return cfg
-
-
 @pytest.fixture(scope='module')
 def trained(generated_300w, tmp_path_factory):
+    """The checkpoint of a small model after an epoch, with averaged weights."""
     folder = tmp_path_factory.mktemp('trained')
-    Runner.from_cfg(config_of(generated_300w, folder)).train()
+    cfg = small_config(generated_300w, folder, epochs=1)
+    cfg.model.backbone.feat_channels = cfg.model.head.in_channels = 48
+    cfg.custom_hooks = [dict(type='EMAHook', momentum=0.5)]
+    train(cfg)
     return folder / 'epoch_1.pth'
 
 
