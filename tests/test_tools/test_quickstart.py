@@ -121,8 +121,6 @@ def test_from_end_to_end(quickstart, tmp_path):
 
     checkpoints = {path: path.stat().st_mtime_ns for path in out.glob('*/epoch_1.pth')}
     assert len(checkpoints) == 2
-    status, said, error = quickstart(*arguments)
-    assert status == 0 and results in said, said + error
     (out / 'results.md').unlink()  # the comparison alone is made again
     status, said, error = quickstart(*arguments)
     assert status == 0 and said.count('there already') == 3, said + error
