@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import hypothesis
 import pytest
 import torch
+import torch.multiprocessing as mp
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / 'tools'))  # generated_faces, dataset_converters
@@ -147,6 +148,45 @@ def convert_generated(dataset: str, folder: Path) -> Path:
     written, problems = to_json(write_generated(dataset, folder), folder / dataset, **options)
     assert written and not problems.errors
     return folder / dataset
+
+
+TINY = ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py'
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory) -> str:
+    """Weights for TINY that are random, but larger than at the start, so that maps differ."""
+    from mhhn_mmpose.apis.loading import load_model
+
+    torch.manual_seed(0)
+    model = load_model(TINY)
+    for weights in model.head.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    path = tmp_path_factory.mktemp('weights') / 'random.pth'
+    meta = dict(dataset_meta=model.dataset_meta)
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return str(path)
+
+
+def on_two_processes(function: Callable, folder: Path, *arguments: object) -> None:
+    """Call `function(rank, folder, *arguments)` in two processes that are one group."""
+    if 'fork' not in mp.get_all_start_methods():
+        pytest.skip('needs fork, this system has only spawn')
+    context = mp.start_processes(
+        _join_group, (function, folder, *arguments), nprocs=2, start_method='fork', join=False
+    )
+    for process in context.processes:
+        process.join(120)
+        assert process.exitcode == 0  # None: it waits for the other
+
+
+def _join_group(rank: int, function: Callable, folder: Path, *arguments: object) -> None:
+    os.environ.update(OMP_NUM_THREADS='1', LOCAL_RANK=str(rank))
+    torch.set_num_threads(1)
+    store = f'file://{folder}/store'
+    torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=2)
+    function(rank, folder, *arguments)
+    torch.distributed.destroy_process_group()
 
 
 # Of a tiny model, for a training of seconds.

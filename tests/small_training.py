@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-from conftest import ROOT
+from conftest import TINY
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
-LEAF = ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py'
 NUM_FACES = 12  # of the fixture `generated_300w`
 
 
 def small_config(root: Path, work_dir: Path, epochs: int = 2, batch: int = 4, workers: int = 0):
     """The leaf's config, without validation, with a checkpoint after each epoch."""
-    cfg = Config.fromfile(LEAF)
+    cfg = Config.fromfile(TINY)
     init_default_scope(cfg.default_scope)
     cfg.work_dir = str(work_dir)
     cfg.experiment_name = str(work_dir)  # loggers and scalars of runs in one process are kept by it

@@ -10,8 +10,7 @@ import mmengine
 import mmpose
 import numpy as np
 import pytest
-import torch
-from conftest import ROOT
+from conftest import TINY
 from generated_faces import random_face, render
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
@@ -20,25 +19,10 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import METRICS
 
 from mhhn_mmpose import FaceAligner
-from mhhn_mmpose.apis.loading import load_model
 
-NAME = 'td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128'
-CONFIG = str(ROOT / 'configs/300w' / f'{NAME}.py')
+NAME, CONFIG = TINY.stem, str(TINY)
 TEST = Path(mmpose.__file__).parent / '.mim/tools/test.py'
 FACE = random_face(3)
-
-
-@pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory) -> str:
-    """Random weights, larger than at the start, so that maps differ."""
-    torch.manual_seed(0)
-    model = load_model(CONFIG)
-    for weights in model.head.parameters():
-        torch.nn.init.normal_(weights, std=0.3)
-    path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    meta = dict(dataset_meta=model.dataset_meta)
-    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
-    return str(path)
 
 
 def test_inferencer(checkpoint, tmp_path):

@@ -2,9 +2,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import TINY
 from generated_faces import random_face, render
-from mmengine.config import Config
 
 from mhhn_landmarks.cli import main
 from mhhn_landmarks.crop import Crop
@@ -13,22 +12,8 @@ from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.apis.drawing import heatmap_to_photo
 from mhhn_mmpose.codecs import SDTHeatmap
 
-CONFIG = str(ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
+CONFIG = str(TINY)
 PHOTO = render(random_face(3))
-
-
-@pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory):
-    """Weights that are random, but larger than at the start, so that maps differ."""
-    from mmpose.apis import init_model
-
-    torch.manual_seed(0)
-    model = init_model(Config.fromfile(CONFIG), device='cpu')
-    for weights in model.head.parameters():
-        torch.nn.init.normal_(weights, std=0.3)
-    path = tmp_path_factory.mktemp('weights') / 'random.pth'
-    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
-    return str(path)
 
 
 def boxes_in(photo):

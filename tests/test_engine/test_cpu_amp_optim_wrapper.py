@@ -5,10 +5,10 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT, run_tool
+from conftest import ROOT, TINY, run_tool
 from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
-from small_training import LEAF, small_config
+from small_training import small_config
 from torch import nn
 
 import mhhn_mmpose  # noqa: F401, registers the wrapper
@@ -73,6 +73,6 @@ def test_the_tool_trains_by_it_on_a_cpu(generated_300w, tmp_path, monkeypatch, c
 def test_the_tool_asks_for_the_device(device, wrapper, monkeypatch):
     monkeypatch.setattr('mmengine.device.get_device', lambda: device)
     tool = runpy.run_path(str(ROOT / 'tools/train.py'))
-    monkeypatch.setattr(sys, 'argv', ['train.py', str(LEAF), '--amp'])
+    monkeypatch.setattr(sys, 'argv', ['train.py', str(TINY), '--amp'])
     optim_wrapper = tool['build_config'](tool['parse_args']()).optim_wrapper
     assert (optim_wrapper.type, optim_wrapper.loss_scale) == (wrapper, 'dynamic')

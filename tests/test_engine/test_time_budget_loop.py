@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing as mp
+from conftest import on_two_processes
 from mmengine.hooks import Hook
 from toy_training import train
 
@@ -91,24 +91,16 @@ def test_a_killed_run_has_the_rest_of_its_budget(tmp_path, monkeypatch):
     assert 13 < spent <= 20 and rates[-1] < 0.01 * PEAK
 
 
-def _train_on(rank, store, folder):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{store}', rank=rank, world_size=2
-    )
+def _train_on(rank, folder):
     with pytest.MonkeyPatch.context() as patch:
         clock = Clock(patch)
         clock.step = 1 + rank  # the second process believes that twice the time has gone
         rates = train_for(30, folder, clock).record.rates
     torch.save(rates, folder / f'{rank}.pt')
-    torch.distributed.destroy_process_group()
 
 
-@pytest.mark.skipif(
-    'fork' not in mp.get_all_start_methods(), reason='needs fork, this system has only spawn'
-)
 def test_processes_agree(tmp_path):
-    mp.start_processes(_train_on, (tmp_path / 'store', tmp_path), nprocs=2, start_method='fork')
+    on_two_processes(_train_on, tmp_path)
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in range(2))
     assert first == second and 25 < len(first) <= 30
 

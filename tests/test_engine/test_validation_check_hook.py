@@ -4,8 +4,9 @@ import json
 import shutil
 
 import pytest
+from conftest import TINY
 from mmengine.config import Config
-from small_training import LEAF, small_config, train
+from small_training import small_config, train
 
 from mhhn_landmarks.errors import InputError
 
@@ -15,7 +16,7 @@ VALID = 'annotations/face_landmarks_300w_valid.json'
 
 def config(data, folder) -> Config:
     """Of `small_config`, with the leaf's validation."""
-    cfg, leaf = small_config(data, folder / 'run', epochs=1), Config.fromfile(LEAF)
+    cfg, leaf = small_config(data, folder / 'run', epochs=1), Config.fromfile(TINY)
     cfg.val_cfg, cfg.val_dataloader = leaf.val_cfg, leaf.val_dataloader
     cfg.val_dataloader.update(num_workers=0, persistent_workers=False)
     cfg.val_dataloader.dataset.data_root = str(data)
