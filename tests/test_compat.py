@@ -39,41 +39,29 @@ FIND, VERSION = (importlib.util, 'find_spec'), (importlib.metadata, 'version')
 IMPORT = (importlib, 'import_module')
 
 
+def mmcv(version):
+    names = {'mmcv': version, 'mmcv-lite': version}
+    start = f'mmcv {version} is out of the range [2.0.0, 2.2.0)'
+    return VERSION, names, start, 'Run: pip install --no-deps "mmcv-lite==2.1.0"'
+
+
+NUMPY = {'xtcocotools.mask': ValueError('numpy.dtype size changed, may indicate ...')}
+STACKS = {
+    'missing': (FIND, dict(torch=None, mmcv=None), 'not installed: torch, mmcv.', compat.INSTALL),
+    'old torch': (VERSION, dict(torch='2.5.1'), 'torch 2.5.1 runs the code in', '"torch>=2.6" tor'),
+    'mmcv 1': mmcv('1.7.0'),
+    'mmcv 2.2': mmcv('2.2.0'),
+    'mmcv 2.2rc': mmcv('2.2.0rc1'),
+    'numpy': (IMPORT, NUMPY, 'xtcocotools was built for another numpy', 'pip install "numpy<2"'),
+}
+
+
 @pytest.mark.parametrize(
-    ('function', 'answers', 'words'),
-    [
-        (
-            FIND,
-            dict(torch=None, mmcv=None, pkg_resources=None),
-            [f'not installed: torch, pkg_resources, mmcv. Run: {compat.INSTALL}'],
-        ),
-        (
-            VERSION,
-            dict(torch='2.5.1'),
-            ['torch 2.5.1 runs the code in a checkpoint', 'Run: pip install "torch>=2.6" torchv'],
-        ),
-        *(
-            (
-                VERSION,
-                {'mmcv': version, 'mmcv-lite': version},
-                [
-                    f'mmcv {version} is out of the range [2.0.0, 2.2.0)',
-                    'Run: pip install --no-deps "mmcv-lite==2.1.0"',
-                ],
-            )
-            for version in ('1.7.0', '2.2.0', '2.2.0rc1')
-        ),
-        (
-            IMPORT,
-            {'xtcocotools.mask': ValueError('numpy.dtype size changed, may indicate ...')},
-            ['xtcocotools was built for another numpy', 'pip install "numpy<2"'],
-        ),
-    ],
-    ids=['missing', 'old torch', 'mmcv 1', 'mmcv 2.2', 'mmcv 2.2rc', 'numpy'],
+    ('function', 'answers', 'start', 'remedy'), STACKS.values(), ids=list(STACKS)
 )
-def test_an_unusable_stack_is_named_with_its_remedy(function, answers, words, monkeypatch):
+def test_an_unusable_stack_is_named_with_its_remedy(function, answers, start, remedy, monkeypatch):
     text = complaint(monkeypatch, function, **answers)
-    assert text.startswith(words[0]) and words[-1] in text
+    assert text.startswith(start) and remedy in text
 
 
 def test_opencv_without_libgl(tmp_path, uncovered_processes):

@@ -157,8 +157,6 @@ def test_argmax_heatmap():
         dict(heatmap_size=(50, -1)),
         dict(sigma=0),
         dict(patch_size=8),
-        dict(constraint='fixed'),
-        dict(gauss_newton_steps=-1),
         dict(convention='pixel'),
         dict(activation='relu'),
     ],

@@ -128,9 +128,7 @@ def test_maps_of_bfloat16_are_computed_in_float32(loss_class, distribution):
 @pytest.mark.parametrize(
     'argument',
     [
-        dict(sigma=0),
         dict(patch_size=4),
-        dict(constraint='fixed'),
         dict(fdl_distance='cosine'),
         dict(divergence='kl'),
         dict(distribution='tanh'),

@@ -63,11 +63,15 @@ def test_bad_annotations_stop_it_before_training_even_those_of_validation(
     assert not list((data / 'work').glob('*/*.pth'))
 
 
+def lines_of(capsys, data):
+    return [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+
+
 def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
     arguments = ['misc/check_dataset.py', CONFIG, *options]
     assert run_tool(monkeypatch, *arguments) == 0
     train_file, test_file = (data / FILE.format(split) for split in ('train', 'valid'))
-    said = [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+    said = lines_of(capsys, data)
     good = '{}: {} faces can be used, 0 faults'
     assert said == [good.format(train_file, 4), good.format(test_file, 3)]
 
@@ -76,7 +80,7 @@ def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
     change(data, 'train', lambda content: content['annotations'][2].update(num_keypoints=0))
     photo(data, 'valid', 0).write_bytes(b'')
     assert run_tool(monkeypatch, *arguments) == 1
-    said = [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+    said = lines_of(capsys, data)
     assert len(said) == 6
     assert f'{train_file}: annotation 3, ' in said[0] and said[0].endswith('no visible landmark')
     assert said[1] == f'{train_file}: {photo(data, "train", 1)}: no such photo'
@@ -85,10 +89,6 @@ def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
     assert said[5] == f'{test_file}: 2 faces can be used, 1 faults'
     assert run_tool(monkeypatch, *arguments[:2], '--split', 'test', *options) == 1
     assert 'train' not in capsys.readouterr().out
-
-
-def lines_of(capsys, data):
-    return [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
 
 
 def test_check_dataset_tells_of_damaged_photos(data, options, monkeypatch, capsys):
@@ -130,16 +130,10 @@ def test_check_dataset_looks_at_mmposes_own_classes_too(data, options, monkeypat
 
 def test_check_dataset_says_what_it_cannot_look_at(data, options, monkeypatch):
     arguments = ['misc/check_dataset.py', CONFIG, *options]
-    for name in ('NoDataset', 'CombinedDataset'):
-        said = run_tool(monkeypatch, *arguments, f'train_dataloader.dataset.type={name}')
-        assert said == (
-            f'check_dataset: {CONFIG}: train dataset {name} has no annotation file; choose another'
-            ' --split'
-        )
+    said = run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CombinedDataset')
+    words = 'train dataset CombinedDataset has no annotation file; choose another --split'
+    assert said == f'check_dataset: {CONFIG}: {words}'
     arguments.append('train_dataloader.dataset.type=CocoDataset')
     file = change(data, 'train', lambda content: content['annotations'][1]['keypoints'].pop())
     said = run_tool(monkeypatch, *arguments)
     assert said.startswith(f'check_dataset: {file}: MMPose cannot read it (cannot reshape')
-    file.write_text('[]')
-    said = run_tool(monkeypatch, *arguments)
-    assert said.startswith(f"check_dataset: {file}: no lists 'images' and 'annotations' of objects")
