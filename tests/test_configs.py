@@ -53,14 +53,6 @@ def step_of(pipeline: list, kind: str) -> dict:
     return next(step for step in pipeline if step.type == kind)
 
 
-def test_every_dataset_has_the_papers_models():
-    """The ablations are 300W's alone; that READMEs and metafiles list all: test_model_zoo.py."""
-    names = {leaf.relative_to(ROOT / 'configs').as_posix() for leaf in LEAVES}
-    for dataset in ('300w', 'cofw', 'aflw', 'wflw'):
-        for model in MODEL_NAMES:
-            assert f'{dataset}/td-hm_{model}_8xb4-200e_{dataset}-256x256.py' in names
-
-
 def files_of(path: Path) -> set[Path]:
     """A config and all it inherits from."""
     bases = Config._get_base_files(str(path))

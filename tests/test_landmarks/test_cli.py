@@ -80,14 +80,6 @@ def test_a_video_with_the_detector(data, tmp_path, capsys):
     assert 'left out, mean score below 0.999: 5 faces; --min-score 0' in capsys.readouterr().out
 
 
-def test_what_is_done_before_an_error_is_kept(data, tmp_path):
-    boxes = tmp_path / 'boxes.json'
-    boxes.write_text(json.dumps({'0.png': [[1, 2, 30, 40]], '1.png': [[9000, 1, 2, 3]]}))
-    with pytest.raises(SystemExit, match='1.png: box 9000,1,2,3 is outside'):
-        run(data / 'photos', '--out', tmp_path, '--boxes', boxes)
-    assert len(read(tmp_path, 'photos')) == 1 and (tmp_path / '0_landmarks.png').exists()
-
-
 @pytest.mark.parametrize('box', [['-10,-20,60,60'], [-10, -20, 60, 60]])
 def test_a_box_may_begin_outside(data, tmp_path, capsys, box):
     run(data / 'photos/0.png', '--out', tmp_path, '--boxes', *box)

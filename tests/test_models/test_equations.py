@@ -154,11 +154,7 @@ EQUATIONS = [
     (SubpixelDetectionLoss, '(SDL, Eq. 6 and 10)', sdl),
     (multi_order_attention, '(Eq. 7-9)', attention),
     (MultiOrderAttention, '(Eq. 7-9)', attention_of_maps),
-    (
-        fit_gaussian,
-        '`known_sigma`: the width is `sigma`, three unknowns',
-        partial(fit, 'known_sigma'),
-    ),
+    (fit_gaussian, 'the width is `sigma`, three unknowns', partial(fit, 'known_sigma')),
     (fit_gaussian, '`free`: five unknowns (Eq. 18)', partial(fit, 'free')),
     (fit_gaussian, 'four unknowns (Eq. 19-20)', partial(fit, 'unit_peak')),
 ]
