@@ -20,7 +20,7 @@ STRONG = dict(rotate=55.0, scale=0.25, shift=0.05, colour=0.35, occlude=0.3, spo
 
 
 def paper_jobs(tiny: bool) -> list[Job]:
-    """The paper's four models and its literal SDL, under one schedule."""
+    """The paper's four models and the literal SDL, under one schedule."""
     configs = {
         'HGs': 'hgs',
         'HGs+HSR': 'hgs-hsr',

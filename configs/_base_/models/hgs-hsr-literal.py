@@ -15,7 +15,7 @@ model = dict(
             sigma=codec['sigma'],
             distribution=codec['activation'],
             constraint=codec['constraint'],
-            fdl_weight=1 / 16,  # Table VII
+            fdl_weight=1 / 16,  # Table VII, of MHHN
             gate_fdl=False,
             use_target_weight=True),
         # sigmoid(-4) = 0.018: training starts near the targets' mean, 2 pi sigma^2 / 64^2 = 0.014.

@@ -48,8 +48,8 @@ def as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple
     """Turn raw output and target heatmaps (B, K, H, W) into p and q, (B, K, H * W).
 
     `softmax`: p = softmax(output), q = target / sum. `sigmoid`: p = sigmoid(output), q = target,
-    pixel values that are not normalised: the paper's p_H is "a pixel value", and its maps are
-    "discrete probability distributions" too (Section III-A).
+    pixel values that are not normalised: the paper's p_H is "a pixel value", and its maps
+    "are based on discrete probability distributions" (Section III-A).
     A target without any value (weight 0) gives q = 0.
     """
     p, q = output.flatten(-2), target.flatten(-2).to(output.dtype)
