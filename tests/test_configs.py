@@ -198,7 +198,7 @@ def test_a_step_trains(leaf, generated):
 
 @pytest.mark.parametrize(('attention', 'constraint'), [('all', 'unit_peak'), ('none', 'free')])
 def test_the_papers_own_loss_trains(attention, constraint, generated):
-    """SDL in the paper's form, SDL1 too, on faces and maps that a CPU can take: four faces by heart."""
+    """SDL in the paper's form, SDL1 too, on faces and maps that a CPU can take: four by heart."""
     cfg = load(ROOT / 'configs/300w/td-hm_hgs-hsr-literal-tiny_2xb8-30e_300w-128x128.py')
     loss = cfg.model.head.loss
     assert (loss.distribution, loss.constraint) == ('sigmoid', 'unit_peak')

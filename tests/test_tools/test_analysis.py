@@ -190,9 +190,5 @@ def test_decoders_face_and_heatmap_panels(call, models, tmp_path, monkeypatch):
     end, text = call('heatmap_panels', *pairs, '--out', out, '--landmarks', 8, 30, *options)
     assert not end and text.endswith(f'{out}: 3 faces; target, hgs-tiny, mhhn-tiny\n')
     assert cv2.imread(str(out)).std() > 20
-    for change, message in (
-        (['--index', 99], '--index 99 is out of range: 0 to 8'),
-        (['--landmarks', 68], '--landmarks 68 is out of range: 0 to 67'),
-    ):
-        end, _ = call('heatmap_panels', *pairs[:2], '--out', out, *change, *options)
-        assert end == f'heatmap_panels: {message}'
+    end, _ = call('heatmap_panels', *pairs[:2], '--out', out, '--index', 99, *options)
+    assert end == 'heatmap_panels: --index 99 is out of range: 0 to 8'
