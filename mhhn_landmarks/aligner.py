@@ -88,26 +88,25 @@ class Aligner:
     def upright(self, photo: np.ndarray, faces: list[Face]) -> list[Face]:
         """Return the faces of the rotation of a photo that has more or higher-scoring ones.
 
-        Upside-down faces are found with wrong points, or not. A photo without any face is rotated
-        by 180, 90 and 270 degrees, one whose best score is below `SURE` by 180 and by its best
-        face's tilt.
+        Upside-down faces are found with wrong points, or not. A photo without any face, or whose
+        best score is below `SURE`, is rotated by 90, 180 and 270 degrees, another one by its best
+        face's tilt. The detector chooses among them, and must be surer than of the photo as it is.
 
         Args:
             photo: BGR (H, W, 3) uint8.
             faces: As found in the photo as it is.
         """
         surest = max(faces, key=_mean_score, default=None)
-        if surest is None:
-            turns = [180, 90, 270]
-        elif _mean_score(surest) < SURE:
-            turns = [180]
+        if surest is None or _mean_score(surest) < SURE:
+            turns = [90, 180, 270]
         else:
             turns = [90 * round(surest.crop.angle / 90)]
-        for turn in filter(None, turns):
-            found = self._at(photo, detect_turned(self.detect, photo, turn))
-            if _worth(found) > max(_worth(faces), (1, 0.0)):
-                return found
-        return faces
+        rotated = [detect_turned(self.detect, photo, turn) for turn in turns if turn]
+        best = max(rotated, key=_box_score, default=np.zeros((0, 6)))
+        if _box_score(best) <= max((face.box_score for face in faces), default=0.0):
+            return faces
+        found = self._at(photo, best)
+        return found if _worth(found) > max(_worth(faces), (1, 0.0)) else faces
 
     def _at(self, photo: np.ndarray, places: np.ndarray) -> list[Face]:
         return self.keep(self.align([(photo, place) for place in places]))
@@ -127,6 +126,11 @@ class Aligner:
             batch_size: Faces that go through the model at once.
         """
         raise NotImplementedError
+
+
+def _box_score(places: np.ndarray) -> float:
+    """Return the detector's best score of places (N, 6)."""
+    return float(places[:, 4].max(initial=0.0))
 
 
 def _mean_score(face: Face) -> float:
@@ -215,8 +219,11 @@ cv2.COLOR_GRAY2BGR)
     if isinstance(photo, list | tuple):
         raise InputError('a list where one photo is meant: [aligner(photo) for photo in photos]')
     if not isinstance(photo, np.ndarray):
+        hint = ''
+        if hasattr(photo, 'convert'):  # Pillow's
+            hint = ", such as np.array(image.convert('RGB'))[..., ::-1]"
         kind = type(photo).__name__
-        raise InputError(f'{kind}: give a path or pixels, a BGR array (H, W, 3) of uint8')
+        raise InputError(f'{kind}: give a path or pixels, a BGR array (H, W, 3) of uint8{hint}')
     shape = photo.shape
     if photo.ndim == 2 or (photo.ndim == 3 and shape[2] == 1):
         to_bgr = 'cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)'
@@ -230,6 +237,7 @@ cv2.COLOR_GRAY2BGR)
         hint = f', {remedy}' if remedy else ''
         raise InputError(f'pixels of shape {shape}: give BGR (H, W, 3){hint}')
     if photo.dtype != np.uint8:
-        hint = ', (pixels * 255).astype(np.uint8)' if photo.dtype.kind == 'f' else ''
+        scaled = 'pixels' if photo.max() > 1 else '(pixels * 255)'
+        hint = f', {scaled}.astype(np.uint8)' if photo.dtype.kind == 'f' else ''
         raise InputError(f'pixels of {photo.dtype}: give uint8, 0 to 255{hint}')
     return photo

@@ -111,9 +111,12 @@ def to_boxes(rows: object, where: str) -> np.ndarray:
                 raise TypeError
             x, y, width, height = (float(number) for number in row)
         except (TypeError, ValueError):
-            raise InputError(f'{where}: {row!r} is no box; {HINT}') from None
+            hint = HINT if not isinstance(row, int | float) else f'a list of boxes: {[[*rows]]}'
+            raise InputError(f'{where}: {row!r} is no box; {hint}') from None
         if not (math.isfinite(x + y + width + height) and min(width, height) > 0):
             raise InputError(f'{where}: {row!r} has no area; {HINT}')
+        if max(width, height) <= 1:
+            raise InputError(f'{where}: {row!r} is smaller than a pixel; boxes are in pixels')
         boxes.append([x, y, x + width, y + height, 1.0])
     return np.array(boxes, dtype=np.float64).reshape(-1, 5)
 

@@ -1,4 +1,4 @@
-"""Find faces in a photo, a folder of photos, a video or a webcam, and their landmarks."""
+"""Find faces in photos, a folder of photos, a video or a webcam, and their landmarks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         epilog='--device, --amp, --show-heatmaps and --cfg-options run the model in PyTorch.',
     )
-    parser.add_argument('input', help='photo, folder, video, or number of a webcam')
+    parser.add_argument(
+        'input', nargs='+', help='photos, a folder, a video, or the number of a webcam'
+    )
     add_model(parser)
     parser.add_argument('--out', type=Path, default=Path('landmarks'), help='folder to write')
     parser.add_argument('--boxes', help='x,y,w,h or a JSON file, in the place of a detector')
@@ -157,13 +159,14 @@ def run(args: argparse.Namespace) -> int:
     from .writing import ResultWriter, count
 
     source = open_source(args.input, args.max_frames)
-    if Path(args.input).is_dir() and args.out.resolve() == Path(args.input).resolve():
+    if args.out.resolve() in [Path(text).resolve() for text in args.input]:
         raise InputError(f'--out {args.out}: that is the folder of the photos; choose another')
     given = GivenBoxes(args.boxes) if args.boxes else None
     aligner = build_aligner(args)
     # Of a webcam the next picture is there only when time has come; a batch of them is late.
     batch = 1 if source.count is None else args.batch
-    name = f'webcam{args.input}' if args.input.isdigit() else Path(args.input).resolve().stem
+    name = Path(args.input[0]).resolve().stem if len(args.input) == 1 else 'photos'
+    name = f'webcam{name}' if name.isdigit() and source.count is None else name
     writer = ResultWriter(args.out, name, source.fps, dict(model=' '.join(map(_base, args.model))))
     is_video = source.fps is not None
     left_out = 0  # faces

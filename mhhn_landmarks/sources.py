@@ -1,10 +1,11 @@
-"""Where pictures come from: a photo, a folder of them, a video, a webcam."""
+"""Where pictures come from: photos, a folder of them, a video, a webcam."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,37 +37,42 @@ class Picture(NamedTuple):
 
 
 class Photos:
-    """A photo, or all those of a folder, by name.
+    """A photo, or several, or all those of a folder, by name.
 
-    In a folder, what cannot be read is left out and named by `notes`.
+    Of several, what cannot be read is left out and named by `notes`.
 
     Args:
-        path: A photo or a folder.
+        paths: Photos or folders.
 
     Attributes:
         files: The photos.
         bad: After iterating, a message for each that could not be read.
 
     Raises:
-        InputError: If there is no photo; while iterating, if none of them can be read.
+        InputError: If there is no photo, or two have one name; while iterating, if none of them can
+            be read.
     """
 
     fps: float | None = None
     """Frames a second; None tells that these are no frames."""
 
-    def __init__(self, path: Path):
+    def __init__(self, *paths: Path):
         self.bad: list[str] = []
         self._left_out: dict[str, list[str]] = defaultdict(list)
-        self.files = [path]
-        if path.is_dir():
+        self.files = list(paths)
+        if len(paths) > 1 or paths[0].is_dir():
             self.files = []
-            for file in sorted(path.iterdir()):
+            inside = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
+            for file in chain(*inside):
                 if reason := _no_photo(file):
                     self._left_out[reason].append(file.name)
                 else:
                     self.files.append(file)
         if not self.files:
-            raise InputError('; '.join([f'{path}: no photo in it', *self.notes()]))
+            raise InputError('; '.join([f'{paths[0]}: no photo in it', *self.notes()]))
+        names = Counter(file.name for file in self.files)
+        if repeated := [name for name, count in names.items() if count > 1]:
+            raise InputError(f'several photos are named {repeated[0]}; take one folder at a time')
         self.count: int | None = len(self.files)
 
     def __iter__(self) -> Iterator[Picture]:
@@ -109,14 +115,22 @@ class Frames:
         return self.video.notes()
 
 
-def open_source(text: str | Path, max_frames: int | None = None) -> Photos | Frames:
-    """Open a photo, a folder, a video, or the webcam of that number.
+def open_source(text: str | Path | Sequence[str], max_frames: int | None = None) -> Photos | Frames:
+    """Open photos, a folder, a video, or the webcam of that number.
 
-    Whether a file is a photo or a video is told by its content.
+    Whether a file is a photo or a video is told by its content. Of several inputs only photos are
+    taken.
 
     Raises:
         InputError: If it cannot be opened.
     """
+    if not isinstance(text, str | Path):
+        if len(text) > 1:
+            paths = [Path(name).expanduser() for name in text]
+            if missing := [path for path in paths if not path.exists()]:
+                raise InputError(f'{missing[0]}: no such photo or folder')
+            return Photos(*paths)
+        text = text[0]
     if not str(text).strip():
         raise InputError('the name of the input is empty')
     try:

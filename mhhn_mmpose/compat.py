@@ -91,7 +91,10 @@ def prepare() -> None:
 def _check_missing() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise ImportError(f'not installed: {", ".join(missing)}. Run: {INSTALL}')
+        raise ImportError(
+            f'not installed: {", ".join(missing)}. Without them there is OnnxAligner of'
+            f' mhhn_landmarks.aligner. With them, run: {INSTALL}'
+        )
 
 
 def _check_torch() -> None:

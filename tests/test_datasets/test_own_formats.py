@@ -122,7 +122,7 @@ def test_every_kind_gives_the_same_faces(kind, source, tmp_path, capsys):
     assert {split for split, _ in faces.values()} == {'train', 'test'}
     assert 'mirror' not in capsys.readouterr().err  # of right pairs
 
-    cfg = Config.fromfile(out / 'config.py')
+    cfg = Config.fromfile(out / 'five.py')
     init_default_scope(cfg.default_scope)
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         dataset = DATASETS.build(loader.dataset)
@@ -137,7 +137,7 @@ def test_from_photos_to_scores_by_the_page(source, tmp_path, monkeypatch):
     table(source)
     monkeypatch.chdir(tmp_path)
     assert own2coco.main(['mine', 'data/mine', '--normalizer', 'eye_left', 'eye_right']) == 0
-    config = (tmp_path / 'data/mine/config.py').read_text()
+    config = (tmp_path / 'data/mine/mine.py').read_text()
     page = (ROOT / 'docs/adding_a_dataset.md').read_text()
     (block,) = re.findall(r'^```python\n(_base_.*?)^```', page, re.MULTILINE | re.DOTALL)
     assert block.replace('out_channels=12', 'out_channels=5') in config
@@ -147,7 +147,7 @@ def test_from_photos_to_scores_by_the_page(source, tmp_path, monkeypatch):
     small = ['model.backbone.feat_channels=8', 'model.head.in_channels=8', 'train_cfg.max_epochs=1']
     for loader in ('train', 'val', 'test'):
         small += [f'{loader}_dataloader.{key}' for key in ('num_workers=0', 'persistent_workers=0')]
-    run = ['moved/mine/config.py', '--work-dir', 'run']
+    run = ['moved/mine/mine.py', '--work-dir', 'run']
     options = ['--cfg-options', *small]
     assert run_tool(monkeypatch, 'train.py', *run, '--no-validate', *options) == 0
     run.insert(1, 'run/epoch_1.pth')
@@ -208,9 +208,9 @@ def test_bad_faces_are_named_and_odd_pairs_noted(source, tmp_path, capsys):
     assert 'ERROR ' in said and "photo 'b_0.jpg': not below" in said
     assert own2coco.main([*arguments, '--skip-bad']) == 0
     assert 'do not mirror each other in the mean face: eye_left and nose' in capsys.readouterr().err
-    (tmp_path / 'out/config.py').write_text('# mine')
+    (tmp_path / 'out/out.py').write_text('# mine')
     assert own2coco.main([*arguments, '--skip-bad']) == 0
-    assert (tmp_path / 'out/config.py').read_text() == '# mine'
+    assert (tmp_path / 'out/out.py').read_text() == '# mine'
 
 
 def test_faces_framed_as_the_detector_finds_them(source, tmp_path, monkeypatch):

@@ -97,6 +97,17 @@ def test_one_bad_photo_is_named_and_the_others_are_done(data, tmp_path, capsys):
     assert [entry['picture'] for entry in read(tmp_path / 'out', 'photos')] == ['b.jpg']
 
 
+def test_several_photos(data, tmp_path):
+    photos = [str(data / 'photos' / name) for name in ('2.png', '0.png')]
+    options = ['--model', MODEL, '--out', str(tmp_path)]
+    assert main([*photos, *options]) == 0
+    assert [entry['picture'] for entry in read(tmp_path, 'photos')] == ['2.png', '0.png']
+    with pytest.raises(SystemExit, match='several photos are named 2.png'):
+        main([photos[0], *photos, *options])
+    with pytest.raises(SystemExit, match='none.png: no such photo or folder'):
+        main([*photos, 'none.png', *options])
+
+
 def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
     photo = data / 'photos/0.png'
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from generated_faces import landmarks, random_face, render
+from PIL import Image
 
 from mhhn_landmarks.aligner import OnnxAligner
 from mhhn_landmarks.cli import load_aligner, main
@@ -55,6 +56,22 @@ def test_faces_that_stand_on_their_head(code, tmp_path):
     np.testing.assert_allclose(by_box[0], found[0].points, atol=0.1)
 
 
+def test_an_upright_face_stays_with_a_model_that_scores_low(monkeypatch):
+    """A model of a few photos may score a face higher upside down; the detector knows better."""
+    aligner = OnnxAligner('tiny', min_score=0, threads=1)
+    align, scores = aligner.align, iter((0.85, 0.95))
+
+    def weak(places):
+        score = next(scores)  # of the photo as it is, then of the rotated one
+        return [face._replace(scores=np.full(68, score)) for face in align(places)]
+
+    photo = cv2.imread(str(ROOT / 'demo/example.jpg'))
+    upright = aligner(photo)
+    monkeypatch.setattr(aligner, 'align', weak)
+    for face, same in zip(aligner(photo), upright, strict=True):
+        np.testing.assert_array_equal(face.points, same.points)
+
+
 def test_given_boxes_are_x_y_w_h():
     aligner = OnnxAligner('tiny', min_score=0.999)  # which is for detected faces
     (x, y), (width, height) = POINTS.min(0), np.ptp(POINTS, axis=0)
@@ -83,7 +100,14 @@ def test_given_boxes_are_x_y_w_h():
         (PICTURE.transpose(2, 0, 1), None, r'transpose\(1, 2, 0\)'),
         (np.zeros((4, 5, 4), np.uint8), None, r'pixels\[..., :3\]'),
         (np.zeros((0, 5, 3), np.uint8), None, 'give BGR'),
-        (PICTURE, [10, 20, 30, 40], r'boxes: 10 is no box; a box is x,y,w,h'),
+        (PICTURE.astype(float), None, r'0 to 255, pixels\.astype'),
+        (Image.fromarray(PICTURE), None, r'Image: give a path .*image\.convert'),
+        (
+            PICTURE,
+            [10, 20, 30, 40],
+            r'boxes: 10 is no box; a list of boxes: \[\[10, 20, 30, 40\]\]',
+        ),
+        (PICTURE, [[0.1, 0.2, 0.5, 0.5]], 'boxes are in pixels'),
         (PICTURE, [[10, 20, 30]], 'is no box'),
         (PICTURE, [[10, 20, -3, 40]], 'has no area'),
         (PICTURE, [[9000, 20, 3, 40]], 'boxes: box 9000,20,3,40 is outside'),

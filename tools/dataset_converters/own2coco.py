@@ -11,7 +11,7 @@ SOURCE is a folder, or a file, of one of these; photos lie anywhere below it:
 Points that are not annotated (flag 0, a missing label, an empty cell) take no part.
 
 Written: OUT/annotations/{train,test}.json, OUT/images (a link), OUT/metainfo.py (names and pairs)
-and, unless it is there, OUT/config.py; then: python tools/train.py OUT/config.py
+and, unless it is there, OUT/NAME.py, a config with the name of the folder OUT
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from dataset_converters.own_landmarks import (
 )
 
 PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
-STEPS = 800  # of training: three minutes on two cores; more for many photos, in config.py
+STEPS = 800  # of training: three minutes on two cores; more for many photos, in the config
 BATCH = 8
 
 CONFIG = """\
@@ -155,7 +155,7 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         trained = len(contents['train']['annotations'])
         if trained and (args.skip_bad or not problems.errors):
             write_metainfo(out, names, swaps)
-            write_config(out / 'config.py', len(names), between, trained)
+            write_config(config_file(out), len(names), between, trained)
         return contents, root
 
     return collect
@@ -189,8 +189,13 @@ def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:
     return ['test' if group in tested else 'train' for group in groups]
 
 
+def config_file(out: Path) -> Path:
+    """Return the config's path: its name is also that of the run's folder in ``work_dirs``."""
+    return out / f'{out.resolve().name.replace(".", "_")}.py'
+
+
 def write_config(path: Path, count: int, between: Sequence[int], faces: int) -> None:
-    """Write ``config.py``, unless it is there; ``between`` are the normaliser's landmarks."""
+    """Write the config, unless it is there; ``between`` are the normaliser's landmarks."""
     if path.exists():
         return
     name, normalizer = 'landmark_box', "'landmark_box'"
@@ -209,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     written, problems = convert(collector(args), args.source, args.out, args.skip_bad)
     status = report(written, problems, args.skip_bad)
     if written:
-        print(f'next: python tools/train.py {shlex.quote(str(args.out / "config.py"))}')
+        print(f'next: python tools/train.py {shlex.quote(str(config_file(args.out)))}')
     return status
 
 
