@@ -18,7 +18,8 @@ It then mends:
 * bfloat16, which numpy lacks: MMPose's heads decode and measure `acc_pose` in numpy.
 * Config names like `mhhn_mmpose::300w/...`, and the names of the models that ship, `mhhn_best` and
   `mhhn_tiny`, for MMPose's inferencers.
-* MMEngine's notices that `pkg_resources` is deprecated: no user can change what it imports.
+* Notices that no user can act on: MMEngine's on `pkg_resources`, and MMPose's, once a loader worker
+  and epoch, that annotations have the box's centre and scale.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ def prepare() -> None:
     """
     _check_missing()
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+    warnings.filterwarnings('ignore', message='Use the existing "bbox_center"')
     _check_torch()
     _check_opencv()
     for requirement, module, low, high in _OPENMMLAB:
