@@ -14,7 +14,7 @@ from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
 from ..ops.gaussian_fit import GaussianFit, check_fit_arguments, fit_gaussian
-from ..ops.heatmap_patch import may_look
+from ..ops.heatmap_patch import can_branch_on_data
 
 CONVENTIONS = ('half_pixel', 'msra', 'udp')
 ACTIVATIONS = (None, 'softmax', 'sigmoid')
@@ -27,7 +27,7 @@ _LOWEST_EXPONENT = -43.6
 class SDTHeatmap(BaseKeypointCodec):
     """Gaussian targets with real-valued centres, decoded by a closed-form Gaussian fit.
 
-    A drop-in for `MSRAHeatmap` and `UDPHeatmap`. How input x maps to heatmap x is the `convention`:
+    A drop-in for `MSRAHeatmap` and `UDPHeatmap` (of Gaussians). How input x maps to heatmap x is the `convention`:
 
     * `half_pixel`: x_hm = (x + 1/2) W / w - 1/2. Pixel centres map to pixel centres, so a flipped
       heatmap is the heatmap of the flipped crop: flip tests need no `shift_heatmap`.
@@ -191,7 +191,7 @@ class SDTHeatmap(BaseKeypointCodec):
 def _peak_probability(logits: torch.Tensor) -> torch.Tensor:
     """(B, K) largest probability of the softmax of (B, K, H * W), over what is finite."""
     # One face at a time on a CPU: a batch does not fit into the cache, which takes 3 times as long.
-    batches = logits if may_look(logits) else [logits]
+    batches = logits if can_branch_on_data(logits) else [logits]
     found = [x.nan_to_num(-math.inf, -math.inf, -math.inf).softmax(-1).amax(-1) for x in batches]
     return torch.stack(found).reshape(logits.shape[:2])
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .heatmap_patch import find_maximum, gather_patch, may_look
+from .heatmap_patch import find_maximum, gather_patch, can_branch_on_data
 
 CONSTRAINTS = ('free', 'unit_peak', 'known_sigma')
 
@@ -158,7 +158,7 @@ def _fit_maps(
     informative = has_peak & (f.amin(-1) < 1)
     offset, fitted = _fit_patch(patch, constraint, steps)
     fitted = usable = fitted & informative
-    if constraint != 'known_sigma' and not (may_look(maps) and fitted.all()):
+    if constraint != 'known_sigma' and not (can_branch_on_data(maps) and fitted.all()):
         fallback, holds = _fit_patch(patch, 'known_sigma', 0)
         offset = torch.where(fitted[:, None], offset, fallback)
         usable = fitted | (holds & informative)

@@ -29,7 +29,7 @@ def find_maximum(maps: Tensor) -> tuple[Tensor, Tensor]:
     """
     maps = maps.detach()
     top, x, y = _maximum(maps)
-    if not (may_look(maps) and top.isfinite().all()):
+    if not (can_branch_on_data(maps) and top.isfinite().all()):
         top, x, y = _maximum(torch.where(maps.isfinite(), maps, -math.inf))
     found = top > -math.inf
     x = torch.where(found, x, maps.shape[2] // 2)
@@ -76,7 +76,7 @@ def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tens
     return values, on_map.flatten(1) & values.isfinite()
 
 
-def may_look(x: Tensor) -> bool:
+def can_branch_on_data(x: Tensor) -> bool:
     """Whether a branch on the data costs no wait for a GPU and is not frozen into a graph."""
     recording = torch.jit.is_tracing() or torch.compiler.is_compiling()
     return x.device.type == 'cpu' and not recording
