@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .heatmap_patch import find_maximum, gather_patch, can_branch_on_data
+from .heatmap_patch import can_branch_on_data, find_maximum, gather_patch
 
 CONSTRAINTS = ('free', 'unit_peak', 'known_sigma')
 
