@@ -27,8 +27,8 @@ _LOWEST_EXPONENT = -43.6
 class SDTHeatmap(BaseKeypointCodec):
     """Gaussian targets with real-valued centres, decoded by a closed-form Gaussian fit.
 
-    A drop-in for `MSRAHeatmap` and `UDPHeatmap` (of Gaussians). `convention` says how input x maps to
-    heatmap x:
+    A drop-in for `MSRAHeatmap` and `UDPHeatmap` (of Gaussians). `convention` says how input x maps
+    to heatmap x:
 
     * `half_pixel`: x_hm = (x + 1/2) W / w - 1/2. Pixel centres map to pixel centres, so a flipped
       heatmap is the heatmap of the flipped crop: flip tests need no `shift_heatmap`.
