@@ -20,6 +20,7 @@ PYTORCH = ('device', 'amp', 'show_heatmaps', 'cfg_options')  # flags that only i
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from .detector import DETECTORS
+    from .models import MODELS
 
     parser = argparse.ArgumentParser(
         prog='mhhn-landmarks',
@@ -27,7 +28,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         epilog='--device, --amp, --show-heatmaps and --cfg-options run the model in PyTorch.',
     )
     parser.add_argument(
-        'input', nargs='+', help='photos, a folder, a video, or the number of a webcam'
+        'input', nargs='*', help='photos, a folder, a video, or the number of a webcam'
     )
     add_model(parser)
     parser.add_argument('--out', type=Path, default=Path('landmarks'), help='folder to write')
@@ -45,7 +46,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     for name in ('batch', 'max_frames'):
         if (number := getattr(args, name)) is not None and number < 1:
             parser.error(f'--{name.replace("_", "-")} is 1 or more, got {number}')
-    if len(args.model) > 2:
+    if not args.input:
+        parser.error('no photo, folder or video; they come before --model')
+    if len(args.model) > 2 or args.model[1:] and args.model[0] in MODELS:
         parser.error(f'--model takes a name, a config, or CONFIG CHECKPOINT, got {args.model}')
     return args
 

@@ -70,6 +70,8 @@ def config_and_checkpoint(
         if '::' not in str(model) and not str(model).endswith('.py'):
             names = ', '.join(MODELS)
             raise InputError(f'{model}: no model of this name; there are {names}, or give a config')
+        if '::' not in str(model) and not Path(model).is_file():
+            raise InputError(f'{model}: no such config file')
         raise InputError(f'{model}: no weights in work_dirs/{name}; give the CHECKPOINT after it')
     return str(model), str(found[0])
 

@@ -124,10 +124,18 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
     refused('--show-heatmaps needs a config', photo, '--show-heatmaps')
     refused('a CHECKPOINT needs a config', photo, '--model', MODEL, 'a.pth')
     refused('none.py: no such config file', photo, '--model', 'none.py', 'none.pth')
-    for arguments in (('--batch', 0), ('--max-frames', 0), ('--model', 'a', 'b', 'c')):
+    wrong = (
+        ('--batch', 0),
+        ('--max-frames', 0),
+        ('--model', 'a', 'b', 'c'),
+        ('--model', 'tiny', 'a'),
+    )
+    for arguments in wrong:
         with pytest.raises(SystemExit, match='2'):
             run(photo, *arguments)
-    assert capsys.readouterr().err.count(': error: ') == 3
+    with pytest.raises(SystemExit, match='2'):
+        main(['--model', 'tiny', 'a.jpg'])
+    assert capsys.readouterr().err.count(': error: ') == 5
 
 
 def test_the_command_imports_neither_torch_nor_mmpose(data, tmp_path, uncovered_processes):

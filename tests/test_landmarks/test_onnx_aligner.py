@@ -130,8 +130,11 @@ def test_wrong_models(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=words):
             OnnxAligner(name)
     monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match='mine.py: no such config file'):
+        config_and_checkpoint('mine.py')
+    (tmp_path / 'mine.py').write_text('')
     with pytest.raises(InputError, match=re.escape('no weights in work_dirs/mine; give the CHECK')):
-        config_and_checkpoint('configs/mine.py')
+        config_and_checkpoint('mine.py')
     with pytest.raises(InputError, match='huge: no model of this name; there are best, tiny'):
         load_aligner(['huge'])
     (tmp_path / 'work_dirs/mine').mkdir(parents=True)

@@ -17,6 +17,7 @@ and, unless it is there, OUT/NAME.py, a config with the name of the folder OUT
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -155,7 +156,9 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         trained = len(contents['train']['annotations'])
         if trained and (args.skip_bad or not problems.errors):
             write_metainfo(out, names, swaps)
-            write_config(config_file(out), len(names), between, trained)
+            if not write_config(config_file(out), len(names), between, trained):
+                note = 'is kept, though another one would be written now; remove it to have that'
+                problems.warnings.append(f'{config_file(out)} {note}')
         return contents, root
 
     return collect
@@ -194,10 +197,15 @@ def config_file(out: Path) -> Path:
     return out / f'{out.resolve().name.replace(".", "_")}.py'
 
 
-def write_config(path: Path, count: int, between: Sequence[int], faces: int) -> None:
-    """Write the config, unless it is there; ``between`` are the normaliser's landmarks."""
-    if path.exists():
-        return
+def write_config(path: Path, count: int, between: Sequence[int], faces: int) -> bool:
+    """Write the config; return False if there is another, which is kept.
+
+    Args:
+        path: Of the config.
+        count: Of landmarks.
+        between: The normaliser's landmarks.
+        faces: To train on.
+    """
     name, normalizer = 'landmark_box', "'landmark_box'"
     if between:
         name, normalizer = 'inter_ocular', f"dict(name='inter_ocular', keypoint_indices={between})"
@@ -205,7 +213,10 @@ def write_config(path: Path, count: int, between: Sequence[int], faces: int) -> 
     text = CONFIG.format(
         count=count, name=name, normalizer=normalizer, epochs=epochs, interval=max(epochs // 5, 1)
     )
+    if path.exists():
+        return path.read_text() == text
     write_bytes(path, text.encode())
+    return True
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -214,7 +225,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     written, problems = convert(collector(args), args.source, args.out, args.skip_bad)
     status = report(written, problems, args.skip_bad)
     if written:
-        print(f'next: python tools/train.py {shlex.quote(str(config_file(args.out)))}')
+        tool = os.path.relpath(Path(__file__).resolve().parents[1] / 'train.py')
+        print('next:', shlex.join(['python', tool, str(config_file(args.out))]))
     return status
 
 
