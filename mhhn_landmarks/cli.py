@@ -46,6 +46,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     for name in ('batch', 'max_frames'):
         if (number := getattr(args, name)) is not None and number < 1:
             parser.error(f'--{name.replace("_", "-")} is 1 or more, got {number}')
+    if not 0 <= (args.min_score or 0) <= 1:
+        parser.error(f'--min-score is 0 to 1, got {args.min_score:g}')
     if not args.input:
         parser.error('no photo, folder or video; they come before --model')
     if len(args.model) > 2 or args.model[1:] and args.model[0] in MODELS:
