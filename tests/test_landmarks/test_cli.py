@@ -127,6 +127,7 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
     wrong = (
         ('--batch', 0),
         ('--max-frames', 0),
+        ('--min-score', 2),
         ('--model', 'a', 'b', 'c'),
         ('--model', 'tiny', 'a'),
     )
@@ -135,7 +136,7 @@ def test_wrong_arguments_end_in_one_line(data, tmp_path, capsys):
             run(photo, *arguments)
     with pytest.raises(SystemExit, match='2'):
         main(['--model', 'tiny', 'a.jpg'])
-    assert capsys.readouterr().err.count(': error: ') == 5
+    assert capsys.readouterr().err.count(': error: ') == 6
 
 
 def test_the_command_imports_neither_torch_nor_mmpose(data, tmp_path, uncovered_processes):
