@@ -111,7 +111,8 @@ def to_boxes(rows: object, where: str) -> np.ndarray:
                 raise TypeError
             x, y, width, height = (float(number) for number in row)
         except (TypeError, ValueError):
-            hint = HINT if not isinstance(row, int | float) else f'a list of boxes: {[[*rows]]}'
+            flat = len(rows) == 4 and all(isinstance(number, int | float) for number in rows)
+            hint = f'a list of boxes: {[[*rows]]}' if flat else HINT
             raise InputError(f'{where}: {row!r} is no box; {hint}') from None
         if not (math.isfinite(x + y + width + height) and min(width, height) > 0):
             raise InputError(f'{where}: {row!r} has no area; {HINT}')

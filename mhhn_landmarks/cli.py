@@ -171,7 +171,8 @@ def run(args: argparse.Namespace) -> int:
     # Of a webcam the next picture is there only when time has come; a batch of them is late.
     batch = 1 if source.count is None else args.batch
     name = Path(args.input[0]).resolve().stem if len(args.input) == 1 else 'photos'
-    name = f'webcam{name}' if name.isdigit() and source.count is None else name
+    if name.isdigit() and not Path(args.input[0]).exists():
+        name = f'webcam{name}'
     writer = ResultWriter(args.out, name, source.fps, dict(model=' '.join(map(_base, args.model))))
     is_video = source.fps is not None
     left_out = 0  # faces

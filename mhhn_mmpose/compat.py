@@ -18,8 +18,8 @@ It then mends:
 * bfloat16, which numpy lacks: MMPose's heads decode and measure `acc_pose` in numpy.
 * Config names like `mhhn_mmpose::300w/...`, and the names of the models that ship, `mhhn_best` and
   `mhhn_tiny`, for MMPose's inferencers.
-* Notices that no user can act on: MMEngine's on `pkg_resources`, and MMPose's, once a loader worker
-  and epoch, that annotations have the box's centre and scale.
+* Notices that no user can act on, which are silenced: MMEngine's on `pkg_resources`, and MMPose's
+  that annotations have the box's centre and scale.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def _check_missing() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(
-            f'not installed: {", ".join(missing)}. Without them there is OnnxAligner of'
-            f' mhhn_landmarks.aligner. With them, run: {INSTALL}'
+            f'not installed: {", ".join(missing)}. Landmarks without PyTorch: OnnxAligner of'
+            f' mhhn_landmarks.aligner. To install what is missing, run: {INSTALL}'
         )
 
 

@@ -211,7 +211,7 @@ def test_bad_faces_are_named_and_odd_pairs_noted(source, tmp_path, capsys):
     (tmp_path / 'out/out.py').write_text('# mine')
     assert own2coco.main([*arguments, '--skip-bad']) == 0
     assert (tmp_path / 'out/out.py').read_text() == '# mine'
-    assert 'out.py is kept, though another one' in capsys.readouterr().err
+    assert 'out.py is kept, and differs' in capsys.readouterr().err
 
 
 def test_faces_framed_as_the_detector_finds_them(source, tmp_path, monkeypatch):

@@ -157,7 +157,7 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         if trained and (args.skip_bad or not problems.errors):
             write_metainfo(out, names, swaps)
             if not write_config(config_file(out), len(names), between, trained):
-                note = 'is kept, though another one would be written now; remove it to have that'
+                note = 'is kept, and differs from a new one; remove it to have it written anew'
                 problems.warnings.append(f'{config_file(out)} {note}')
         return contents, root
 
