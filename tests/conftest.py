@@ -1,5 +1,6 @@
 """What several tests share: generated datasets, tools in this process, no way to the network."""
 
+import json
 import os
 import runpy
 import shutil
@@ -9,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import hypothesis
+import numpy as np
 import pytest
 import torch
 import torch.multiprocessing as mp
@@ -122,6 +125,29 @@ def generated(tmp_path_factory) -> Callable[[str], Path]:
     """The same converted: folder with `annotations/` and `images/`."""
     folder = tmp_path_factory.mktemp('all')
     return cache(lambda dataset: convert_generated(dataset, folder))
+
+
+@pytest.fixture(scope='session')
+def people(tmp_path_factory) -> Path:
+    """A folder as COCO's, of 3 pictures of noise with a person each, to train and to test on."""
+    folder, rng = tmp_path_factory.mktemp('people'), np.random.default_rng(0)
+    content = dict(info={}, images=[], annotations=[], categories=[dict(id=1, name='person')])
+    for number in (1, 2, 3):
+        name, box = f'{number}.png', [20, 30, 100, 150]
+        points = np.c_[rng.uniform(30, 110, 17), rng.uniform(40, 170, 17), np.full(17, 2)]
+        content['images'].append(dict(id=number, file_name=name, width=160, height=200))
+        person = dict(id=number, image_id=number, category_id=1, iscrowd=0, bbox=box, area=7500)
+        content['annotations'].append(
+            person | dict(num_keypoints=17, keypoints=points.ravel().tolist())
+        )
+        for split in ('train2017', 'val2017'):
+            (folder / split).mkdir(exist_ok=True)
+            cv2.imwrite(str(folder / split / name), rng.integers(0, 255, (200, 160, 3)))
+    (folder / 'annotations').mkdir()
+    for split in ('train2017', 'val2017'):
+        file = folder / 'annotations' / f'person_keypoints_{split}.json'
+        file.write_text(json.dumps(content))
+    return folder
 
 
 NUM_TRAIN, NUM_TEST = 4, 3

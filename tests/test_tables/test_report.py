@@ -127,12 +127,9 @@ def test_a_row_that_only_decodes_anothers_weights(tmp_path):
 def test_several_runs_of_a_row_and_of_none(tmp_path):
     write_test(tmp_path / 'a', nme=4.0)
     write_test(tmp_path / 'b', nme=6.0)
-    moved = dict(moved=12.34, closer=81.0, farther=15.0, distance=1.5)
-    (tmp_path / 'b' / 'corrections.json').write_text(json.dumps(moved))
     write_test(tmp_path / 'c', 'td-hm_mine_8xb4-200e_300w-256x256', nme=3.0)
     text = report(tmp_path)
     assert [row[3] for row in rows(text)[2:]] == ['4.00 (0.00)', '6.00 (0.00)']
-    assert [row[-1] for row in rows(text)[:2]] == ['-', '12.3%, 81% closer']
     assert described(text)[2].endswith(
         'td-hm_mine_8xb4-200e_300w-256x256 is no row of these tables: 3.00 full/inter_ocular/NME,'
         ' 4.50 full/inter_pupil/NME, 3.00 common/inter_ocular/NME, 4.50 common/inter_pupil/NME,'

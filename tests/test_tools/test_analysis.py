@@ -1,19 +1,20 @@
 """The scripts in tools/analysis, as a user calls them, and what they compute."""
 
-import json
+import re
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from analysis.decoders import describe_moves
+from analysis.decoders import decoders_of, describe_moves
 from analysis.errors_file import read_errors
 from analysis.heatmap_panels import absolute_heatmaps
 from analysis.plot_ced import ced_steps
 from analysis.same_argmax import CENTERS, gaussian, locate
 from conftest import ROOT, cfg_options, run_tool
+from mmpose.registry import KEYPOINT_CODECS
 
-from mhhn_mmpose.apis.loading import load_model
+from mhhn_mmpose.apis.loading import load_config, load_model
 from mhhn_mmpose.evaluation import FaceAlignmentMetric
 from mhhn_mmpose.evaluation.functional import area_under_ced
 from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
@@ -22,7 +23,6 @@ CONFIGS = [
     str(ROOT / f'configs/300w/td-hm_{name}-tiny_2xb8-30e_300w-128x128.py')
     for name in ('hgs', 'mhhn')
 ]
-NME = 'full/inter_ocular/NME'
 
 
 @pytest.fixture
@@ -107,14 +107,57 @@ def test_moves_by_hand():
     argmax = np.array([[[10.0, 10], [20, 20], [30, 30]]])
     sdt = argmax + [[2.0, 0], [0, 1.5], [0.5, 0]]
     truth = argmax + [[2.0, 0], [0, 0], [0, 0]]
-    moves = describe_moves(argmax, sdt, truth, np.ones((1, 3), bool))
-    assert moves == dict(
-        moved=pytest.approx(200 / 3), distance=1.75, closer=50.0, farther=50.0, gain=0.25
-    )
-    visible = np.array([[True, False, True]])
-    moves = describe_moves(argmax, sdt, truth, visible)
-    assert (moves['moved'], moves['closer'], moves['gain']) == (50.0, 100.0, 2.0)
-    assert describe_moves(argmax, argmax, truth, visible)['moved'] == 0
+    said = [
+        describe_moves(argmax, points, truth, np.array([visible]))
+        for points, visible in (
+            (sdt, [True, True, True]),
+            (sdt, [True, False, True]),
+            (argmax, [True, True, True]),
+        )
+    ]
+    found = [re.findall(r'[\d.]+(?=%)', text) for text in said]
+    assert found == [['66.7', '50'], ['50.0', '100'], ['0.0', '0']]
+
+
+@pytest.mark.parametrize(
+    ('codec', 'worst'),
+    [
+        (dict(type='MSRAHeatmap', unbiased=True), dict(argmax=3, MSRAHeatmap=0.05, SDT=2e-3)),
+        (dict(type='UDPHeatmap'), dict(argmax=3, UDPHeatmap=0.05, SDT=2e-3)),
+        (dict(type='ArgmaxHeatmap'), dict(argmax=3, SDT=2e-3)),
+    ],
+    ids=lambda value: value.get('type'),
+)
+def test_decoders_agree_with_the_trained_codec(codec, worst):
+    """Each finds what the codec encoded, to its own precision, without half a pixel of bias."""
+    codec = codec | dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=2.0)
+    points = np.random.default_rng(1).uniform(20, 76, (1, 150, 2))
+    maps = KEYPOINT_CODECS.build(codec).encode(points, np.ones((1, 150)))['heatmaps']
+    decoders = decoders_of(codec)
+    assert list(decoders) == list(worst)
+    for name, decoder in decoders.items():
+        found, _ = decoder.decode(maps.astype(np.float32).copy())
+        # UDP decodes to x_hm / (W - 1) w, which the UDP affine wants (see SDTHeatmap).
+        scale = np.array([95 / 96, 127 / 128]) if 'UDP' in codec['type'] else 1
+        apart = found[0] * scale - points[0]
+        assert np.abs(apart).max() < worst[name], name
+        assert np.abs(apart.mean(axis=0)).max() < 0.25, name
+
+
+def test_decoders_of_a_model_of_mmpose(call, people, tmp_path):
+    """ResNet with MSRA's codec, scored by COCO's metric."""
+    small = {'model.backbone.depth': 18, 'model.head.in_channels': 512}
+    small |= {'model.backbone.init_cfg': None, 'test_dataloader.dataset.bbox_file': None}
+    annotations = people / 'annotations' / 'person_keypoints_val2017.json'
+    options = cfg_options(people, **{**small, 'test_evaluator.ann_file': annotations})
+    name = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py'
+    config = load_config(name)
+    config.model.backbone.depth, config.model.head.in_channels = 18, 512
+    torch.save(load_model(config).state_dict(), tmp_path / 'weights.pth')
+    end, text = call('decoders', name, tmp_path / 'weights.pth', *options)
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in text.splitlines()]
+    assert not end and ['', 'argmax', 'MSRAHeatmap', 'SDT'] in rows
+    assert 'coco/AP' in [row[0] for row in rows if row]
 
 
 def test_maps_of_one_argmax_have_different_centres(call, tmp_path):
@@ -170,15 +213,11 @@ def test_decoders_face_and_heatmap_panels(call, models, tmp_path, monkeypatch):
     assert not run_tool(
         monkeypatch, 'test.py', *pairs[2:], '--work-dir', test, *options
     )  # of MHHN, which decodes by SDT
-    end, text = call('decoders', *pairs[2:], decoded, *options)
+    end, text = call('decoders', *pairs[2:], '--out', decoded, *options)
     assert not end and 'SDT moves' in text
-    tested = json.loads((test / 'metrics.json').read_text())
-    for name, same in (('sdt', True), ('argmax', False)):
-        scores = json.loads((decoded / name / 'metrics.json').read_text())
-        close = {key: scores[key] == pytest.approx(tested[key], abs=1e-3) for key in scores}
-        assert close[NME] is same
-    moves = json.loads((decoded / 'sdt' / 'corrections.json').read_text())
-    assert 0 < moves['moved'] <= 100
+    tested = read_errors(test).errors()
+    np.testing.assert_allclose(read_errors(decoded / 'SDT').errors(), tested, atol=1e-3)
+    assert np.abs(read_errors(decoded / 'argmax').errors() - tested).min() > 1e-3
 
     out = tmp_path / 'faces.png'
     chosen = ['--worst', 2, '--errors', test]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from analysis.decoders import DECODERS, decode
+from analysis.decoders import decode
 from analysis.errors_file import ErrorsFile, read_errors
 from analysis.face_panels import draw_faces
 from analysis.heatmap_panels import draw_heatmaps
@@ -18,7 +18,6 @@ from mmengine.logging import MMLogger
 
 from mhhn_mmpose.apis.loading import load_config
 
-TITLES = {'argmax': 'argmax', 'sdt': 'SDT'}
 SUBSETS = ('common', 'challenge', 'full')
 NUM_FACES = 6
 DRAWN = (17, 30, 36, 54)  # of 300W's 68: end of a brow, nose tip, corner of an eye, of the mouth
@@ -49,15 +48,11 @@ def compare(
         config.test_dataloader.dataset.data_root = f'{root}/'
         models.append(TestedModel(config, checkpoints[name], name=name))
         folder = out / name.lower() / 'test'
-        tests = decode(models[-1], folder)
-        for decoder in DECODERS:
-            row = f'{name}, {TITLES[decoder]}'
-            scores[row], errors[row] = tests[decoder], read_errors(folder / decoder)
-        moves = tests['corrections']
-        header += (
-            f'\n{name}: SDT moves {moves["moved"]:.1f}% of the landmarks by a heatmap pixel or'
-            f' more, {moves["closer"]:.0f}% of these closer to the truth.'
-        )
+        tested, moves = decode(config, checkpoints[name], out=folder)
+        for decoder, found in tested.items():
+            row = f'{name}, {decoder}'
+            scores[row], errors[row] = found, read_errors(folder / decoder)
+        header += f'\n{name}: {moves}'
     unit = NORMALIZERS['inter_ocular']
     curves = {row: found.errors() for row, found in errors.items()}
     plot_ced(curves, out / 'ced.png', 10.0, 'Test faces', unit)

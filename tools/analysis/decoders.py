@@ -1,38 +1,69 @@
-"""Test a model once and decode its heatmaps twice, by argmax and by SDT.
+"""Decode a trained model's test set by argmax, by its own decoder and by SDT; print the scores.
 
-OUT/argmax and OUT/sdt get metrics.json and errors.json, as tools/test.py writes them, and OUT/sdt
-corrections.json: how often SDT moves a landmark by a heatmap pixel or more from the argmax, how
-far, and whether the move leads closer to the truth. tools/analysis/report.py shows them.
+MODEL is tiny, best, a config, or one of MMPose's by name, such as
+mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py; its codec
+SDTHeatmap, ArgmaxHeatmap, MSRAHeatmap (DARK included) or UDPHeatmap. Nothing is trained, and each
+picture goes through the network once. The last line says how often SDT moves a landmark by a
+heatmap pixel or more from the argmax, and whether that leads closer to the truth.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner
 from mmpose.registry import KEYPOINT_CODECS
+from mmpose.structures import PoseDataSample
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from analysis.errors_file import CORRECTIONS, ERRORS, METRICS
-from analysis.models import TestedModel, to_input, to_photo, true_points
+from analysis.errors_file import ERRORS
+from analysis.markdown import markdown
 
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_landmarks.fileio import write_bytes, write_json_files
 from mhhn_landmarks.models import config_and_checkpoint
-from mhhn_mmpose.apis.loading import load_config
+from mhhn_mmpose.apis.loading import load_config, load_model
 
-DECODERS = {'argmax': 'ArgmaxHeatmap', 'sdt': 'SDTHeatmap'}
+OURS = {'argmax': 'ArgmaxHeatmap', 'SDT': 'SDTHeatmap'}
+CONVENTIONS = {'MSRAHeatmap': 'msra', 'UDPHeatmap': 'udp'}
 PIXEL = 1.0  # heatmap pixels: from here on a move counts
+
+
+def decoders_of(codec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return decoders by name for models trained with this codec, all in its convention.
+
+    Raises:
+        InputError: If the codec's maps are no Gaussians that SDT can fit.
+    """
+    kind = codec['type']
+    if kind in OURS.values():
+        configs = {name: {**codec, 'type': ours} for name, ours in OURS.items()}
+    elif kind in CONVENTIONS and codec.get('heatmap_type', 'gaussian') == 'gaussian':
+        sizes = {key: codec[key] for key in ('input_size', 'heatmap_size')}
+        same = dict(sizes, sigma=codec.get('sigma', 2.0), convention=CONVENTIONS[kind])
+        argmax, sdt = (dict(same, type=ours) for ours in OURS.values())
+        configs = {'argmax': argmax, kind: {**codec}, 'SDT': sdt}
+    else:
+        raise InputError(
+            f'the head decodes with {kind}; Gaussians of MSRAHeatmap, UDPHeatmap, SDTHeatmap and'
+            ' ArgmaxHeatmap can be decoded by SDT'
+        )
+    return {name: KEYPOINT_CODECS.build(config) for name, config in configs.items()}
 
 
 def describe_moves(
     argmax: np.ndarray, sdt: np.ndarray, truth: np.ndarray, visible: np.ndarray
-) -> dict[str, float]:
+) -> str:
     """Say what SDT changed; N faces, K landmarks, points are (x, y) in heatmap pixels.
 
     Args:
@@ -40,102 +71,101 @@ def describe_moves(
         sdt: Decoded by SDT, (N, K, 2).
         truth: Annotated landmarks, (N, K, 2).
         visible: Which of them count, bool (N, K).
-
-    Returns:
-        ``moved``, percent of all landmarks that SDT moves by a pixel or more; of these,
-        ``distance``, their mean move in pixels, ``closer`` and ``farther``, percent that come
-        closer to the truth or go away from it, and ``gain``, by how many pixels their error falls
-        in the mean.
     """
     moves = np.linalg.norm(sdt - argmax, axis=-1)
     before, after = (np.linalg.norm(p - truth, axis=-1) for p in (argmax, sdt))
     chosen = visible & (moves >= PIXEL)
-    gain = (before - after)[chosen]
-    if not len(gain):
-        return dict(moved=0.0, distance=0.0, closer=0.0, farther=0.0, gain=0.0)
-    return dict(
-        moved=100 * float(chosen.sum() / visible.sum()),
-        distance=float(moves[chosen].mean()),
-        closer=100 * float((gain > 0).mean()),
-        farther=100 * float((gain < 0).mean()),
-        gain=float(gain.mean()),
+    closer = 100 * np.mean((after < before)[chosen]) if chosen.any() else 0.0
+    return (
+        f'SDT moves {100 * chosen.sum() / visible.sum():.1f}% of the landmarks by a heatmap pixel'
+        f' or more, {closer:.0f}% of these closer to the truth.'
     )
 
 
-def decode(model: TestedModel, out: Path) -> dict[str, dict[str, float]]:
-    """Test a model once, decode by argmax and by SDT, write what the two came to.
+def decode(
+    config: Config, checkpoint: str | Path, device: str = 'cpu', out: Path | None = None
+) -> tuple[dict[str, dict[str, float]], str]:
+    """Test a model once, decode it in several ways.
 
     Args:
-        model: Its decoder is `SDTHeatmap` or `ArgmaxHeatmap`.
-        out: Folder for the results.
+        config: Of a heatmap model.
+        checkpoint: Its weights.
+        device: Where to run.
+        out: Folder for ``DECODER/errors.json``, where the metric is `FaceAlignmentMetric`.
 
     Returns:
-        The scores by the decoder's name, and what SDT moved under ``'corrections'``.
+        The scores by the decoder's name, and what SDT moves, in words.
 
     Raises:
-        InputError: If the decoder is another.
+        InputError: If a file is missing, or the model cannot be decoded by SDT.
     """
-    config, decoder = model.config, model.decoder
-    if decoder.type not in DECODERS.values():
-        raise InputError(
-            f'{config.filename}: decoder {decoder.type}; set it to SDTHeatmap by --cfg-options'
-        )
-    codecs = {n: KEYPOINT_CODECS.build({**decoder, 'type': t}) for n, t in DECODERS.items()}
-    metrics = {name: model.metric(errors_file=str(out / name / ERRORS)) for name in DECODERS}
-    found: dict[str, list[np.ndarray]] = {name: [] for name in (*DECODERS, 'truth', 'visible')}
-    for samples in model.batches():
-        heatmaps = torch.stack([sample.pred_fields.heatmaps for sample in samples]).cpu()
-        points = {name: codec.batch_decode(heatmaps)[0] for name, codec in codecs.items()}
-        for index, sample in enumerate(samples):
-            truth = true_points(sample)
-            visible = np.asarray(sample.gt_instances.keypoints_visible).reshape(len(truth), -1)
-            found['truth'].append(to_input(sample, truth))
-            found['visible'].append(visible[:, 0] > 0)
-            del sample.pred_fields  # all heatmaps, which the metric does not need
-            for name in DECODERS:
-                found[name].append(points[name][index][0])
-                sample.pred_instances.keypoints = to_photo(sample, found[name][-1])[None]
-                metrics[name].process(None, [sample.to_dict()])
-    scores = {name: metric.evaluate(len(model.ids)) for name, metric in metrics.items()}
-    size_hm = np.array(decoder.heatmap_size) / decoder.input_size  # heatmap per input px
-    moved = [np.stack(found[name]) * size_hm for name in (*DECODERS, 'truth')]
-    scores['corrections'] = describe_moves(*moved, np.stack(found['visible']))
-    write_json_files({out / name / METRICS: scores[name] for name in DECODERS})
-    write_json_files({out / 'sdt' / CORRECTIONS: scores['corrections']})
-    for name, kind in DECODERS.items():
-        written = config.copy()
-        written.model.head.decoder.type, written.load_from = kind, str(model.checkpoint)
-        config_file = out / name / Path(config.filename or 'config.py').name
-        write_bytes(config_file, written.pretty_text.encode())
-    return scores
+    codec = (config.model.get('head') or {}).get('decoder')
+    if not codec:
+        raise InputError(f'{config.filename}: no model.head.decoder; give a heatmap model')
+    decoders, model = decoders_of(codec), load_model(config, checkpoint, device)
+    try:
+        loader = Runner.build_dataloader(config.test_dataloader)
+    except FileNotFoundError as error:
+        raise InputError(f'the test data are missing ({error})') from error
+    evaluators = {}
+    for name in decoders:
+        written = dict(errors_file=str(out / name / ERRORS)) if out else {}
+        evaluators[name] = Evaluator({**config.test_evaluator, **written})
+        evaluators[name].dataset_meta = loader.dataset.metainfo
+    samples: dict[str, list[PoseDataSample]] = {name: [] for name in decoders}
+    for batch in loader:
+        for name, decoded in predict(model, batch, decoders).items():
+            evaluators[name].process(decoded, batch)
+            samples[name] += decoded
+    scores = {name: e.evaluate(len(loader.dataset)) for name, e in evaluators.items()}
+    scales = [sample.input_scale / codec['heatmap_size'] for sample in samples['SDT']]  # photo px
+
+    def in_heatmap(points: list[np.ndarray]) -> np.ndarray:  # from one of its corners
+        return np.stack([p[0] / scale for p, scale in zip(points, scales, strict=True)])
+
+    found = [in_heatmap([s.pred_instances.keypoints for s in samples[name]]) for name in OURS]
+    truths = [sample.gt_instances for sample in samples['SDT']]
+    visible = np.stack([t.keypoints_visible.reshape(*t.keypoints.shape[1:2], -1) for t in truths])
+    moves = describe_moves(*found, in_heatmap([t.keypoints for t in truths]), visible[..., 0] > 0)
+    return scores, moves
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, batch: dict, decoders: Mapping[str, Any]
+) -> dict[str, list[PoseDataSample]]:
+    """Return the predictions by decoder; the network runs once, or twice for a flip test."""
+    data = model.data_preprocessor(batch, False)
+    inputs, samples = data['inputs'], data['data_samples']
+    feats = model.extract_feat(inputs)
+    if model.test_cfg.get('flip_test'):
+        feats = [feats, model.extract_feat(inputs.flip(-1))]
+    found = {}
+    for name, decoder in decoders.items():
+        model.head.decoder = decoder
+        instances = model.head.predict(feats, samples, test_cfg=model.test_cfg)
+        found[name] = model.add_pred_to_datasample(instances, None, copy.deepcopy(samples))
+    return found
 
 
 def main() -> None:
-    """Test, decode, say what came out."""
+    """Test, decode, print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', help='tiny, best, or a config')
+    parser.add_argument('model', help='tiny, best, or a config')
     parser.add_argument('checkpoint', nargs='?', help='its weights')
-    parser.add_argument('out', type=Path, help='folder for the results')
+    parser.add_argument('--out', type=Path, help='folder for DECODER/errors.json, see plot_ced.py')
     parser.add_argument('--device', default='cpu')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
-    )
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
     args = parser.parse_args()
-    name, checkpoint = config_and_checkpoint(args.config, args.checkpoint)
+    name, checkpoint = config_and_checkpoint(args.model, args.checkpoint)
     config = load_config(name)
     config.merge_from_dict(args.cfg_options or {})
-    scores = decode(TestedModel(config, checkpoint, args.device), args.out)
-    for name in DECODERS:
-        nme = {key: value for key, value in scores[name].items() if key.endswith('/NME')}
-        print(name, ', '.join(f'{key} {value:.2f}' for key, value in nme.items()))
-    moves = scores['corrections']
-    print(
-        f'SDT moves {moves["moved"]:.1f}% of the landmarks by a heatmap pixel or more, by'
-        f' {moves["distance"]:.2f} in the mean: {moves["closer"]:.0f}% of them closer to the'
-        f' truth, {moves["farther"]:.0f}% away from it; their error falls by {moves["gain"]:.2f}'
-    )
+    scores, moves = decode(config, checkpoint, args.device, args.out)
+    keys = next(iter(scores.values()))
+    print(markdown(['', *scores], [[k, *(f'{s[k]:.4g}' for s in scores.values())] for k in keys]))
+    print(f'\n{moves}')
 
 
 if __name__ == '__main__':

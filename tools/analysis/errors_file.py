@@ -11,7 +11,7 @@ import numpy as np
 
 from mhhn_landmarks.errors import InputError
 
-METRICS, ERRORS, CORRECTIONS = 'metrics.json', 'errors.json', 'corrections.json'
+METRICS, ERRORS = 'metrics.json', 'errors.json'
 
 
 @dataclass(frozen=True)

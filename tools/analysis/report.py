@@ -23,11 +23,9 @@ from mhhn_landmarks.fileio import write_bytes
 LEGEND = (
     'NME: mean over the images, in percent of the normaliser, with the standard deviation in'
     ' brackets (ours: over the images). FR: percent of the images with an error above the'
-    ' threshold. AUC: area under the cumulative error distribution up to it, in [0, 1]. Moved:'
-    ' landmarks that SDT moves by a heatmap pixel or more from the argmax, and how many of these'
-    ' moves lead closer to the truth (tools/analysis/decoders.py measures it).'
+    ' threshold. AUC: area under the cumulative error distribution up to it, in [0, 1].'
 )
-MARK, MISSING, MOVED = 'NOT COMPARABLE', '-', 'Moved'
+MARK, MISSING = 'NOT COMPARABLE', '-'
 
 
 def write_report(runs: Sequence[Run], tables: Sequence[str] | None = None) -> str:
@@ -65,7 +63,6 @@ def _table(
     """Return one normaliser's table, noting the sources that it cites."""
     columns = table.all_columns
     header = ['model', 'by', *columns]
-    header += [MOVED] * any(run.corrections and rows_of(run) for run in runs)
     rows: list[list[str]] = []
     for label in dict.fromkeys([*table.paper, *table.ours]):
         if normalizer == table.normalizer and label in table.paper:
@@ -74,7 +71,7 @@ def _table(
         found = [run for run in runs if (table.title, label) in rows_of(run)]
         for run in found:
             cells = _cells(run.scores, normalizer, columns, run.threshold == table.threshold)
-            rows.append([label, _by(run, marks), *cells, _moves(run)][: len(header)])
+            rows.append([label, _by(run, marks), *cells])
         if not found and label in table.ours:
             rows.append([label, 'ours: not run'])
     for method in table.later:
@@ -123,11 +120,6 @@ def _cells(
 def _by(run: Run, marks: Mapping[Path, str]) -> str:
     tiny = ', TINY' if 'tiny' in run.reasons else ''
     return f'ours {marks[run.folder]}{tiny}' + (f', {MARK}' if run.reasons else '')
-
-
-def _moves(run: Run) -> str:
-    found = run.corrections
-    return f'{found["moved"]:.1f}%, {found["closer"]:.0f}% closer' if found else MISSING
 
 
 def _describe(run: Run) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.errors_file import CORRECTIONS, METRICS, read_errors, read_json
+from analysis.errors_file import METRICS, read_errors, read_json
 from analysis.paper_tables import DATASETS, Stem, parse_stem
 from mmengine.config import Config
 
@@ -27,7 +27,6 @@ class Run:
         folder: Where it is.
         name: Its config's.
         scores: By `FaceAlignmentMetric`'s keys.
-        corrections: What SDT moved, from `decoders.py`; empty if not measured.
         weights: The model that was trained, if another than the config's.
         threshold: Of FR and AUC, percent.
         reasons: Why the scores are not comparable with published ones; empty if they are.
@@ -37,7 +36,6 @@ class Run:
     folder: Path
     name: str
     scores: dict[str, float]
-    corrections: dict[str, float]
     weights: str | None
     threshold: float
     reasons: list[str]
@@ -76,7 +74,7 @@ def read_run(folder: Path) -> Run:
     if config_file is None:
         raise InputError(f'{folder}: no config beside {METRICS}; test again with tools/test.py')
     config, stem = load_config(config_file), parse_stem(config_file.stem)
-    metrics, corrections = read_json(folder / METRICS), folder / CORRECTIONS
+    metrics = read_json(folder / METRICS)
     scores = {key: value for key, value in metrics.items() if key.count('/') == 2}
     evaluators = config.get('test_evaluator') or {}
     evaluator = evaluators[0] if isinstance(evaluators, list) else evaluators
@@ -94,7 +92,6 @@ def read_run(folder: Path) -> Run:
         folder=folder,
         name=config_file.stem,
         scores=scores,
-        corrections=read_json(corrections) if corrections.is_file() else {},
         weights=weights,
         threshold=float(evaluator.get('failure_threshold') or 10),
         reasons=reasons,
