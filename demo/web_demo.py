@@ -15,10 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 import numpy as np
 
+from mhhn_landmarks.aligner import Face
 from mhhn_landmarks.cli import add_model, load_aligner
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import decode_photo
-from mhhn_landmarks.writing import COLUMNS, Face, rows_of, to_csv, to_dict
+from mhhn_landmarks.writing import COLUMNS, rows_of, to_csv, to_dict
 
 HERE = Path(__file__).parent
 FILES = {  # address, file, type

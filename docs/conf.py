@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
 
-from mhhn_mmpose.version import __version__  # noqa: E402
+from mhhn_landmarks import __version__  # noqa: E402
 
 project = 'mhhn_mmpose'
 copyright = 'the authors of mhhn_mmpose, Apache-2.0'

@@ -46,6 +46,11 @@ class Face(NamedTuple):
     crop: Crop
     heatmaps: Any = None
 
+    @property
+    def angle(self) -> float:
+        """Degrees, clockwise, by which the face is tilted and its box turned about its centre."""
+        return self.crop.angle
+
 
 class Aligner:
     """Finds faces in photos and their landmarks; `align`, of a subclass, runs the model.

@@ -19,6 +19,7 @@ PYTORCH = ('device', 'amp', 'show_heatmaps', 'cfg_options')  # flags that only i
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
+    from . import __version__
     from .detector import DETECTORS
     from .models import MODELS
 
@@ -30,6 +31,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         'input', nargs='*', help='photos, a folder, a video, or the number of a webcam'
     )
+    parser.add_argument('--version', action='version', version=f'mhhn-landmarks {__version__}')
     add_model(parser)
     parser.add_argument('--out', type=Path, default=Path('landmarks'), help='folder to write')
     parser.add_argument('--boxes', help='x,y,w,h or a JSON file, in the place of a detector')
@@ -173,7 +175,9 @@ def run(args: argparse.Namespace) -> int:
     name = Path(args.input[0]).resolve().stem if len(args.input) == 1 else 'photos'
     if name.isdigit() and not Path(args.input[0]).exists():
         name = f'webcam{name}'
-    writer = ResultWriter(args.out, name, source.fps, dict(model=' '.join(map(_base, args.model))))
+    about = dict(model=' '.join(map(_base, args.model)))
+    photos = {file.name for file in getattr(source, 'files', [])}
+    writer = ResultWriter(args.out, name, source.fps, about, photos)
     is_video = source.fps is not None
     left_out = 0  # faces
     try:
@@ -231,7 +235,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SystemExit(f'mhhn-landmarks: {error}') from error
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -7,9 +7,9 @@ import errno
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,49 +19,41 @@ from .fileio import write_bytes
 from .sources import Picture
 from .video_writing import VideoFile
 
+if TYPE_CHECKING:
+    from .aligner import Face
+
 COLUMNS = ('picture', 'face', 'landmark', 'x', 'y', 'score')
 WRITTEN_AS_READ = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 LONGEST_STEM = 220  # bytes of a photo's name in that of its result; systems allow 255 in all
 END = b'\n]}\n'  # of the JSON file
 
 
-class Face(Protocol):
-    """What an aligner says of one face, see `aligner.Face`."""
-
-    @property
-    def box(self) -> np.ndarray:
-        """The square (4,) x, y, w, h, photo pixels."""
-
-    @property
-    def points(self) -> np.ndarray:
-        """Landmarks (K, 2), photo pixels."""
-
-    @property
-    def scores(self) -> np.ndarray:
-        """Confidences (K,), 0 to 1."""
-
-    @property
-    def box_score(self) -> float:
-        """The detector's confidence, 0 to 1."""
-
-
 class ResultWriter:
     """Writes the results of one input as they come: pictures or a video, ``.json`` and ``.csv``.
 
     After each picture the files are whole, so what is done stays whatever comes later. (A video
-    is whole after `close`.) Nothing is written before the first picture.
+    is whole after `close`.) Nothing is written before the first picture. What the files say of
+    other photos stays, a video's files are replaced.
 
     Args:
         out: Folder, made if need be.
         name: Of the video and of the files of numbers, without suffix.
         fps: Of a video, as stated; None for photos.
         about: What to say at the JSON's head, such as the model.
+        photos: Names of those to come.
 
     Raises:
-        InputError: If a file cannot be written.
+        InputError: If a file cannot be written, or one there must not be replaced.
     """
 
-    def __init__(self, out: Path, name: str, fps: float | None, about: dict):
+    def __init__(
+        self,
+        out: Path,
+        name: str,
+        fps: float | None,
+        about: dict,
+        photos: Container[str] = (),
+    ):
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -69,6 +61,7 @@ class ResultWriter:
         self.out, self.name, self.fps, self.about = out, name, fps, about
         self.video = None if fps is None else VideoFile(out / f'{name}_landmarks', fps)
         self.faces, self.pictures = 0, 0
+        self.others = _others(out / f'{name}.json', photos, about, fps is not None)
         self.empty: list[str] = []
         self.drawn: Path | None = None  # of the only photo
         self._json: IO[bytes] | None = None
@@ -118,16 +111,21 @@ class ResultWriter:
 
     def _write_numbers(self, entry: dict) -> None:
         if not self._json or not self._csv:
-            # Unbuffered: a picture's numbers are written at once or, on a full disk, taken back.
-            self._json = (self.out / f'{self.name}.json').open('wb', buffering=0)
-            self._csv = (self.out / f'{self.name}.csv').open('wb', buffering=0)
+            rows = [row for other in self.others for row in rows_of(other)]
             head = json.dumps({**self.about, 'pictures': []}).removesuffix(']}')
-            _append(self._json, head.encode() + END)
-            _append(self._csv, to_csv([COLUMNS]))
-        comma = ',' if self.pictures else ''
+            head += ','.join(f'\n{json.dumps(other)}' for other in self.others)
+            self._json = self._begin('.json', head.encode() + END)
+            self._csv = self._begin('.csv', to_csv([COLUMNS, *rows]))
+        comma = ',' if self.others or self.pictures else ''
         text = f'{comma}\n{json.dumps(entry, allow_nan=False)}'
         _append(self._json, text.encode(), END)
         _append(self._csv, to_csv(rows_of(entry)))
+
+    def _begin(self, suffix: str, text: bytes) -> IO[bytes]:
+        path = self.out / f'{self.name}{suffix}'
+        write_bytes(path, text)
+        # Unbuffered: a picture's numbers are written at once or, on a full disk, taken back.
+        return path.open('r+b', buffering=0)
 
     def summary(self) -> str:
         """Return in words how many faces were found, where there is none, and the files."""
@@ -140,6 +138,8 @@ class ResultWriter:
             remark = f' ({self.video.remark})' if self.video.remark else ''
             files = [f'{self.video.path}{remark}']
         files += [str(file.name) for file in (self._json, self._csv) if file]
+        if self.others and self._json:
+            files[-1] += f' (with {count(len(self.others), "photo")} of earlier calls)'
         return f'{text}: {", ".join(files)}' if files else text
 
     def close(self) -> None:
@@ -153,6 +153,29 @@ class ResultWriter:
                 file.close()
         if self.video:
             self.video.close()
+
+
+def _others(path: Path, photos: Container[str], about: dict, is_video: bool) -> list[dict]:
+    """Return what the file of an earlier call says of other photos than these.
+
+    Raises:
+        InputError: If that would be lost, or be taken for the work of this call's model.
+    """
+    if not path.exists():
+        return []
+    try:
+        head = json.loads(path.read_bytes())
+        pictures = head.pop('pictures')
+        others = [entry for entry in pictures if entry['picture'] not in photos]
+        frames = any('seconds' in entry for entry in pictures)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f'{path}: not of this command; choose another --out') from None
+    if frames and is_video:
+        return []
+    if others and (frames or is_video or head != about):
+        whose = 'a video' if frames else f'other photos by the model {head.get("model")}'
+        raise InputError(f'{path}: holds landmarks of {whose}; choose another --out')
+    return others
 
 
 def _append(file: IO[bytes], text: bytes, end: bytes = b'') -> None:
@@ -178,6 +201,7 @@ def to_dict(face: Face, name: int) -> dict:
     return dict(
         face=name,
         box=[round(float(v), 2) for v in face.box],
+        box_angle=round(float(face.angle), 2) + 0.0,  # no -0.0
         box_score=round(face.box_score, 4),
         landmarks=np.round(face.points.astype(float), 3).tolist(),
         scores=np.round(face.scores.astype(float), 4).tolist(),

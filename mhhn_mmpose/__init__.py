@@ -8,8 +8,9 @@ from . import compat
 
 compat.prepare()
 
+from mhhn_landmarks import __version__  # noqa: E402
+
 from . import codecs, datasets, engine, evaluation, models, visualization  # noqa: E402, F401
-from .version import __version__  # noqa: E402
 
 __all__ = ['FaceAligner', '__version__']
 

@@ -95,7 +95,7 @@ def _check_missing() -> None:
     if missing:
         raise ImportError(
             f'not installed: {", ".join(missing)}. Landmarks without PyTorch: OnnxAligner of'
-            f' mhhn_landmarks.aligner. To install what is missing, run: {INSTALL}'
+            f' mhhn_landmarks. To install what is missing, run: {INSTALL}'
         )
 
 
@@ -224,7 +224,7 @@ def _register_configs() -> None:
 
     # MMEngine looks in the folder of the named distribution, which has no package where the install
     # is editable; a module that is no distribution it looks up through the import system.
-    MODULE2PACKAGE.setdefault('mhhn_mmpose', 'mhhn_mmpose.version')
+    MODULE2PACKAGE.setdefault('mhhn_mmpose', 'mhhn_mmpose.compat')
     find = Config._get_cfg_path
 
     @functools.wraps(find)

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 from generated_faces import landmarks, random_face, render
 
-from mhhn_landmarks.aligner import OnnxAligner
+from mhhn_landmarks import OnnxAligner
 from mhhn_landmarks.models import MODELS
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.evaluation.functional import normalized_mean_error

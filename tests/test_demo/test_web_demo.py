@@ -30,7 +30,7 @@ def find(pixels):
     box, scores = np.array([10, 20, 60, 60]), np.array([0.0, 0.5, 1.0])
     return [
         SimpleNamespace(
-            box=box + [x, 0, 0, 0], points=POINTS + [x, 0], scores=scores, box_score=0.9
+            box=box + [x, 0, 0, 0], points=POINTS + [x, 0], scores=scores, box_score=0.9, angle=-7.0
         )
         for x in (0, 100)
     ]
@@ -70,6 +70,7 @@ def test_a_photo_is_answered_with_numbers_of_the_upright_photo(address, tmp_path
     assert status == 200 and (answer['width'], answer['height']) == (width, height)
     assert answer['faces'][1]['landmarks'] == (POINTS + [100, 0]).tolist()
     assert answer['faces'][1]['box'] == [110, 20, 60, 60]
+    assert answer['faces'][1]['box_angle'] == -7
     (entry,) = json.loads(answer['json'])['pictures']
     assert entry['picture'] == 'caf\u00e9.jpg' and entry['faces'] == answer['faces']
     assert answer['csv'].splitlines()[4] == 'caf\u00e9.jpg,1,0,120.0,30.0,0.0'

@@ -15,7 +15,7 @@ from conftest import ROOT
 from generated_faces import landmarks, random_face, render
 from mmengine.config import Config
 
-from mhhn_landmarks.aligner import OnnxAligner
+from mhhn_landmarks import OnnxAligner
 from mhhn_landmarks.boxes import squares
 from mhhn_landmarks.sessions import open_session
 from mhhn_mmpose import FaceAligner

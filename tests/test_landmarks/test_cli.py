@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from generated_faces import landmarks, random_face, render
 
-from mhhn_landmarks import batches
+from mhhn_landmarks import __version__, batches
 from mhhn_landmarks.cli import main
 from mhhn_landmarks.models import onnx_file
 
@@ -150,6 +150,18 @@ def test_the_command_imports_neither_torch_nor_mmpose(data, tmp_path, uncovered_
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == '[]' and done.stderr == ''
+
+
+def test_the_module_is_the_command(data, tmp_path, uncovered_processes):
+    def answer(*words):
+        words = [sys.executable, '-W', 'error', *map(str, words)]
+        return subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+
+    assert answer('-m', 'mhhn_landmarks', '--version') == f'mhhn-landmarks {__version__}\n'
+    photo = data / 'photos/0.png', '--model', MODEL, '--out', tmp_path
+    assert answer('-m', 'mhhn_landmarks', *photo).startswith('1 face in 1 picture: ')
+    code = "import sys, mhhn_landmarks as m; print('cv2' in sys.modules, m.OnnxAligner.__name__)"
+    assert answer('-c', code) == 'False OnnxAligner\n'
 
 
 def test_an_interruption_leaves_what_is_done(data, tmp_path, monkeypatch, capsys):

@@ -8,7 +8,7 @@ from conftest import ROOT
 from generated_faces import landmarks, random_face, render
 from PIL import Image
 
-from mhhn_landmarks.aligner import OnnxAligner
+from mhhn_landmarks import OnnxAligner
 from mhhn_landmarks.cli import load_aligner, main
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
@@ -47,10 +47,14 @@ def test_faces_that_stand_on_their_head(code, tmp_path):
     for face, same in zip(found, upright, strict=True):
         off = np.linalg.norm(back(face.points) - same.points, axis=1).mean()
         assert off < 0.03 * same.box[2]
+        more = face.angle - same.angle - (180 if code == cv2.ROTATE_180 else 90)
+        assert abs((more + 180) % 360 - 180) < 8
     cv2.imwrite(str(tmp_path / 'a.png'), turned)
     assert main([str(tmp_path / 'a.png'), '--model', 'tiny', '--out', str(tmp_path)]) == 0
     (entry,) = json.loads((tmp_path / 'a.json').read_text())['pictures']
     assert [face['face'] for face in entry['faces']] == list(range(len(found)))
+    angles = sorted(face['box_angle'] for face in entry['faces'])
+    assert angles == pytest.approx(sorted(face.angle for face in found), abs=0.1)
     written = np.array([face['landmarks'] for face in entry['faces']])
     by_box = sorted(written, key=lambda points: back(points)[0, 0])
     np.testing.assert_allclose(by_box[0], found[0].points, atol=0.1)

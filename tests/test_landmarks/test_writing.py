@@ -12,16 +12,16 @@ from mhhn_landmarks import video_writing
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.sources import Picture, open_source
 from mhhn_landmarks.video_writing import VideoFile, fit, rate
-from mhhn_landmarks.writing import Face, ResultWriter
+from mhhn_landmarks.writing import ResultWriter
 
 FRAME = np.full((47, 63, 3), 120, np.uint8)
 
 
-class Found(Face):
+class Found:
     box = np.array([1.0, 2, 30, 40])
     points = np.arange(8.0).reshape(4, 2)
     scores = np.ones(4)
-    box_score = 0.9
+    box_score, angle = 0.9, -30.0
 
 
 def add(writer, name, faces=0, frame=FRAME, seconds=None):
@@ -45,12 +45,38 @@ def test_what_is_done_is_on_the_disk_before_anything_else_comes(tmp_path):
         assert len(rows) == 4 * sum(range(number))
     assert {row['picture'] for row in rows} == {'c.jfif', name}
     assert rows[-1]['face'] == '1' and [rows[-1][key] for key in 'xy'] == ['6.0', '7.0']
-    assert content['pictures'][-1]['faces'][1]['box'] == [1, 2, 30, 40]
+    face = content['pictures'][-1]['faces'][1]
+    assert face['box'] == [1, 2, 30, 40] and face['box_angle'] == -30
     for name in (b'b_landmarks.png', b'c.jfif_landmarks.jpg', b'\xff_landmarks.jpg'):
         pixels = cv2.imdecode(np.fromfile(os.fsencode(tmp_path) + b'/' + name, np.uint8), 1)
         assert pixels.shape == FRAME.shape
     files = f'{tmp_path / "a.json"}, {tmp_path / "a.csv"}'
     assert writer.summary() == f'3 faces in 3 pictures (no face in 1 of them: b.png): {files}'
+
+
+def test_other_photos_of_earlier_calls_stay(tmp_path):
+    def call(model, *names, fps=None):
+        writer = ResultWriter(tmp_path, 'a', fps, {'model': model}, names)
+        for name in names:
+            add(writer, name, faces=1)
+        writer.close()
+        content, rows = written(tmp_path)
+        pictures = [entry['picture'] for entry in content['pictures']]
+        assert [row['picture'] for row in rows[::4]] == pictures
+        return content['model'], pictures, writer.summary()
+
+    assert call('tiny', 'b.png', 'c.png')[1] == ['b.png', 'c.png']
+    model, pictures, summary = call('tiny', 'd.png', 'b.png')
+    assert pictures == ['c.png', 'd.png', 'b.png']
+    assert summary.endswith('a.csv (with 1 photo of earlier calls)')
+    with pytest.raises(InputError, match=r'a.json: .* other photos by the model tiny; choose'):
+        call('best', 'd.png')
+    with pytest.raises(InputError, match='a.json: .* other photos'):
+        call('tiny', '0', fps=5.0)
+    assert call('best', 'b.png', 'c.png', 'd.png')[0] == 'best'
+    (tmp_path / 'a.json').write_text('{"b.png": [[1, 2, 3, 4]]}')  # a user's boxes
+    with pytest.raises(InputError, match='a.json: not of this command'):
+        call('best', 'b.png')
 
 
 def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):

@@ -17,10 +17,10 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from mhhn_landmarks import __version__
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_bytes
 from mhhn_mmpose.deployment import CropsToLandmarks
-from mhhn_mmpose.version import __version__
 
 if TYPE_CHECKING:
     from onnx import ModelProto
