@@ -10,14 +10,23 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS, TRANSFORMS
 import mhhn_mmpose  # noqa: F401  (registers SDTHeatmap)
 
 SIZES = [((256, 256), (64, 64)), ((192, 256), (48, 64)), ((200, 168), (50, 56))]
-CONVENTIONS = ('half_pixel', 'msra', 'udp')
 PHOTO = (611, 487)  # width, height
 BBOX = np.array([[187.3, 121.9, 402.6, 338.1]], np.float32)
 # In input pixels from the upper left and the lower right corner: corners, borders, inside.
 NEAR = [(0, 0), (0, 31.7), (57.45, 0), (-0.9, 66.2), (43.3, -0.95), (-0.7, -0.8), (0.49, 1.51)]
 INSIDE = [(91.37, 75.13), (64.0, 64.0), (100.5, 33.25), (63.5, 80.49), (29.99, 101.2)]
-CHAINS = [dict(input_size=i, heatmap_size=h, convention=c) for c in CONVENTIONS for i, h in SIZES]
-CHAINS.append(dict(CHAINS[1], patch_size=15))
+
+
+def chains(*conventions):
+    return pytest.mark.parametrize(
+        'codec',
+        [
+            dict(type='SDTHeatmap', input_size=i, heatmap_size=h, convention=c, patch_size=p)
+            for c in conventions
+            for (i, h), p in zip(SIZES, (9, 15, 9), strict=True)
+        ],
+        ids=lambda codec: '{convention} {input_size}'.format(**codec),
+    )
 
 
 def input_points(size):
@@ -25,11 +34,6 @@ def input_points(size):
     near, last = np.array(NEAR, np.float64), np.array(size) - 1.0
     other = near * [1, -1] + [0, last[1]]
     return np.concatenate((near, last - near, other, last - other, np.array(INSIDE)))
-
-
-@pytest.fixture(params=CHAINS, ids=lambda chain: ' '.join(map(str, chain.values())))
-def codec(request):
-    return dict(type='SDTHeatmap', **request.param)
 
 
 def crop(codec, points, flip=False):
@@ -40,28 +44,18 @@ def crop(codec, points, flip=False):
     center, extent = corner + extent / 2, extent * 1.25
     extent = np.maximum(extent, extent[::-1] * [size[0] / size[1], size[1] / size[0]])
     photo = center + (points / (size - udp) - 0.5) * extent
-    flips = np.arange(len(points))[::-1].tolist()
-    data = dict(
-        img=np.zeros((PHOTO[1], PHOTO[0], 3), np.uint8),
-        img_shape=PHOTO[::-1],
-        ori_shape=PHOTO[::-1],
-        id=0,
-        img_id=0,
-        img_path='',
-        bbox=BBOX.copy(),
-        bbox_score=np.ones(1, np.float32),
-        keypoints=photo[None].astype(np.float32),
-        keypoints_visible=np.ones((1, len(points)), np.float32),
-        flip_indices=flips,
-    )
-    pipeline = [
+    data = dict(img=np.zeros((*PHOTO[::-1], 3), np.uint8), img_shape=PHOTO[::-1], img_path='')
+    data |= dict(ori_shape=PHOTO[::-1], id=0, img_id=0, bbox=BBOX.copy())
+    data |= dict(bbox_score=np.ones(1, np.float32), keypoints=photo[None].astype(np.float32))
+    data |= dict(flip_indices=[*range(len(points))][::-1])
+    data['keypoints_visible'] = np.ones((1, len(points)), np.float32)
+    for step in (
         dict(type='GetBBoxCenterScale'),
         dict(type='RandomFlip', prob=float(flip)),
         dict(type='TopdownAffine', input_size=codec['input_size'], use_udp=udp),
         dict(type='GenerateTarget', encoder=codec),
         dict(type='PackPoseInputs'),
-    ]
-    for step in pipeline:
+    ):
         data = TRANSFORMS.build(step)(data)
     return photo, data['data_samples'], extent / size
 
@@ -83,6 +77,7 @@ def assert_same(found, photo, photo_per_input):
 
 
 @pytest.mark.parametrize('flip', [False, True])
+@chains('half_pixel', 'msra', 'udp')
 def test_photo_to_photo(codec, flip):
     points = input_points(codec['input_size'])
     if flip:  # the photo's flip brings x to w - x, not to w - 1 - x
@@ -103,9 +98,7 @@ def flipped_heatmaps(codec, points):
     return torch.from_numpy(encoded['heatmaps'])[None]
 
 
-@pytest.mark.parametrize(
-    'codec', [c for c in CHAINS if c['convention'] != 'msra'], indirect=True, ids=str
-)
+@chains('half_pixel', 'udp')
 def test_flip_test(codec):
     points = input_points(codec['input_size'])
     photo, sample, unit = crop(codec, points)
@@ -114,9 +107,7 @@ def test_flip_test(codec):
 
 
 @pytest.mark.parametrize('shift', [False, True])
-@pytest.mark.parametrize(
-    'codec', [c for c in CHAINS if c['convention'] == 'msra'], indirect=True, ids=str
-)
+@chains('msra')
 def test_known_bias_of_flip_tests_with_msra(codec, shift):
     # x_hm = x W / w sends w - 1 - x to (W - 1 - x_hm) + 1 - W / w; MMPose's shift of 1 overdoes it.
     points = np.array(INSIDE)

@@ -3,10 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from mmpose.codecs import MSRAHeatmap
 from mmpose.registry import KEYPOINT_CODECS
-
-from mhhn_mmpose.codecs import ArgmaxHeatmap, SDTHeatmap
 
 INPUT, HEATMAP, SIGMA = (200, 168), (50, 56), 2.5  # (w, h), (W, H): ratios of 4 and 3
 RATIO = np.array(INPUT) / HEATMAP
@@ -17,6 +14,7 @@ SCALE_AND_SHIFT = {
     'udp': ((np.array(HEATMAP) - 1) / (np.array(INPUT) - 1), np.zeros(2)),
 }
 conventions = pytest.mark.parametrize('convention', SCALE_AND_SHIFT)
+activations = pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
 
 
 def make_codec(**arguments):
@@ -42,6 +40,10 @@ def test_targets(convention):
         expected = np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * SIGMA**2))
         np.testing.assert_allclose(heatmap, expected, atol=1e-6)
     assert encoded['keypoint_weights'].tolist() == [[1] * 5]
+    # Denormal numbers would be slow.
+    corners = np.array([[[0.3, 0.4], [199.0, 167.0], [-99.0, 5.0]]])
+    heatmaps = make_codec(convention=convention, sigma=1.0).encode(corners)['heatmaps']
+    assert (heatmaps[:2] >= np.finfo(np.float32).tiny).all() and not heatmaps[2].any()
 
 
 def test_weights():
@@ -59,22 +61,8 @@ def test_weights():
     assert make_codec().encode(points)['keypoint_weights'].tolist() == [[1] * 5 + [0] * 7]
 
 
-def test_it_has_the_contract_of_msra_heatmap():
-    ours, theirs = make_codec(), MSRAHeatmap(INPUT, HEATMAP, SIGMA)
-    assert ours.support_batch_decoding and isinstance(ours, SDTHeatmap)
-    for name in ('label_mapping_table', 'field_mapping_table', 'auxiliary_encode_keys'):
-        assert getattr(ours, name) == getattr(theirs, name)
-    visible = np.ones((1, 5), np.float32)
-    encoded, reference = ours.encode(POINTS, visible), theirs.encode(POINTS, visible)
-    assert encoded.keys() == reference.keys()
-    results = zip(ours.decode(encoded['heatmaps']), theirs.decode(encoded['heatmaps']), strict=True)
-    arrays = [(encoded[key], reference[key]) for key in encoded] + list(results)
-    for array, expected in arrays:
-        assert array.shape == expected.shape and array.dtype == np.float32
-
-
 @conventions
-@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
+@activations
 def test_decode(activation, convention):
     codec = make_codec(activation=activation, convention=convention)
     heatmaps = raw_output(codec.encode(POINTS)['heatmaps'], activation)
@@ -83,13 +71,14 @@ def test_decode(activation, convention):
     if convention == 'udp':  # decode is not the inverse there: the chain is exact, not this half
         expected = POINTS / (np.array(INPUT) - 1) * INPUT
     assert keypoints.shape == (1, 5, 2) and scores.shape == (1, 5)
+    assert keypoints.dtype == scores.dtype == np.float32
     np.testing.assert_allclose(keypoints, expected, atol=1e-3)
     if activation != 'softmax':
         peaks = codec.encode(POINTS)['heatmaps'].max((1, 2))
         np.testing.assert_allclose(scores[0], np.clip(peaks, None, 1 - 1e-7), atol=1e-6)
 
 
-@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
+@activations
 def test_batch_decode_agrees_with_decode(activation):
     codec = make_codec(activation=activation)
     # On noise alone float32 itself, summing in another order, is 8e-4 px off.
@@ -125,7 +114,7 @@ def test_softmax_score_of_a_gaussian_is_1_and_falls_with_its_width():
     assert narrow == pytest.approx(1, abs=0.05) and wide == pytest.approx(0.25, abs=0.02)
 
 
-@pytest.mark.parametrize('activation', [None, 'softmax', 'sigmoid'])
+@activations
 def test_maps_that_tell_nothing(activation):
     codec = make_codec(activation=activation)
     values = [math.nan, math.inf, -math.inf, 0.0, 0.3, -0.3]
@@ -139,26 +128,25 @@ def test_maps_that_tell_nothing(activation):
 
 def test_argmax_heatmap():
     codec = make_codec(type='ArgmaxHeatmap')
-    assert isinstance(codec, ArgmaxHeatmap) and codec.support_batch_decoding
-    encoded = codec.encode(POINTS)
-    assert np.array_equal(encoded['heatmaps'], make_codec().encode(POINTS)['heatmaps'])
-    keypoints, scores = codec.decode(encoded['heatmaps'])
+    heatmaps = codec.encode(POINTS)['heatmaps']
+    assert np.array_equal(heatmaps, make_codec().encode(POINTS)['heatmaps'])
+    keypoints, scores = codec.decode(heatmaps)
     scale, shift = SCALE_AND_SHIFT['half_pixel']
     pixels = np.clip(np.round(POINTS[0] * scale + shift), 0, np.array(HEATMAP) - 1)
     np.testing.assert_allclose(keypoints[0], (pixels - shift) / scale, atol=1e-4)
-    assert np.array_equal(scores, make_codec().decode(encoded['heatmaps'])[1])
+    assert np.array_equal(scores, make_codec().decode(heatmaps)[1])
 
 
 @pytest.mark.parametrize(
     'argument',
     [
         dict(input_size=(200,)),
-        dict(input_size=(0, 168)),
         dict(heatmap_size=(50, -1)),
         dict(sigma=0),
         dict(patch_size=8),
         dict(convention='pixel'),
         dict(activation='relu'),
+        dict(convention='udp', heatmap_size=(1, 56)),
     ],
 )
 def test_bad_arguments_are_named(argument):
@@ -167,19 +155,8 @@ def test_bad_arguments_are_named(argument):
 
 
 def test_bad_data_is_refused():
-    with pytest.raises(ValueError, match='2 x 2'):
-        make_codec(heatmap_size=(1, 56), convention='udp')
     for shape in ((2, 5, 2), (5, 2), (1, 5, 1)):
         with pytest.raises(ValueError, match='one instance'):
             make_codec().encode(np.zeros(shape, np.float32))
     with pytest.raises(ValueError, match='heatmap_size'):
         make_codec().decode(np.zeros((5, 50, 56), np.float32))
-
-
-@conventions
-def test_no_target_is_denormal(convention):
-    codec = SDTHeatmap((256, 192), (64, 48), sigma=1.0, convention=convention)
-    heatmaps = codec.encode(np.array([[[0.3, 0.4], [255.0, 191.0], [-99.0, 5.0]]]))['heatmaps']
-    smallest = np.finfo(np.float32).tiny
-    assert (heatmaps[:2] >= smallest).all() and heatmaps[:2].max() > 0.9
-    assert not heatmaps[2].any()

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 from mmpose.evaluation.metrics import NME
 
 from mhhn_mmpose.evaluation import FaceAlignmentMetric
@@ -10,23 +11,16 @@ from mhhn_mmpose.evaluation.functional import failure_rate
 FULL = 'full/inter_ocular/'
 
 
-def make_sample(number, seed=None, noise=3.0, num_points=68, **raw):
+def make_sample(number, **raw):
     """A sample as `Evaluator` hands it over; the outer eye corners are 50 px apart."""
-    rng = np.random.default_rng(number if seed is None else seed)
-    points = rng.uniform(20, 200, (1, num_points, 2))
+    rng = np.random.default_rng(number)
+    points = rng.uniform(20, 200, (1, 68, 2))
     points[0, 45] = points[0, 36] + [30.0, 40.0]
-    prediction = points + rng.normal(0, noise, points.shape)
-    return dict(
-        id=number,
-        img_path=f'{number}.jpg',
-        raw_ann_info=raw,
-        gt_instances=dict(
-            keypoints=points,
-            keypoints_visible=np.ones((1, num_points)),
-            bboxes=np.array([[10.0, 20.0, 46.0, 84.0]]),  # 36 x 64
-        ),
-        pred_instances=dict(keypoints=prediction),
-    )
+    box = np.array([[10.0, 20.0, 46.0, 84.0]])  # 36 x 64
+    truth = dict(keypoints=points, keypoints_visible=np.ones((1, 68)), bboxes=box)
+    prediction = dict(keypoints=points + rng.normal(0, 3.0, points.shape))
+    sample = dict(id=number, img_path=f'{number}.jpg', raw_ann_info=raw)
+    return sample | dict(gt_instances=truth, pred_instances=prediction)
 
 
 def evaluate(samples, dataset_name='300w', batch=4, **arguments):
@@ -57,9 +51,6 @@ def test_known_errors():
     assert scores[FULL + 'FR'] == pytest.approx(200 / 3)
     assert scores[FULL + 'FR@10.1'] == pytest.approx(100 / 3)
     assert scores[FULL + 'FR@1.5'] == 100
-
-
-def test_failure_is_above_not_at_the_threshold():
     assert failure_rate(np.array([10.0, np.nextafter(10, 11)]), 10.0) == 50
 
 
@@ -88,8 +79,6 @@ def test_nothing_is_divided_by_landmarks_that_are_not_annotated():
 
 def test_image_without_visible_landmarks_is_left_out(monkeypatch):
     said = []
-    from mmengine.logging import MMLogger
-
     monkeypatch.setattr(MMLogger, 'warning', lambda self, message: said.append(message))
     blank = shifted(2, 9, 9)
     blank['gt_instances']['keypoints_visible'][:] = 0
@@ -136,11 +125,9 @@ def test_scale_rotation_and_place_leave_nme_alone():
     ],
 )
 def test_normalizers(dataset, rule, num_points, first, second):
-    rng = np.random.default_rng(3)
-    sample = make_sample(1, num_points=68)
-    points = rng.uniform(20, 200, (1, num_points, 2))
-    sample['gt_instances']['keypoints'] = points
-    sample['gt_instances']['keypoints_visible'] = np.ones((1, num_points))
+    points = np.random.default_rng(3).uniform(20, 200, (1, num_points, 2))
+    truth = dict(keypoints=points, keypoints_visible=np.ones((1, num_points)))
+    sample = make_sample(1) | dict(gt_instances=truth)
     sample['pred_instances']['keypoints'] = points + [0, 2]
     length = np.hypot(*(points[0, first].mean(axis=0) - points[0, second].mean(axis=0)))
     name = rule['name'] if isinstance(rule, dict) else rule
@@ -149,10 +136,11 @@ def test_normalizers(dataset, rule, num_points, first, second):
 
 
 def test_box_and_face_size_normalizers(tmp_path):
-    names = ['box', 'box_diagonal', 'face_size']
-    sample = shifted(5, 3, 4, box_size=25.0)
+    names = ['box', 'box_diagonal', 'face_size', 'landmark_box']
+    sample = shifted(5, 3, 4, box_size=25.0)  # 5 px
     scores = evaluate([sample], normalizers=names)
-    expected = [500 / 48, 500 / np.hypot(36, 64), 20.0]
+    width, height = np.ptp(sample['gt_instances']['keypoints'][0], axis=0)
+    expected = [500 / 48, 500 / np.hypot(36, 64), 20.0, 500 / np.sqrt(width * height)]
     assert [scores[f'full/{name}/NME'] for name in names] == pytest.approx(expected)
 
     ann_file = tmp_path / 'ann.json'
@@ -182,16 +170,17 @@ def test_unusable_samples_are_named(change, message):
         evaluate([make_sample(1), broken(change)])
 
 
-EYES = dict(name='eyes', keypoint_indices=[1, 2])
-
-
 @pytest.mark.parametrize(
     ('dataset', 'arguments', 'message'),
     [
         ('aflw', dict(normalizers=['inter_pupil']), "no normaliser 'inter_pupil' for .*'aflw'"),
         ('wflw', {}, 'landmark 72, there are 68'),
         ('300w', dict(normalizers=['face_size']), 'pass ann_file'),
-        ('300w', dict(normalizers=['box', dict(EYES, name='box')]), 'different n'),
+        (
+            '300w',
+            dict(normalizers=['box', dict(name='box', keypoint_indices=[1, 2])]),
+            'different n',
+        ),
         ('300w', dict(normalizers='inter_ocular'), r"\['inter_ocular'\]"),
         ('300w', dict(normalizers=[dict(name='a', keypoint_indices=[1])]), 'keypoint_indices'),
         ('300w', dict(failure_threshold=0), 'failure_threshold .* got 0'),
@@ -212,3 +201,22 @@ def test_photos_and_their_ids_must_agree(tmp_path):
     ann_file.write_text('{"annotations": []}')
     with pytest.raises(ValueError, match='not in ann_file'):
         evaluate([make_sample(1)], ann_file=str(ann_file))
+
+
+def test_errors_file(tmp_path):
+    path = tmp_path / 'new folder' / 'errors.json'
+    samples = [shifted(4, 0, 1, subsets=['common']), shifted(2, 3, 4)]
+    samples[0]['gt_instances']['keypoints_visible'][0, 7] = 0
+    samples[1]['gt_instances']['keypoints_visible'][0, [7, 9]] = 0
+    evaluate(samples, normalizers=['inter_ocular', 'box'], errors_file=str(path))
+    content = json.loads(path.read_text())
+    assert content['dataset_name'] == '300w'
+    assert content['normalizers'] == ['inter_ocular', 'box']
+    first, second = content['images']
+    assert (first['id'], first['img_path'], first['subsets']) == (2, '2.jpg', [])
+    assert first['errors'] == pytest.approx({'inter_ocular': 10, 'box': 500 / 48})
+    assert second['subsets'] == ['common']
+    landmarks = content['landmark_errors']['inter_ocular']
+    assert len(landmarks) == 68 and landmarks[7] is None
+    assert [landmarks[0], landmarks[9]] == pytest.approx([6, 2])
+    assert [p.name for p in path.parent.iterdir()] == ['errors.json']

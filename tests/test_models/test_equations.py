@@ -9,13 +9,10 @@ import torch
 from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
 from mhhn_mmpose.models.losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
-from mhhn_mmpose.models.losses.divergence import (
-    jensen_shannon_divergence,
-    kullback_leibler_divergence,
-)
-from mhhn_mmpose.ops import fit_gaussian, multi_order_attention
+from mhhn_mmpose.ops import fit_gaussian
 
 SIGMA = 2.0
+CENTERS = [[6.3, 5.8], [7.9, 6.4]]
 Y, X = np.mgrid[:13, :15]
 
 
@@ -27,49 +24,9 @@ def rows(seed, *shape):
     return np.random.default_rng(seed).uniform(0.1, 1, shape)
 
 
-def tensors(*arrays):
-    return [torch.from_numpy(a) for a in arrays]
-
-
 def target():
     codec = SDTHeatmap((15, 13), (15, 13), sigma=SIGMA)  # input and heatmap pixels are the same
-    return codec.encode(np.array([[[6.3, 5.8]]]))['heatmaps'][0], gaussian(6.3, 5.8)
-
-
-def js(p, q):
-    m = (p + q) / 2
-    return ((p * np.log(p / m)).sum(-1) + (q * np.log(q / m)).sum(-1)) / 2
-
-
-def divergence():
-    p, q = rows(0, 3, 7), rows(1, 3, 7)
-    return jensen_shannon_divergence(*tensors(p, q)), js(p, q)
-
-
-def kullback_leibler():
-    p, q = (x / x.sum(-1, keepdims=True) for x in (rows(0, 3, 7), rows(1, 3, 7)))
-    return kullback_leibler_divergence(*tensors(p, q)), (q * np.log(q / p)).sum(-1)
-
-
-def literal_maps():
-    """Two output heatmaps, near their targets, and these."""
-    targets = np.stack([gaussian(6.3, 5.8), gaussian(7.9, 6.4)])
-    return targets * 0.97 + 0.01 * rows(2, 2, 13, 15), targets
-
-
-def literal_loss(make, **arguments):
-    maps, targets = tensors(*literal_maps())
-    loss = make(distribution='sigmoid', **arguments)
-    return loss(torch.logit(maps)[None], targets[None])
-
-
-def jsd_loss():
-    return literal_loss(HeatmapJSDLoss), js(*(x.reshape(2, -1) for x in literal_maps())).mean()
-
-
-def kld_loss():
-    p, q = literal_maps()
-    return literal_loss(HeatmapKLDLoss), (q * np.log(q / p) - q + p).sum((1, 2)).mean()
+    return codec.encode(np.array([CENTERS[:1]]))['heatmaps'][0], gaussian(*CENTERS[0])
 
 
 def eq_13_center(heatmap, constraint):
@@ -101,59 +58,54 @@ def fit(constraint):
     return found.centers, np.stack([eq_13_center(f, constraint) for f in maps])
 
 
-def fine_detection():
-    maps, targets = literal_maps()
-    centers = np.stack([eq_13_center(f, 'unit_peak') for f in maps])
-    return centers - [[6.3, 5.8], [7.9, 6.4]], maps, targets
+def literal_loss(loss):
+    """Of two output heatmaps near their targets; and these."""
+    targets = np.stack([gaussian(*center) for center in CENTERS])
+    maps = targets * 0.97 + 0.01 * rows(2, 2, 13, 15)
+    found = loss(torch.from_numpy(maps).logit()[None], torch.from_numpy(targets)[None])
+    return found, maps, targets
 
 
-LITERAL = dict(sigma=SIGMA, constraint='unit_peak', gate_fdl=False)
+def js(p, q):
+    m = (p + q) / 2
+    return (p * np.log(p / m) + q * np.log(q / m)).sum((1, 2)) / 2
 
 
-def fdl():
-    apart, maps, targets = fine_detection()
-    loss = SubpixelDetectionLoss(distribution='sigmoid', **LITERAL)
-    maps, targets = tensors(maps, targets)
-    return loss.fine_detection(torch.logit(maps), targets), (apart**2).sum(-1)
+def jsd_loss():
+    found, p, q = literal_loss(HeatmapJSDLoss('sigmoid'))
+    return found, js(p, q).mean()
+
+
+def kld_loss():
+    found, p, q = literal_loss(HeatmapKLDLoss('sigmoid'))
+    return found, (q * np.log(q / p) - q + p).sum((1, 2)).mean()
 
 
 def sdl():
-    apart, maps, targets = fine_detection()
-    terms = js(maps.reshape(2, -1), targets.reshape(2, -1)) + 1 / 16 * (apart**2).sum(-1)
-    found = literal_loss(SubpixelDetectionLoss, loss_weight=2.0, **LITERAL)
-    return found, terms.sum()  # the sums of the paper over two landmarks of one image
-
-
-def attended(p, o, scale):
-    z = scale * (p @ p.swapaxes(-1, -2) + o @ o.swapaxes(-1, -2) + p @ o.swapaxes(-1, -2))
-    weights = np.exp(z - z.max(-1, keepdims=True))
-    return weights / weights.sum(-1, keepdims=True) @ o
+    """The sums of the paper, over two landmarks of one image."""
+    literal = dict(constraint='unit_peak', distribution='sigmoid', gate_fdl=False)
+    found, p, q = literal_loss(SubpixelDetectionLoss(SIGMA, loss_weight=2.0, **literal))
+    apart = np.stack([eq_13_center(f, 'unit_peak') for f in p]) - CENTERS
+    return found, (js(p, q) + 1 / 16 * (apart**2).sum(-1)).sum()
 
 
 def attention():
-    p, o = rows(3, 2, 11, 5), rows(4, 2, 11, 5)
-    return multi_order_attention(*tensors(p, o)), attended(p, o, 1)
-
-
-def attention_of_maps():
-    p, o = rows(3, 2, 5, 4, 3), rows(4, 2, 5, 4, 3)
+    maps = rows(3, 2, 2, 5, 4, 3)
     module = MultiOrderAttention(channels=5, scale=0.3).double()
     torch.nn.init.constant_(module.gamma, 0.7)
-    p_rows, o_rows = (x.reshape(2, 5, 12).swapaxes(1, 2) for x in (p, o))
-    expected = o + 0.7 * attended(p_rows, o_rows, 0.3).swapaxes(1, 2).reshape(o.shape)
-    return module(*tensors(p, o)), expected
+    p, o = maps.reshape(2, 2, 5, 12).swapaxes(2, 3)
+    z = np.exp(0.3 * (p @ p.swapaxes(1, 2) + o @ o.swapaxes(1, 2) + p @ o.swapaxes(1, 2)))
+    attended = z / z.sum(-1, keepdims=True) @ o
+    found = module(*torch.from_numpy(maps))
+    return found, maps[1] + 0.7 * attended.swapaxes(1, 2).reshape(maps[1].shape)
 
 
 EQUATIONS = [
     (SDTHeatmap.encode, '(Eq. 1)', target),
-    (jensen_shannon_divergence, '(Eq. 2)', divergence),
     (HeatmapJSDLoss, '(JSDL, Eq. 2)', jsd_loss),
-    (kullback_leibler_divergence, '(Table V)', kullback_leibler),
     (HeatmapKLDLoss, '(KLDL, Table V)', kld_loss),
-    (SubpixelDetectionLoss.fine_detection, 'FDL (Eq. 5)', fdl),
     (SubpixelDetectionLoss, '(SDL, Eq. 6 and 10)', sdl),
-    (multi_order_attention, '(Eq. 7-9)', attention),
-    (MultiOrderAttention, '(Eq. 7-9)', attention_of_maps),
+    (MultiOrderAttention, '(Eq. 7-9)', attention),
     (fit_gaussian, 'the width is `sigma`, three unknowns', partial(fit, 'known_sigma')),
     (fit_gaussian, '`free`: five unknowns (Eq. 18)', partial(fit, 'free')),
     (fit_gaussian, 'four unknowns (Eq. 19-20)', partial(fit, 'unit_peak')),

@@ -16,8 +16,9 @@ from mhhn_mmpose.models.losses.divergence import (
     kullback_leibler_divergence,
 )
 
-LOSSES = (HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss)
-every_loss = pytest.mark.parametrize('loss_class', LOSSES)
+every_loss = pytest.mark.parametrize(
+    'loss_class', [HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss]
+)
 every_distribution = pytest.mark.parametrize('distribution', DISTRIBUTIONS)
 CENTERS = [[[5.3, 4.4], [7.8, 6.1], [6.0, 5.5]], [[4.7, 6.2], [8.1, 3.9], [0.2, 9.8]]]  # B 2, K 3
 
@@ -26,9 +27,9 @@ def targets(centers=CENTERS, size=(13, 11)):
     return gaussian_maps(centers, size, 2.0)
 
 
-def outputs_near(target, distribution, seed=0):
+def outputs_near(target, distribution):
     """Raw outputs whose heatmaps are near the target, as float64."""
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(0)
     noise = torch.rand(target.shape, generator=random, dtype=torch.float64)
     maps = 0.95 * target + 0.03 * noise + 1e-3
     return maps.logit() if distribution == 'sigmoid' else maps.log()
@@ -40,7 +41,6 @@ def test_divergences_of_distributions_with_zeros_are_scipys():
     p, q = (x / x.sum(1, keepdims=True) for x in (p, q))
     found = jensen_shannon_divergence(torch.from_numpy(p), torch.from_numpy(q))
     np.testing.assert_allclose(found, scipy.spatial.distance.jensenshannon(p, q, axis=1) ** 2)
-    assert (found <= math.log(2)).all()
     p = 0.9 * p + 0.1 / 17  # nowhere 0, where it would be infinite
     found = kullback_leibler_divergence(torch.from_numpy(p), torch.from_numpy(q))
     np.testing.assert_allclose(found, scipy.special.rel_entr(q, p).sum(1))
@@ -57,8 +57,12 @@ def test_gradcheck_of_divergences(loss_class, distribution):
 
 @every_loss
 @every_distribution
-def test_weights(loss_class, distribution):
-    """The mean over all landmarks, so that processes' gradients average to the joint batch's."""
+@pytest.mark.parametrize('bad', [None, math.nan, math.inf, -math.inf])
+def test_weights(loss_class, distribution, bad):
+    """The mean over all landmarks, so that processes' gradients average to the joint batch's.
+
+    Without a weight a landmark takes no part, whatever its map.
+    """
     target = targets()
     output = outputs_near(target, distribution)
     loss = loss_class(distribution=distribution, use_target_weight=True)
@@ -66,29 +70,17 @@ def test_weights(loss_class, distribution):
         [loss(output[b : b + 1, k : k + 1], target[b : b + 1, k : k + 1]) for k in range(3)]
         for b in range(2)
     ])  # fmt: skip
-    weights = torch.tensor([[1, 0.5, 0], [0, 2, 1]], dtype=torch.float64)
-    expected = (weights * single).mean().item()
-    assert loss(output, target, weights).item() == pytest.approx(expected)
     unweighted = loss_class(distribution=distribution)
-    assert unweighted(output, target, weights).item() == pytest.approx(single.mean().item())
+    assert unweighted(output, target, 9).item() == pytest.approx(single.mean().item())
 
-
-@every_loss
-@every_distribution
-@pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])
-def test_landmarks_without_weight_take_no_part(loss_class, distribution, bad):
-    target = targets()
-    output = outputs_near(target, distribution)
-    loss = loss_class(distribution=distribution, use_target_weight=True)
-    weights = torch.tensor([[1, 0, 1], [1, 1, 0]], dtype=torch.float64)
-    expected = loss(output, target, weights)
-    output[weights == 0], target[weights == 0] = bad, 0  # as the codec encodes them
-    output.requires_grad_()
-    found = loss(output, target, weights)
+    weights = torch.tensor([[1, 0.5, 0], [0, 2, 1]], dtype=torch.float64)
+    if bad is not None:
+        output[weights == 0], target[weights == 0] = bad, 0  # as the codec encodes them
+    found = loss(output.requires_grad_(), target, weights)
     found.backward()
-    assert found.item() == pytest.approx(expected.item(), rel=1e-12)
+    assert found.item() == pytest.approx((weights * single).mean().item())
     assert torch.isfinite(output.grad).all() and not output.grad[weights == 0].any()
-    assert output.grad[weights == 1].abs().amax((-1, -2)).all()
+    assert output.grad[weights > 0].abs().amax((-1, -2)).all()
 
 
 HOT = torch.zeros(11, 13)
@@ -121,7 +113,6 @@ def test_maps_of_bfloat16_are_computed_in_float32(loss_class, distribution):
     expected.backward(), found.backward()
     assert found.dtype == torch.float32
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
-    assert output.grad.dtype == torch.bfloat16
     torch.testing.assert_close(output.grad, exact.grad.bfloat16(), rtol=0, atol=0)
 
 
@@ -134,11 +125,8 @@ def test_maps_of_bfloat16_are_computed_in_float32(loss_class, distribution):
         dict(distribution='tanh'),
     ],
 )
-def test_bad_arguments_are_named(argument):
+def test_what_is_refused(argument):
     with pytest.raises(ValueError, match=next(iter(argument))):
         SubpixelDetectionLoss(**argument)
-
-
-def test_maps_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match='differ'):
+    with pytest.raises(ValueError, match='differ in shape'):
         HeatmapJSDLoss()(torch.zeros(2, 3, 5, 7), torch.zeros(2, 3, 7, 5))

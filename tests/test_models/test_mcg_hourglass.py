@@ -18,7 +18,6 @@ def images(batch, height, width):
 @pytest.mark.parametrize(
     'size, stride, arguments',
     [
-        ((64, 64), 4, {}),
         ((72, 48), 4, dict(attention='last')),
         ((100, 52), 4, dict(attention='none')),
         ((64, 96), 8, dict(stem_stride=8)),
@@ -36,34 +35,26 @@ def test_a_stack_adds_to_the_input_of_the_one_before():
     backbone, x = make_backbone().eval(), images(2, 40, 56)
     for merge in backbone.merges:
         torch.nn.init.zeros_(merge.weight), torch.nn.init.zeros_(merge.bias)
-    p = backbone.stem(x)
-    for feature, hourglass, out in zip(
-        backbone(x), backbone.hourglasses, backbone.outs, strict=True
-    ):
+    p, features = backbone.stem(x), backbone(x)
+    for feature, hourglass, out in zip(features, backbone.hourglasses, backbone.outs, strict=True):
         torch.testing.assert_close(feature, out(hourglass(p)))
 
 
 @pytest.mark.parametrize(
-    'attention, count, unchanged', [('all', 3, [False] * 3), ('last', 1, [True, True, False])]
+    'attention, unchanged', [('all', [False] * 3), ('last', [True, True, False])]
 )
-def test_it_starts_as_the_hourglass_without_attention(attention, count, unchanged):
+def test_it_starts_as_the_hourglass_without_attention(attention, unchanged):
     plain, other = make_backbone(attention='none'), make_backbone(attention=attention)
     missing, unexpected = other.load_state_dict(plain.state_dict(), strict=False)
-    assert not unexpected and len(missing) == count
+    assert not unexpected and len(missing) == unchanged.count(False)
     assert all(name.endswith('gamma') for name in missing)
     x, plain, other = images(2, 40, 56), plain.eval(), other.eval()
     assert all(map(torch.equal, other(x), plain(x)))
     gammas = [p for name, p in other.named_parameters() if name.endswith('gamma')]
     torch.nn.init.constant_(gammas[0], 0.5)
     assert [torch.equal(a, b) for a, b in zip(plain(x), other(x), strict=True)] == unchanged
-
-
-def test_every_parameter_learns():
-    backbone = make_backbone()
-    sum(feature.square().sum() for feature in backbone(images(2, 40, 56))).backward()
-    gammas = [p for name, p in backbone.named_parameters() if name.endswith('gamma')]
-    assert len(gammas) == 3 and all(gamma == 0 and gamma.grad != 0 for gamma in gammas)
-    assert all(torch.isfinite(p.grad).all() for p in backbone.parameters())
+    sum(feature.square().sum() for feature in other.train()(x)).backward()
+    assert all(gamma.grad != 0 for gamma in gammas)
 
 
 def test_attention_scale():
@@ -78,7 +69,6 @@ def test_attention_scale():
         dict(num_stacks=0),
         dict(depth=0),
         dict(feat_channels=10),
-        dict(feat_channels=0),
         dict(stem_stride=2),
     ],
 )

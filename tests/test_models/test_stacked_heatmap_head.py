@@ -21,15 +21,15 @@ def head(kind, loss):
     return MODELS.build(dict(sizes, type=kind, loss=loss, decoder=CODEC))
 
 
-def features(batch=4):
+def features():
     random = torch.Generator().manual_seed(0)
-    return [torch.randn(batch, 6, 9, 11, generator=random) for _ in range(3)]
+    return [torch.randn(4, 6, 9, 11, generator=random) for _ in range(3)]
 
 
-def samples(batch=4):
+def samples():
     random = torch.Generator().manual_seed(1)
     found = []
-    for _ in range(batch):
+    for _ in range(4):
         sample = PoseDataSample()
         sample.gt_fields = PixelData(heatmaps=torch.rand(5, 9, 11, generator=random))
         weights = (torch.rand(1, 5, generator=random) > 0.3).float()
@@ -62,22 +62,17 @@ def test_under_autocast_the_heatmaps_are_float32():
     assert all(map(torch.equal, found, expected))
 
 
-@pytest.mark.parametrize('seed', range(4))
-def test_accuracy_is_mmposes(seed):
+def test_accuracy_is_mmposes():
     # Of square maps: of others MMPose divides x by the height.
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     target = rng.uniform(0.1, 1, (7, 3, 40, 40)).astype(np.float32)
     output = target + rng.normal(0, 1e-3, target.shape).astype(np.float32)
     weights = (rng.uniform(size=(7, 3)) > 0.4).astype(np.float32)
-    weights[:, seed % 3] = 0  # a landmark that nobody has
+    weights[:, 1] = 0  # a landmark that nobody has
     _, expected, _ = pose_pck_accuracy(output, target, weights > 0)
     found = pck_accuracy(*map(torch.from_numpy, (output, target, weights)))
     assert 0 < expected < 1
     assert found.item() == pytest.approx(expected)
-
-
-def test_accuracy_of_nothing_is_zero():
     maps = torch.rand(2, 3, 5, 7)
     assert pck_accuracy(maps, maps, torch.zeros(2, 3)) == 0
-    assert pck_accuracy(maps, maps, torch.ones(2, 3)) == 1
     assert pck_accuracy(maps - 5, maps, torch.ones(2, 3)) == 1  # logits may all be negative

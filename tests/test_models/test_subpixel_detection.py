@@ -9,13 +9,16 @@ from mhhn_mmpose.models.losses.subpixel_detection import FDL_DISTANCES
 
 SIZE, SIGMA, SHIFT = (37, 33), 3.0, (0.7, -1.1)
 CENTERS = [[[15.2, 17.9], [20.6, 12.3]], [[18.5, 14.4], [17.0, 19.7]], [[22.1, 15.0], [16.3, 13.8]]]
-COMBINATIONS = [
-    (constraint, distribution)
-    for constraint in ('free', 'known_sigma', 'unit_peak')
-    for distribution in ('softmax', 'sigmoid')
-    if (constraint, distribution) != ('unit_peak', 'softmax')  # whose peak is not known
-]
-combinations = pytest.mark.parametrize('constraint, distribution', COMBINATIONS)
+combinations = pytest.mark.parametrize(
+    'constraint, distribution',
+    [
+        ('free', 'softmax'),
+        ('free', 'sigmoid'),
+        ('known_sigma', 'softmax'),
+        ('known_sigma', 'sigmoid'),
+        ('unit_peak', 'sigmoid'),  # of a softmax the peak is not known
+    ],
+)
 
 
 def maps_at(centers, shift=(0.0, 0.0), size=SIZE, sigma=SIGMA):
@@ -49,16 +52,6 @@ def test_it_is_the_distance(constraint, distribution, steps):
     assert found == pytest.approx(squared**0.5, abs=1e-5)
 
 
-def test_euclidean_gradients_are_finite_at_the_centre():
-    # Both maps are symmetric, so that their distance is exactly 0, where a root has no slope.
-    target = maps_at([[[16.0, 15.0]]])
-    output = target.log().requires_grad_()
-    loss = SubpixelDetectionLoss(SIGMA, fdl_distance='euclidean')
-    assert loss.fine_detection(output, target).item() == 0
-    loss(output, target).backward()
-    assert output.grad.isfinite().all()
-
-
 def test_euclidean_gradients_keep_their_length():
     """As the centre comes ten times as near, the square's fade to a tenth."""
 
@@ -70,6 +63,7 @@ def test_euclidean_gradients_keep_their_length():
 
     assert slope('euclidean', 0.04) == pytest.approx(slope('euclidean', 0.4), rel=0.1)
     assert slope('squared', 0.04) == pytest.approx(slope('squared', 0.4) / 10, rel=0.1)
+    assert slope('euclidean', 0.0) < 1  # at 0 a root has no slope, and none is made up
 
 
 @pytest.mark.parametrize('divergence, loss', [('jsd', HeatmapJSDLoss), ('kld', HeatmapKLDLoss)])

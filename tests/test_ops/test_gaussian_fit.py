@@ -7,7 +7,7 @@ import torch
 from gaussian_maps import gaussian_maps, noisy_maps
 
 from mhhn_mmpose.ops import fit_gaussian
-from mhhn_mmpose.ops.gaussian_fit import check_fit_arguments
+from mhhn_mmpose.ops.gaussian_fit import CONSTRAINTS, check_fit_arguments
 
 SIZE = (37, 29)  # W, H
 INTERIOR = [(18.25, 14.125), (17.49, 9.51), (20.1, 15.5), (12.0, 11.0), (22.3, 16.7)]
@@ -44,19 +44,11 @@ def test_a_map_by_hand():
     torch.testing.assert_close(heatmap.grad, slope, rtol=0, atol=6e-4)
 
 
-@pytest.mark.parametrize(
-    'constraint, log_space, tolerance',
-    [
-        ('free', False, 1e-9),
-        ('free', True, 1e-9),
-        ('known_sigma', False, 1e-9),
-        ('known_sigma', True, 1e-9),
-        ('unit_peak', False, 1e-3),  # near the origin, in whose frame it is
-        ('unit_peak', True, 1e-3),
-    ],
-)
+@pytest.mark.parametrize('constraint', CONSTRAINTS)
+@pytest.mark.parametrize('log_space', [False, True])
 @pytest.mark.parametrize('steps', [0, 1, 2])
-def test_exact_centers(constraint, log_space, tolerance, steps):
+def test_exact_centers(constraint, log_space, steps):
+    tolerance = 1e-3 if constraint == 'unit_peak' else 1e-9  # 1e-3: near the origin, its frame's
     in_logs = constraint == 'unit_peak' and log_space  # where a cut patch does not tell the peak
     centers = INTERIOR if in_logs else INTERIOR + BORDERS + CORNERS + ORIGIN
     truth = torch.tensor(centers, dtype=torch.float64)
@@ -132,16 +124,17 @@ def test_fallback_outside_the_patch_is_the_argmax():
 
 
 @pytest.mark.parametrize(
-    'arguments, word',
+    'argument',
     [
-        ((0.0, 9, 'free', 0), 'sigma'),
-        ((float('nan'), 9, 'free', 0), 'sigma'),
-        ((3.0, 8, 'free', 0), 'patch_size'),
-        ((3.0, 1, 'free', 0), 'patch_size'),
-        ((3.0, 9, 'fixed', 0), 'constraint'),
-        ((3.0, 9, 'free', -1), 'gauss_newton_steps'),
+        dict(sigma=0.0),
+        dict(sigma=float('nan')),
+        dict(patch_size=8),
+        dict(patch_size=1),
+        dict(constraint='fixed'),
+        dict(gauss_newton_steps=-1),
     ],
 )
-def test_arguments_are_refused(arguments, word):
-    with pytest.raises(ValueError, match=word):
-        check_fit_arguments(*arguments)
+def test_arguments_are_refused(argument):
+    good = dict(sigma=3.0, patch_size=9, constraint='free', gauss_newton_steps=0)
+    with pytest.raises(ValueError, match=next(iter(argument))):
+        check_fit_arguments(**{**good, **argument})

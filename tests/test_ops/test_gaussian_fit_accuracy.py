@@ -29,20 +29,20 @@ def cramer_rao_bound(truth, argmax, noise, patch_size):
     return math.sqrt((covariance[:, 1, 1] + covariance[:, 2, 2]).mean())
 
 
-@pytest.mark.parametrize('patch_size', [9, 15])
 @pytest.mark.parametrize('noise', [0.02, 0.05])
-def test_one_step_reaches_the_cramer_rao_bound(noise, patch_size):
-    truth, maps = noisy_maps(6000, noise, seed=0)
-    fit = fit_gaussian(maps, SIGMA, patch_size, 'free', gauss_newton_steps=1)
-    assert fit.fitted.all()
-    ratio = rms(fit.centers, truth) / cramer_rao_bound(truth, fit.argmax, noise, patch_size)
-    assert 0.97 < ratio <= 1.03  # below: the bound is computed wrongly
+def test_one_step_reaches_the_cramer_rao_bound(noise):
+    truth, maps = noisy_maps(6000, noise, seed=0, size=(40, 40))
+    for patch_size in (9, 15):
+        fit = fit_gaussian(maps, SIGMA, patch_size, 'free', gauss_newton_steps=1)
+        assert fit.fitted.all()
+        ratio = rms(fit.centers, truth) / cramer_rao_bound(truth, fit.argmax, noise, patch_size)
+        assert 0.97 < ratio <= 1.03  # below: the bound is computed wrongly
 
 
 def test_one_step_beats_dark():
     # MMPose's defaults: blur kernel 11. With 17, fitted to sigma 3, its blur is a matched filter
     # over the whole map, and it reaches the same bound as the 15x15 patch.
-    truth, maps = noisy_maps(3000, 0.05, seed=1)
+    truth, maps = noisy_maps(1000, 0.05, seed=1)
     codec = MSRAHeatmap((64, 64), (64, 64), SIGMA, unbiased=True)
     dark = rms(torch.from_numpy(codec.decode(maps.numpy())[0][0]), truth)
     ours = rms(fit_gaussian(maps, SIGMA, 15, 'free', gauss_newton_steps=1).centers, truth)

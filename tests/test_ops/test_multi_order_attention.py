@@ -6,9 +6,8 @@ import torch
 from mhhn_mmpose.ops import multi_order_attention
 
 
-def inputs(batch, positions, channels, factor=1.0, dtype=torch.float64):
-    random = torch.Generator().manual_seed(0)
-    x = factor * torch.randn(2, batch, positions, channels, generator=random, dtype=torch.float64)
+def inputs(*shape, factor=1.0, dtype=torch.float64):
+    x = factor * torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     return [part.to(dtype).requires_grad_() for part in x]
 
 
