@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, SMALL
 from mmengine.config import Config
 
 import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
@@ -12,10 +12,9 @@ from mhhn_mmpose.apis.loading import load_config, load_model
 HGS, MHHN = (
     ROOT / f'configs/300w/td-hm_{n}-tiny_2xb8-30e_300w-128x128.py' for n in ('hgs', 'mhhn')
 )
-SMALL = {'model.backbone.feat_channels': 8, 'model.head.in_channels': 8}
 
 
-def small(config=HGS, **options) -> Config:
+def small(config=HGS, options=SMALL) -> Config:
     cfg = Config.fromfile(config)
     cfg.merge_from_dict({**SMALL, **options})
     return cfg
@@ -24,6 +23,9 @@ def small(config=HGS, **options) -> Config:
 @pytest.fixture(scope='module')
 def weights():
     return load_model(small()).state_dict()
+
+
+META = dict(dataset_meta=dict(dataset_name='mine'))
 
 
 def save(path, content) -> str:
@@ -44,10 +46,9 @@ def test_weights_are_loaded_in_every_form(form, weights, tmp_path):
     state = {'module.' * (form == 'distributed') + name: w for name, w in weights.items()}
     if form == 'half':
         state = {name: w.half() if w.is_floating_point() else w for name, w in state.items()}
-    meta = dict(dataset_meta=dict(dataset_name='mine'))
+    content = dict(state_dict=state, meta=META) if form == 'mmengine' else state
     cfg = small()
     before = cfg.pretty_text
-    content = dict(state_dict=state, meta=meta) if form == 'mmengine' else state
     model = load_model(cfg, save(tmp_path / 'a.pth', content))
     for name, weight in model.state_dict().items():
         torch.testing.assert_close(weight, weights[name], rtol=1e-3 * (form == 'half'), atol=1e-6)
@@ -56,24 +57,24 @@ def test_weights_are_loaded_in_every_form(form, weights, tmp_path):
     assert cfg.pretty_text == before
 
 
-def test_weights_of_another_model_are_refused(weights, tmp_path):
-    path = save(tmp_path / 'hgs.pth', weights)
-    message = refusal(small(MHHN), path)
-    assert message == (
-        f'{path}: weights of another model than {MHHN} (lacks'
-        ' backbone.attentions.0.gamma); give the config that the checkpoint was trained with'
-    )
-    more = save(tmp_path / 'more.pth', {**weights, 'head.extra': torch.zeros(2)})
-    assert '(has besides head.extra);' in refusal(small(), more)
-    channels = {'model.backbone.feat_channels': 16, 'model.head.in_channels': 16}
-    wide = refusal(small(**channels), path)
-    assert '(other shapes: backbone.' in wide and ' in all);' in wide and 'landmarks' not in wide
+WIDE = {'model.backbone.feat_channels': 16, 'model.head.in_channels': 16}
 
 
-def test_another_number_of_landmarks_is_named_first(weights, tmp_path):
-    path = save(tmp_path / 'a.pth', weights)
-    message = refusal(small(**{'model.head.out_channels': 5}), path)
-    assert f'than {HGS} (68 landmarks, not 5; other shapes: head.' in message
+@pytest.mark.parametrize(
+    ('config', 'options', 'more', 'difference'),
+    [
+        (MHHN, {}, {}, '(lacks backbone.attentions.0.gamma);'),
+        (HGS, {}, {'head.extra': torch.zeros(2)}, '(has besides head.extra);'),
+        (HGS, WIDE, {}, '(other shapes: backbone.'),
+        (HGS, {'model.head.out_channels': 5}, {}, '(68 landmarks, not 5; other shapes: head.'),
+    ],
+    ids=['lacks', 'more', 'shapes', 'landmarks'],
+)
+def test_weights_of_another_model_are_refused(config, options, more, difference, weights, tmp_path):
+    path = save(tmp_path / 'a.pth', weights | more)
+    message = refusal(small(config, options), path)
+    assert message.startswith(f'{path}: weights of another model than {config} {difference}')
+    assert message.endswith('; give the config that the checkpoint was trained with')
 
 
 @pytest.mark.parametrize(
@@ -115,17 +116,13 @@ def test_what_is_no_config(text, reason, tmp_path):
     assert refusal(path, None).startswith(f'{path}: {reason}')
 
 
-def test_a_device_that_is_not_there():
+def test_a_device_and_a_config_by_their_names():
+    assert load_config(f'mhhn_mmpose::300w/{HGS.name}').codec == load_config(HGS).codec
     assert 'device xpu:7: cannot be used (' in refusal(small(), None, 'xpu:7')
 
 
 def test_a_lost_metainfo_is_taken_from_the_checkpoint(weights, tmp_path):
-    cfg = small(**{'train_dataloader.dataset.metainfo': dict(from_file='gone.py')})
+    cfg = small(HGS, {'train_dataloader.dataset.metainfo': dict(from_file='gone.py')})
     assert 'its metainfo is missing' in refusal(cfg, None)
-    content = dict(state_dict=weights, meta=dict(dataset_meta=dict(dataset_name='mine')))
-    model = load_model(cfg, save(tmp_path / 'a.pth', content))
+    model = load_model(cfg, save(tmp_path / 'a.pth', dict(state_dict=weights, meta=META)))
     assert model.dataset_meta == dict(dataset_name='mine')
-
-
-def test_a_config_of_a_package_by_its_name():
-    assert load_config(f'mhhn_mmpose::300w/{HGS.name}').codec == load_config(HGS).codec
