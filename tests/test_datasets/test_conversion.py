@@ -5,8 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from dataset_converters.coco_json import BadSampleError, Problems, landmark_framing
-from dataset_converters.conversion import Face, build_splits, photo_path
+from dataset_converters.coco_json import (
+    Face,
+    Problems,
+    build_splits,
+    landmark_framing,
+    photo_path,
+)
+
+from mhhn_landmarks.errors import InputError
 
 WIDTH, HEIGHT = 97, 83
 POINTS = np.array([[20.0, 15.5], [70.25, 30.0], [44.0, 60.0]])
@@ -100,5 +107,5 @@ def test_a_repeated_face_is_noted_and_kept(photos):
     ['', '/etc/passwd', '../x.jpg', 'a/../../x.jpg', 'C:/x.jpg', '..\\x.jpg', 'a\0.jpg', 300 * 'x'],
 )
 def test_names_that_climb_out_or_are_too_long_are_refused(photos, name):
-    with pytest.raises(BadSampleError, match='^list:1: .*(is no name of a photo inside|too long)'):
+    with pytest.raises(InputError, match='^list:1: .*(is no name of a photo inside|too long)'):
         photo_path(photos, name, 'list:1')

@@ -28,19 +28,23 @@ PHOTOS = [f'{chr(97 + k // 2)}_{k % 2}.jpg' for k in range(COUNT)]  # two photos
 HIDDEN = 3, 2  # the nose of the fourth face is not annotated
 
 
-def coco(folder):
-    keypoints = [np.column_stack([p + (0, 0), np.full(5, 2)]) for p in POINTS]
+def coco(folder, first=0.0, **more):
+    keypoints = [np.column_stack([p + first, np.full(5, 2)]) for p in POINTS]
     keypoints[HIDDEN[0]][HIDDEN[1]] = 0
     images = [dict(id=k, file_name=name, width=170, height=150) for k, name in enumerate(PHOTOS)]
     annotations = [
-        dict(id=k + 1, image_id=k, category_id=1, bbox=[*p.min(0), *np.ptp(p, axis=0)], iscrowd=0,
-             keypoints=values.ravel().tolist(), num_keypoints=5)
+        dict(id=k + 1, image_id=k, category_id=1, iscrowd=0, num_keypoints=5,
+             bbox=[*p.min(0) + first, *np.ptp(p, axis=0)], keypoints=values.ravel().tolist()) | more
         for k, (p, values) in enumerate(zip(POINTS, keypoints, strict=True))
     ]  # fmt: skip
     category = dict(id=1, name='face', keypoints=NAMES, skeleton=[])
     content = dict(categories=[category], images=images, annotations=annotations)
     (folder / 'annotations').mkdir()
     (folder / 'annotations/default.json').write_text(json.dumps(content))
+
+
+def coco_by_cvat(folder):
+    coco(folder, first=0.5, attributes=dict(occluded=False, keyframe=False))
 
 
 def labelme(folder):
@@ -84,7 +88,9 @@ def pts(folder):
         write_pts((folder / name).with_suffix('.pts'), points)
 
 
-WRITERS = dict(coco=coco, labelme=labelme, cvat=cvat, csv=table, pts=pts)
+WRITERS = dict(
+    coco=coco, coco_by_cvat=coco_by_cvat, labelme=labelme, cvat=cvat, csv=table, pts=pts
+)
 PAIRS = ['--flip-pairs', '0:1', '3:4']
 
 
@@ -120,7 +126,9 @@ def test_every_kind_gives_the_same_faces(kind, source, tmp_path, capsys):
         assert annotation['scale'] * 200 == pytest.approx(np.ptp(POINTS[k], axis=0).max(), abs=2)
         assert annotation['subsets'] == (['glasses', 'old'] if (kind, k) == ('csv', 0) else [])
     assert {split for split, _ in faces.values()} == {'train', 'test'}
-    assert 'mirror' not in capsys.readouterr().err  # of right pairs
+    said = capsys.readouterr().err
+    assert 'mirror' not in said  # of right pairs
+    assert ('so 0.5 is taken off x and y; --first-pixel 0' in said) == (kind == 'coco_by_cvat')
 
     cfg = Config.fromfile(out / 'five.py')
     init_default_scope(cfg.default_scope)

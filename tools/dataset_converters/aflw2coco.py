@@ -33,23 +33,25 @@ whether these are the 1165 is not known: a warning says if they are not.
 # rectangle, `bbox` and `area` from the landmarks.
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from mhhn_landmarks.errors import InputError
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import PIXEL_STD, BadSampleError, Problems
-from dataset_converters.conversion import (
+from dataset_converters.coco_json import (
+    PIXEL_STD,
     Content,
-    Converted,
     Face,
+    Problems,
     build_splits,
-    convert,
     photo_path,
-    run_converter,
 )
+from dataset_converters.conversion import convert, run_converter
 from dataset_converters.matlab import load_matlab5
 
 MAT = 'AFLWinfo_release.mat'
@@ -61,7 +63,7 @@ PHOTO_SUFFIXES = ('.jpg', '.png', '.jpeg', '.JPG', '.PNG')
 NUM_POINTS = 19
 NUM_TRAIN, NUM_TEST, NUM_FRONTAL = 20000, 4386, 1314  # official counts
 NUM_FRONTAL_CCL = 1165
-COLUMNS = dict(bbox=4, data=2 * NUM_POINTS, mask_new=NUM_POINTS, nameList=1)
+COLUMNS = dict(bbox=4, data=2 * NUM_POINTS, mask_new=NUM_POINTS)
 OPTIONS = {
     '--num-train': dict(
         type=int,
@@ -81,26 +83,17 @@ class Table(NamedTuple):
     order: np.ndarray  # (N,) rows, 0-based: training faces first, then test faces
 
 
-def convert_aflw(
-    source: str | Path, out: str | Path, skip_bad: bool = False, num_train: int = NUM_TRAIN
-) -> Converted:
-    """See `convert`; ``num_train`` is how many of ``ra`` are training faces."""
-    return convert(_collect, source, out, skip_bad, num_train=num_train)
-
-
 def _collect(
-    source: Path, out: Path, problems: Problems, num_train: int
+    source: Path, out: Path, problems: Problems, num_train: int = NUM_TRAIN
 ) -> tuple[dict[str, Content], Path]:
-    """Read every face, in the order of ``ra``, writing nothing."""
+    """Read every face, in the order of ``ra``; ``num_train`` of them are for training."""
     path = _find(source, MAT, 'download it to there')
     table = read_mat(path)
     photos = _find(source, PHOTOS, 'unpack the photos there').parent
     if not 0 < num_train < len(table.order):
-        raise BadSampleError(
-            path,
-            f'{len(table.order)} faces, {num_train} of them for training: none is left for'
-            f' testing; download the whole file ({NUM_TRAIN + NUM_TEST} faces), or say'
-            ' --num-train',
+        raise InputError(
+            f'{path}: {len(table.order)} faces, {num_train} of them for training: none is left for'
+            f' testing; download the whole file ({NUM_TRAIN + NUM_TEST} faces), or say --num-train'
         )
     entries = [('train' if k < num_train else 'test', row) for k, row in enumerate(table.order)]
     splits = build_splits(
@@ -129,32 +122,28 @@ def _collect(
     return {f'face_landmarks_aflw_{name}': content for name, content in splits.items()}, photos
 
 
+convert_aflw = partial(convert, _collect)
+
+
 def read_mat(path: Path) -> Table:
     """Read the ``.mat``.
 
     Raises:
-        BadSampleError: If it is damaged, of MATLAB 7.3, or not of the form expected.
+        InputError: If it is damaged, of MATLAB 7.3, or not of the form expected.
     """
-    again = 'download it again'
-    content = load_matlab5(path, [*COLUMNS, 'ra'])
-    rows = len(content['nameList'])
-    for name, value in content.items():
-        kind, wanted = ('O', 'cells') if name == 'nameList' else ('biuf', 'numbers')
-        if value.dtype.kind not in kind:
-            raise BadSampleError(path, f"'{name}' is no array of {wanted}; {again}")
-        shape = (rows, COLUMNS[name]) if name in COLUMNS else value.shape
-        if value.shape != shape:
-            raise BadSampleError(
-                path, f"'{name}' has shape {value.shape}, {shape} expected; {again}"
-            )
-    # Whole numbers come in the compact integer types MATLAB saves them in, too small for sums.
-    boxes, data, order = (content[name].astype(float) for name in ('bbox', 'data', 'ra'))
-    order = order.ravel()
+    content = load_matlab5(path, [*COLUMNS, 'ra'], ['nameList'])
+    names, order = content['nameList'].ravel(), content['ra'].ravel()
+    rows = len(names)
+    for name, columns in COLUMNS.items():
+        shape = content[name].shape
+        if shape != (rows, columns):
+            reason = f"'{name}' has shape {shape}, {(rows, columns)} expected; download it again"
+            raise InputError(f'{path}: {reason}')
     if not np.array_equal(np.sort(order), np.arange(1, rows + 1)):
-        raise BadSampleError(path, f"'ra' does not hold each of 1 to {rows} once; {again}")
-    points = data.reshape(rows, 2, NUM_POINTS).transpose(0, 2, 1)
-    names = content['nameList'][:, 0]
-    return Table(names, points, content['mask_new'], boxes, order.astype(int) - 1)
+        reason = f"'ra' does not hold each of 1 to {rows} once; download it again"
+        raise InputError(f'{path}: {reason}')
+    points = content['data'].reshape(rows, 2, NUM_POINTS).transpose(0, 2, 1)
+    return Table(names, points, content['mask_new'], content['bbox'], order.astype(int) - 1)
 
 
 def _find(source: Path, name: str, remedy: str) -> Path:
@@ -162,7 +151,7 @@ def _find(source: Path, name: str, remedy: str) -> Path:
     for folder in FOLDERS:
         if (source / folder / name).exists():
             return source / folder / name
-    raise BadSampleError(source, f'no {name} in it, data/ or aflw/data/; {remedy}')
+    raise InputError(f'{source}: no {name} in it, data/ or aflw/data/; {remedy}')
 
 
 def _face(table: Table, where: str, photos: Path, split: str, row: int) -> Face:
@@ -170,10 +159,10 @@ def _face(table: Table, where: str, photos: Path, split: str, row: int) -> Face:
     file_name = _photo_name(table.names[row], photos, where)
     points, mask = np.ascontiguousarray(table.points[row]), table.visible[row]
     if not np.isin(mask, (0, 1)).all():
-        raise BadSampleError(where, f"'mask_new' must be 0 or 1, got {mask.tolist()}")
+        raise InputError(f"{where}: 'mask_new' must be 0 or 1, got {mask.tolist()}")
     x1, x2, y1, y2 = table.boxes[row].tolist()
     if not (x2 > x1 and y2 > y1):
-        raise BadSampleError(where, f"'bbox' has no area: x {x1:g} to {x2:g}, y {y1:g} to {y2:g}")
+        raise InputError(f"{where}: 'bbox' has no area: x {x1:g} to {x2:g}, y {y1:g} to {y2:g}")
     size = max(x2 - x1, y2 - y1)
     framing = dict(center=[(x1 + x2) / 2, (y1 + y2) / 2], scale=size / PIXEL_STD, box_size=size)
     inside = (points > (x1, y1)).all() and (points < (x2, y2)).all()
@@ -185,7 +174,7 @@ def _face(table: Table, where: str, photos: Path, split: str, row: int) -> Face:
 def _photo_name(cell: np.ndarray, photos: Path, where: str) -> str:
     """Return the photo's name relative to ``photos``."""
     if not isinstance(cell, np.ndarray) or cell.dtype.kind != 'U' or cell.size != 1:
-        raise BadSampleError(where, "'nameList' has no name for it")
+        raise InputError(f"{where}: 'nameList' has no name for it")
     listed, folder = str(cell.item()), photos / PHOTOS
     if len(listed) < MAX_NAME and not (folder / listed).is_file():
         names = [listed.rpartition('.')[0] + suffix for suffix in PHOTO_SUFFIXES]

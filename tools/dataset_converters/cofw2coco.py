@@ -23,6 +23,7 @@ there already are kept. With an error no annotation file is written, but photos 
 # does not, and a negative number becomes 0 in both.
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,22 +31,16 @@ import cv2
 import h5py
 import numpy as np
 
+from mhhn_landmarks.annotations import LARGEST_OUTSIDE, SILENT_OUTSIDE
+from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.fileio import stale_files, write_bytes
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import BadSampleError, Problems
+from dataset_converters.coco_json import Content, Face, Problems, build_splits
 from dataset_converters.cofw68 import FIRST_TEST_ID, collect_cofw68, photo_name
-from dataset_converters.conversion import (
-    Content,
-    Converted,
-    Face,
-    build_splits,
-    convert,
-    refuse_link,
-    run_converter,
-)
-from dataset_converters.matlab import hdf5_errors, hdf5_variable, open_matlab73, size_text
-from mhhn_landmarks.annotations import LARGEST_OUTSIDE, SILENT_OUTSIDE
-from mhhn_landmarks.fileio import stale_files, write_bytes
+from dataset_converters.conversion import convert, refuse_link, run_converter
+from dataset_converters.matlab import hdf5_errors, size_text
 
 NUM_POINTS = 29
 COFW68_FOLDER = 'test_annotations'
@@ -73,21 +68,19 @@ PARTS = (
 )
 
 
-def convert_cofw(source: str | Path, out: str | Path, skip_bad: bool = False) -> Converted:
-    """See `convert`; photos are written one by one, so some may be there without annotations."""
-    return convert(_collect, source, out, skip_bad)
-
-
 def _collect(source: Path, out: Path, problems: Problems) -> tuple[dict[str, Content], None]:
-    """Read all that is found anywhere below ``source``, writing the photos."""
+    """Read all that is found anywhere below ``source``.
+
+    Photos are written one by one, so some may be there without annotations.
+    """
     found = {}
     for name in (*(part.file_name for part in PARTS), COFW68_FOLDER):
         found[name], *more = sorted(source.rglob(name)) or [None]
         if more:
-            raise BadSampleError(found[name], f'there is {more[0]} too; keep one')
+            raise InputError(f'{found[name]}: there is {more[0]} too; keep one')
     missing = [part.file_name for part in PARTS if not found[part.file_name]]
     if not any(found.values()):
-        raise BadSampleError(source, f'no {" or ".join(missing)} in it; unpack COFW there')
+        raise InputError(f'{source}: no {" or ".join(missing)} in it; unpack COFW there')
     if len(missing) == 1:
         problems.warnings.append(f'{source}: no {missing[0]} in it; left out')
     images, contents = out / 'images', {}
@@ -98,25 +91,30 @@ def _collect(source: Path, out: Path, problems: Problems) -> tuple[dict[str, Con
         if path := found[part.file_name]:
             try:
                 contents[f'cofw_{part.split}'] = collect_cofw(path, part, images, problems)
-            except BadSampleError as error:
+            except InputError as error:
                 problems.errors.append(str(error))
     if folder := found[COFW68_FOLDER]:
         contents['cofw68_test'] = collect_cofw68(folder, images, problems)
     return contents, None
 
 
+convert_cofw = partial(convert, _collect)
+
+
 def collect_cofw(path: Path, part: Part, images: Path, problems: Problems) -> Content:
     """Read every face of one file, one photo at a time, and write the photos to ``images``.
 
     Raises:
-        BadSampleError: If the file as a whole cannot be used.
+        InputError: If the file as a whole cannot be used.
     """
-    with open_matlab73(path) as file:
+    with hdf5_errors(path):
+        file = h5py.File(path)
+    with file:
         references, shapes, boxes = _read_tables(file, part)
         count = len(references)
         if part.first_id < FIRST_TEST_ID < part.first_id + count:
             reason = f'{count} faces; the official {part.count} at most, for test ids follow them'
-            raise BadSampleError(path, reason)
+            raise InputError(f'{path}: {reason}')
         problems.compare(path, count, part.count)
 
         def read(index: int) -> Face:
@@ -143,24 +141,24 @@ def collect_cofw(path: Path, part: Part, images: Path, problems: Problems) -> Co
 
 def _read_tables(file: h5py.File, part: Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the references to the N photos, the landmarks (87, N) and the boxes (4, N)."""
-    names = [f'{name}{part.suffix}' for name in ('Is', 'phis', 'bboxes')]
-    cells, *numbers = (hdf5_variable(file, name) for name in names)
-    with hdf5_errors(file.filename):
-        if h5py.check_ref_dtype(cells.dtype) is not h5py.Reference:
-            raise BadSampleError(file.filename, f'{names[0]} is no cell array of photos')
-        tables = [cells[()].ravel()]
-        for name, found, rows in zip(names[1:], numbers, (3 * NUM_POINTS, 4), strict=True):
-            if found.dtype.kind not in 'fiu' or found.ndim != 2 or found.shape[0] != rows:
-                reason = f'{found.dtype}, faces x {rows} numbers expected'
-                size = size_text((found.shape or ())[::-1])
-                raise BadSampleError(file.filename, f'{name} is {size} {reason}')
-            tables.append(found[()].astype(float))
-    counts = [table.shape[-1] for table in tables]
-    if len(set(counts)) > 1:
-        pairs = zip(counts, names, strict=True)
-        reason = ', '.join(f'{count} in {name}' for count, name in pairs)
-        raise BadSampleError(file.filename, f'the numbers of faces disagree: {reason}')
-    return tables[0], tables[1], tables[2]
+    path, tables = file.filename, []
+    wanted = {'Is': ('O', 1), 'phis': ('fiu', 3 * NUM_POINTS), 'bboxes': ('fiu', 4)}
+    for stem, (kinds, rows) in wanted.items():
+        name = f'{stem}{part.suffix}'
+        with hdf5_errors(path):
+            found = file.get(name)
+            if not isinstance(found, h5py.Dataset):
+                raise InputError(f'{path}: no variable {name}')
+            if found.ndim != 2 or len(found) != rows or found.dtype.kind not in kinds:
+                # HDF5 keeps MATLAB's column-major arrays as they lie, so their axes are reversed.
+                size = f'{size_text((found.shape or ())[::-1])} {found.dtype}'
+                what = 'photos' if kinds == 'O' else 'numbers'
+                raise InputError(f'{path}: {name} is {size}, faces x {rows} {what} expected')
+            tables.append(found[()] if kinds == 'O' else found[()].astype(float))
+    if len({table.shape[1] for table in tables}) > 1:
+        counts = [f'{table.shape[1]} in {stem}' for stem, table in zip(wanted, tables, strict=True)]
+        raise InputError(f'{path}: the numbers of faces disagree: {", ".join(counts)}')
+    return tables[0][0], tables[1], tables[2]
 
 
 def _landmarks(values: np.ndarray, where: str, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
@@ -175,29 +173,21 @@ def _landmarks(values: np.ndarray, where: str, problems: Problems) -> tuple[np.n
     points = np.column_stack(xy) - 1.0
     for index in np.flatnonzero(~np.isin(flags, (0, 1))):
         reason = f'occlusion flag {index} is {flags[index]:g}, 0 or 1 expected'
-        raise BadSampleError(where, reason)
+        raise InputError(f'{where}: {reason}')
     outside = -points.min()
     if outside > LARGEST_OUTSIDE * np.ptp(points, axis=0).max():
         reason = f'a landmark lies {outside:.1f} px outside; it seems to belong to another photo'
-        raise BadSampleError(where, reason)
+        raise InputError(f'{where}: {reason}')
     if outside > SILENT_OUTSIDE:
         problems.warnings.append(f'{where}: a landmark at {-outside:.1f} px was moved to 0')
     return np.maximum(points, 0.0), flags.astype(int)
 
 
 def load_photo(file: h5py.File, reference: h5py.Reference, where: str) -> np.ndarray:
-    """Read one photo of an open COFW file.
-
-    Args:
-        file: The open file.
-        reference: Its entry in ``IsTr`` or ``IsT``. The photo is (3, W, H) RGB, or (W, H) if grey.
-        where: File and face, for messages.
-
-    Returns:
-        uint8, BGR (H, W, 3) or grey (H, W).
+    """Read one photo, stored as (3, W, H) RGB or (W, H) grey; return BGR (H, W, 3) or grey (H, W).
 
     Raises:
-        BadSampleError: If there is no such photo, or it is damaged.
+        InputError: If there is no such photo, or it is damaged.
     """
     with hdf5_errors(where):
         stored = file[reference]
@@ -206,10 +196,10 @@ def load_photo(file: h5py.File, reference: h5py.Reference, where: str) -> np.nda
         # MATLAB stores an empty array as its size, so a 2-vector of uint64 stands for no photo.
         if not fits or stored.dtype != np.uint8 or not 0 < min(shape[-2:]):
             kind = f'{size_text(shape[::-1])} {getattr(stored, "dtype", "")}'.strip()
-            kind = kind or 'no array'
-            raise BadSampleError(where, f'the photo is {kind}, H x W x 3 or H x W uint8 expected')
+            reason = f'the photo is {kind or "no array"}, H x W x 3 or H x W uint8 expected'
+            raise InputError(f'{where}: {reason}')
         if max(shape) > LARGEST_SIDE:
-            raise BadSampleError(where, f'the photo is too large for a JPEG: {shape[::-1]}')
+            raise InputError(f'{where}: the photo is too large for a JPEG: {shape[::-1]}')
         photo = stored[()].T  # -> (H, W, 3) RGB or (H, W)
     if photo.ndim == 2 or photo.shape[2] == 1:
         return np.ascontiguousarray(photo.reshape(photo.shape[:2]))

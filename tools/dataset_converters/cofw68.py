@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .coco_json import BadSampleError, Problems
-from .conversion import Content, Face, build_splits
+from mhhn_landmarks.errors import InputError
+
+from .coco_json import Content, Face, Problems, build_splits
 from .matlab import load_matlab5, size_text
 
 NUM_POINTS = 68
@@ -55,9 +56,9 @@ def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
         path, sample_id = folder / f'{number}_points.mat', FIRST_TEST_ID + number - 1
         name = photo_name(sample_id)
         if number not in annotated:
-            raise BadSampleError(path, f'missing, but {images / name} is there; download it again')
+            raise InputError(f'{path}: missing, but {images / name} is there; download it again')
         if number not in photos:
-            raise BadSampleError(path, f'no photo {images / name}; convert COFW_test_color.mat too')
+            raise InputError(f'{path}: no photo {images / name}; convert COFW_test_color.mat too')
         points, occluded = _read_face(path)
         extra = dict(subsets=[], occluded=occluded.tolist())
         if boxes is not None:
@@ -76,40 +77,35 @@ def _numbers(folder: Path, pattern: str) -> set[int]:
 
 def _read_face(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return points (68, 2), 0-based pixels, and flags (68,), 1 occluded."""
-    points, flags = load_matlab5(path, ('Points', 'Occ'), numeric=True).values()
-    if points.shape == (2, NUM_POINTS):
-        points = points.T
+    points, flags = load_matlab5(path, ('Points', 'Occ')).values()
+    points = points.T if points.shape == (2, NUM_POINTS) else points
     if points.shape != (NUM_POINTS, 2):
-        raise BadSampleError(
-            path, f'Points is {size_text(points.shape)}, {NUM_POINTS} x 2 expected'
-        )
+        size = size_text(points.shape)
+        raise InputError(f'{path}: Points is {size}, {NUM_POINTS} x 2 expected')
     if flags.size != NUM_POINTS or not np.isin(flags, (0, 1)).all():
-        raise BadSampleError(path, f'Occ must be {NUM_POINTS} flags of 0 or 1')
+        raise InputError(f'{path}: Occ must be {NUM_POINTS} flags of 0 or 1')
     return points - 1.0, flags.ravel().astype(int)  # MATLAB counts pixels from 1
 
 
 def _read_boxes(path: Path, problems: Problems) -> np.ndarray | None:
     """Return the detections (N, 4) if their file is there and usable."""
-    if not path.is_file():
-        return None
     try:
-        boxes = load_matlab5(path, ['bboxes'], numeric=True)['bboxes']
-        if boxes.ndim != 2 or boxes.shape[1] != 4:
-            raise BadSampleError(
-                path, f'bboxes is {size_text(boxes.shape)}, {NUM_FACES} x 4 expected'
-            )
-    except BadSampleError as error:
+        boxes = load_matlab5(path, ['bboxes'])['bboxes'] if path.is_file() else None
+        if boxes is None or (boxes.ndim == 2 and boxes.shape[1] == 4):
+            return boxes
+        reason = f'bboxes is {size_text(boxes.shape)}, {NUM_FACES} x 4 expected'
+        problems.warnings.append(f'{path}: {reason}; the boxes are left out')
+    except InputError as error:
         problems.warnings.append(f'{error}; the boxes are left out')
-        return None
-    return boxes
+    return None
 
 
 def _box(boxes: np.ndarray, number: int, path: Path) -> list[float]:
     """Return the face's detection ``[x, y, w, h]``, 0-based pixels."""
     if number > len(boxes):
-        raise BadSampleError(f'{path}, face {number}', f'there are {len(boxes)} boxes only')
+        raise InputError(f'{path}, face {number}: there are {len(boxes)} boxes only')
     x, y, width, height = boxes[number - 1].tolist()
     if not np.isfinite([x, y, width, height]).all() or min(width, height) <= 0:
         reason = f'no usable box: {x:g} {y:g} {width:g} {height:g}'
-        raise BadSampleError(f'{path}, face {number}', reason)
+        raise InputError(f'{path}, face {number}: {reason}')
     return [x - 1.0, y - 1.0, width, height]

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from mhhn_landmarks.detector import DETECTORS, build_detector
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import read_photo
-
-from .coco_json import with_progress
 
 Detect = Callable[[np.ndarray], np.ndarray]
 FEWEST_FOUND = 0.5  # of the faces; with fewer the detector's boxes tell little
@@ -24,46 +23,40 @@ def load_detector(num_landmarks: int) -> Detect:
     return build_detector(DETECTORS[0], num_landmarks)
 
 
-def detector_boxes(
-    photos: Sequence[Path | None], points: Sequence[np.ndarray], detect: Detect
-) -> list[list[float] | None]:
+def detector_boxes(faces: Sequence[tuple[Path, np.ndarray]], detect: Detect) -> list[list[float]]:
     """Return a box (x, y, w, h) for each face; of a face that is not found by the others' rule.
 
     Args:
-        photos: Each face's photo; None where there is none, which gets no box.
-        points: Each face's annotated landmarks (n, 2), 0-based pixels.
+        faces: Each one's photo, and its annotated landmarks (n, 2), n >= 1, 0-based pixels.
         detect: See `load_detector`.
 
     Raises:
         InputError: If fewer than half of the faces are found.
     """
-    faces = list(zip(photos, points, strict=True))
-    found = [_find(path, known, detect) for path, known in with_progress(faces, 'detecting')]
+    found = [_find(*face, detect) for face in tqdm(faces, 'detecting', disable=None)]
+    places = [_middle(points) for _, points in faces]
     # Where the square's middle lies and how large it is, in the landmarks' own larger side.
-    rules = []
-    for (_, known), box in zip(faces, found, strict=True):
-        if box is not None:
-            middle, side = _middle(known)
-            rules.append([*((box[:2] + box[2:]) / 2 - middle) / side, (box[2] - box[0]) / side])
+    rules = [
+        [*((box[:2] + box[2:]) / 2 - middle) / side, (box[2] - box[0]) / side]
+        for (middle, side), box in zip(places, found, strict=True)
+        if box is not None
+    ]
     if len(rules) < FEWEST_FOUND * len(faces):
         raise InputError(
             f'the detector finds {len(rules)} of {len(faces)} faces; use --boxes landmarks'
         )
     *shift, scale = np.median(rules, axis=0)
-    boxes: list[list[float] | None] = []
-    for (path, known), box in zip(faces, found, strict=True):
-        if box is None and path and len(known):
-            middle, side = _middle(known)
+    boxes = []
+    for (middle, side), box in zip(places, found, strict=True):
+        if box is None:
             middle, half = middle + np.array(shift) * side, scale * side / 2
             box = np.concatenate([middle - half, middle + half])
-        boxes.append(None if box is None else [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()])
+        boxes.append([*box[:2].tolist(), *(box[2:] - box[:2]).tolist()])
     return boxes
 
 
-def _find(path: Path | None, known: np.ndarray, detect: Detect) -> np.ndarray | None:
+def _find(path: Path, known: np.ndarray, detect: Detect) -> np.ndarray | None:
     """Return the corners (4,) of the square that holds most, and over half, of the landmarks."""
-    if path is None or not len(known):
-        return None
     squares = detect(read_photo(path))
     inside = (known[:, None] >= squares[:, :2]) & (known[:, None] <= squares[:, 2:4])
     share = inside.all(axis=2).mean(axis=0)

@@ -22,13 +22,16 @@ Without the link, set data_prefix=dict(img='SOURCE/').
 """
 
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .coco_json import BadSampleError, Problems, box_framing
-from .conversion import BOXES, Content, Converted, Face, build_splits, convert, run_converter
+from mhhn_landmarks.errors import InputError
+
+from .coco_json import Content, Face, Problems, box_framing, build_splits
+from .conversion import BOXES, convert, run_converter
 from .matlab import load_matlab5
 from .pts import read_pts
 
@@ -57,22 +60,15 @@ FOLDERS = (
 )
 
 
-def convert_300w(
-    source: str | Path, out: str | Path, skip_bad: bool = False, boxes: str = 'landmarks'
-) -> Converted:
-    """See `convert`; ``boxes`` frames faces by their ``'landmarks'``, or by a ``'detector'``'s."""
-    return convert(_collect, source, out, skip_bad, boxes=boxes)
-
-
 def _collect(
-    source: Path, out: Path, problems: Problems, boxes: str
+    source: Path, out: Path, problems: Problems, boxes: str = 'landmarks'
 ) -> tuple[dict[str, Content], Path]:
-    """Read every face under ``source``, writing nothing."""
+    """Read every face under ``source``; ``boxes`` is ``'landmarks'`` or ``'detector'``."""
     samples = [(folder, *pair) for folder in FOLDERS for pair in _pair_up(source, folder, problems)]
     if not samples and not problems.errors:
         problems.warnings.clear()  # that every count is 0 adds nothing
         expected = ', '.join(folder.path for folder in FOLDERS)
-        raise BadSampleError(source, f'no 300W face found; one or more of {expected} expected')
+        raise InputError(f'{source}: no 300W face found; one or more of {expected} expected')
     given = _read_boxes(source, problems) if boxes == 'detector' else {}
 
     def read(sample: tuple[Folder, Path, Path]) -> Face:
@@ -80,7 +76,7 @@ def _collect(
         framing = {}
         if boxes == 'detector':
             if (folder.path, photo.stem) not in given:
-                raise BadSampleError(photo, 'no box of it in bounding_boxes_*.mat')
+                raise InputError(f'{photo}: no box of it in bounding_boxes_*.mat')
             framing = box_framing(given[folder.path, photo.stem])
         name, points = photo.relative_to(source).as_posix(), read_pts(pts, NUM_POINTS)
         extra = dict(subsets=[folder.subset] if folder.subset else [])
@@ -89,6 +85,9 @@ def _collect(
     about = {f.split: f'300W {f.split}, {NUM_POINTS} points, 0-based' for f in FOLDERS}
     splits = build_splits(samples, read, source, about, problems, '300W faces')
     return {f'face_landmarks_300w_{name}': content for name, content in splits.items()}, source
+
+
+convert_300w = partial(convert, _collect)
 
 
 def _read_boxes(source: Path, problems: Problems) -> dict[tuple[str, str], list[float]]:
@@ -102,13 +101,13 @@ def _read_boxes(source: Path, problems: Problems) -> dict[tuple[str, str], list[
     for path in sorted(source.rglob('bounding_boxes_*.mat')):
         name = path.stem.removeprefix('bounding_boxes_').lower()
         try:
-            for cell in load_matlab5(path, ['bounding_boxes'])['bounding_boxes'].ravel():
+            for cell in load_matlab5(path, cells=['bounding_boxes'])['bounding_boxes'].ravel():
                 entry = cell[0, 0]
                 left, top, right, bottom = np.ravel(entry['bb_detector']).astype(float).tolist()
                 photo = Path(str(np.ravel(entry['imgName'])[0])).stem
                 box = [left - 1, top - 1, right - left, bottom - top]
                 boxes[folders.get(name, name), photo] = box
-        except BadSampleError as error:
+        except InputError as error:
             problems.errors.append(str(error))
         except (IndexError, KeyError, TypeError, ValueError) as error:
             problems.errors.append(f'{path}: not as i·bug has it ({error!r}); download it again')

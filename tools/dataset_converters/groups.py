@@ -22,13 +22,8 @@ def group_of(file_name: str) -> str:
     return re.sub(r'_(0|[1-9]\d*)\.[^./]+$', '', file_name)
 
 
-def is_held_out(group: str, parts: int) -> bool:
-    """Return whether a group is in the one part in ``parts`` that is held out, by its checksum."""
-    return zlib.crc32(group.encode()) % parts == 0
-
-
 def hold_out(groups: Sequence[str], parts: int) -> list[bool]:
-    """Return of each face, by its group, whether it is held out.
+    """Return of each face whether it is in the one of ``parts`` that its group's checksum chooses.
 
     Raises:
         InputError: If a group has more than a third of the faces, or a part has none.
@@ -39,7 +34,7 @@ def hold_out(groups: Sequence[str], parts: int) -> list[bool]:
             f'{count} of {len(groups)} faces count as one person, {group!r}; call photos'
             ' PERSON_1.jpg, PERSON_2.jpg, or split by photo (--by-photo)'
         )
-    held_out = [is_held_out(group, parts) for group in groups]
+    held_out = [zlib.crc32(group.encode()) % parts == 0 for group in groups]
     if len(set(held_out)) < 2:
         raise InputError(
             f'all {len(groups)} faces, of {len(set(groups))} persons or photos, would be in one'

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from mhhn_landmarks.annotations import read_annotation_file
 from mhhn_landmarks.errors import InputError, exit_on_input_error
@@ -28,7 +29,7 @@ from mhhn_landmarks.photos import read_photo
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import landmark_framing, with_progress
+from dataset_converters.coco_json import landmark_framing
 
 COVERED = (1 / 5, 1 / 3)  # of the face's area, under objects
 ANGLE = (30.0, 60.0)  # degrees, to either side
@@ -223,7 +224,7 @@ def convert(ann_file: Path, photos: Path, out: Path, kinds: Sequence[str], seed:
     written = {}
     for kind in kinds:
         images, annotations = [], []
-        for face in with_progress(content['annotations'], kind):
+        for face in tqdm(content['annotations'], kind, disable=None):
             picture, hard = harden(face, read_photo(photos / names[face['image_id']]), kind, seed)
             name = f'{kind}/{face["id"]:06d}.png'
             data = cv2.imencode('.png', picture)[1].tobytes()

@@ -21,20 +21,21 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from mhhn_landmarks.errors import exit_on_input_error
+from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import BadSampleError, Problems, box_framing
-from dataset_converters.conversion import Content, Face, build_splits, convert, report
+from dataset_converters.coco_json import Content, Face, Problems, box_framing, build_splits
+from dataset_converters.conversion import convert, converter_parser, report
 from dataset_converters.detector_boxes import detector_boxes, load_detector
 from dataset_converters.groups import group_of, groups_to_test
-from dataset_converters.own_formats import FIRST_PIXEL, FoundFace, read_source
+from dataset_converters.own_formats import CVAT_COCO, FIRST_PIXEL, FoundFace, read_source
 from dataset_converters.own_landmarks import (
     KNOWN,
     find_landmark,
@@ -67,13 +68,9 @@ param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = converter_parser(str(__doc__))
     pixels = ', '.join(f'{value:g} for {kind}' for kind, value in FIRST_PIXEL.items())
     add = parser.add_argument
-    add('source', metavar='SOURCE', type=Path)
-    add('out', metavar='OUT', type=Path, help='data root, such as data/mine')
     add('--landmarks', type=int, metavar='K', help='refuse faces of another number')
     add('--names', nargs='+', help="default: the source's, else 0, 1, 2, ...")
     pairs = 'landmarks, by name or number, that change places in a mirrored photo, or none'
@@ -90,7 +87,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     boxes += " FaceAligner's detector will"
     add('--boxes', choices=('given', 'landmarks', 'detector'), default='given', help=boxes)
     add('--by-photo', action='store_true', help='split by photo, not by person')
-    add('--skip-bad', action='store_true', help='leave faces with errors out')
     args = parser.parse_args(argv)
     if args.metainfo and (args.names or args.flip_pairs):
         parser.error('--metainfo says names and flip pairs itself')
@@ -115,7 +111,7 @@ def photo_finder(root: Path) -> Callable[[FoundFace], str]:
         if len(found) != 1:
             several = ', '.join(str(path) for path in found[:3])
             reason = f'several photos of that name: {several}' if found else f'not below {root}'
-            raise BadSampleError(face.where, f'photo {face.photo!r}: {reason}')
+            raise InputError(f'{face.where}: photo {face.photo!r}: {reason}')
         return found[0].relative_to(root).as_posix()
 
     return find
@@ -131,21 +127,35 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
     names, swaps, notes = names_and_swaps(found, args)
     between = [find_landmark(part, names) for part in args.normalizer or ()]
     first = FIRST_PIXEL[found.kind] if args.first_pixel is None else args.first_pixel
+    if found.kind == CVAT_COCO and args.first_pixel is None:
+        note = f'exported by CVAT, so {first:g} is taken off x and y; --first-pixel 0 keeps them'
+        notes.append(f'{found.faces[0].file}: {note}')
     root = args.source if args.source.is_dir() else args.source.parent
     find = photo_finder(root)
     splits = split_faces(found.faces, args.by_photo)
-    boxes = [face.box and np.add(face.box, (-first, -first, 0, 0)) for face in found.faces]
-    if args.boxes == 'detector':
-        boxes = detected(found.faces, root, find, first, load_detector(len(names)))
+    boxes = {
+        index: np.add(face.box, (-first, -first, 0, 0))
+        for index, face in enumerate(found.faces)
+        if face.box and args.boxes == 'given'
+    }
 
     def read(index: int) -> Face:
         face = found.faces[index]
-        if len(face.points) != len(names):
-            raise BadSampleError(face.where, f'{len(face.points)} points, {len(names)} expected')
-        given = boxes[index] is not None and args.boxes != 'landmarks'
-        framing = box_framing(boxes[index]) if given else {}
-        extra, points = dict(subsets=list(face.subsets)), face.points - first
-        return Face(splits[index], find(face), points, face.where, face.visible, framing, extra)
+        points, visible = face.landmarks[:, :2] - first, face.landmarks[:, 2].astype(int)
+        if len(points) != len(names):
+            raise InputError(f'{face.where}: {len(points)} points, {len(names)} expected')
+        framing = box_framing(boxes[index]) if index in boxes else {}
+        extra = dict(subsets=list(face.subsets))
+        return Face(splits[index], find(face), points, face.where, visible, framing, extra)
+
+    if args.boxes == 'detector':
+        detect, faces = load_detector(len(names)), {}
+        for index, face in enumerate(found.faces):
+            if face.known.any():
+                with suppress(InputError):  # told when the face is read once more
+                    faces[index] = read(index)
+        places = [(root / face.file_name, face.points[face.visible > 0]) for face in faces.values()]
+        boxes = dict(zip(faces, detector_boxes(places, detect), strict=True))
 
     def collect(source: Path, out: Path, problems: Problems) -> tuple[dict[str, Content], Path]:
         problems.warnings += [*notes, *oddities(found.faces, names, swaps)]
@@ -162,20 +172,6 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         return contents, root
 
     return collect
-
-
-def detected(
-    faces: Sequence[FoundFace], root: Path, find: Callable, first: float, detect: Callable
-) -> list[list[float] | None]:
-    """Return the detector's box of each face that has a photo."""
-    photos: list[Path | None] = []
-    for face in faces:
-        try:
-            photos.append(root / find(face))
-        except BadSampleError:  # told when the face is read
-            photos.append(None)
-    points = [face.points[face.visible > 0] - first for face in faces]
-    return detector_boxes(photos, points, detect)
 
 
 def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:

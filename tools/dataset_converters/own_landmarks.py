@@ -45,7 +45,7 @@ def names_and_swaps(
     """
     if not found.faces:
         raise InputError(f'{args.source}: no face in it')
-    count = args.landmarks or len(found.names or found.faces[0].points)
+    count = args.landmarks or len(found.names or found.faces[0].landmarks)
     known, notes = args.metainfo, []
     if count == LANDMARKS_300W and not (known or found.names or args.names or args.flip_pairs):
         known = '300w'
@@ -121,8 +121,8 @@ def find_landmark(text: str, names: Sequence[str]) -> int:
 
 def oddities(faces: Sequence[FoundFace], names: Sequence[str], swaps: Sequence[int]) -> list[str]:
     """Return notes on landmarks that are seldom annotated, and on pairs that look wrong."""
-    fitting = [face for face in faces if len(face.points) == len(names)]
-    seen = np.sum([np.zeros(len(names), int), *(face.visible > 0 for face in fitting)], axis=0)
+    fitting = [face for face in faces if len(face.landmarks) == len(names)]
+    seen = np.sum([np.zeros(len(names), int), *(face.known for face in fitting)], axis=0)
     notes = [
         f'landmark {name!r}: in {count} faces only; a label misspelt?'
         for name, count in zip(names, seen, strict=True)
@@ -139,7 +139,7 @@ def _lopsided(faces: Sequence[FoundFace], swaps: np.ndarray) -> list[int]:
     """Return the landmarks that in the mean face are far from their mirrored pair's place."""
     shapes = []
     for face in faces:
-        points = np.where(face.visible[:, None] > 0, face.points, np.nan)
+        points = np.where(face.known[:, None], face.landmarks[:, :2], np.nan)
         points = points - np.nanmean(points, axis=0)
         shapes.append(points / max(np.sqrt(np.nanmean(points**2)), 1e-9))
     known = ~np.isnan(shapes).all(axis=0).any(axis=1)

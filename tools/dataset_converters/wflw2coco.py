@@ -23,24 +23,24 @@ data_root='OUT/'. Without the link, set data_prefix=dict(img='SOURCE/WFLW_images
 import codecs
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from mhhn_landmarks.errors import InputError
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import BadSampleError, Problems, box_framing
-from dataset_converters.conversion import (
-    BOXES,
+from dataset_converters.coco_json import (
     Content,
-    Converted,
     Face,
+    Problems,
+    box_framing,
     build_splits,
-    convert,
     photo_path,
-    run_converter,
 )
+from dataset_converters.conversion import BOXES, convert, run_converter
 
 NUM_POINTS = 98
 BOX = ('x_min', 'y_min', 'x_max', 'y_max')
@@ -54,32 +54,20 @@ PHOTOS = 'WFLW_images'
 LISTS = 'WFLW_annotations/list_98pt_rect_attr_train_test'
 
 
-class Line(NamedTuple):
-    """One face's line and where it stands."""
-
-    split: str
-    where: str
-    text: str
-
-
-def convert_wflw(
-    source: str | Path, out: str | Path, skip_bad: bool = False, boxes: str = 'landmarks'
-) -> Converted:
-    """See `convert`; ``boxes`` frames faces by their ``'landmarks'``, or by a ``'detector'``'s."""
-    return convert(_collect, source, out, skip_bad, boxes=boxes)
+Line = tuple[str, str, str]  # of a list: the split, where it stands, the text
 
 
 def _collect(
-    source: Path, out: Path, problems: Problems, boxes: str
+    source: Path, out: Path, problems: Problems, boxes: str = 'landmarks'
 ) -> tuple[dict[str, Content], Path]:
-    """Read every face under ``source``, writing nothing."""
+    """Read every face under ``source``; ``boxes`` is ``'landmarks'`` or ``'detector'``."""
     names = {split: f'{LISTS}/list_98pt_rect_attr_{split}.txt' for split in SPLITS}
     photos, missing = source / PHOTOS, [n for n in names.values() if not (source / n).is_file()]
     if len(missing) == len(names):
         reason = f'neither {" nor ".join(missing)}; unpack WFLW_annotations and {PHOTOS} there'
-        raise BadSampleError(source, reason)
+        raise InputError(f'{source}: {reason}')
     if not photos.is_dir():
-        raise BadSampleError(photos, 'no such folder; unpack the photos of WFLW there')
+        raise InputError(f'{photos}: no such folder; unpack the photos of WFLW there')
     lines: list[Line] = []
     for split, name in names.items():
         if name in missing:
@@ -88,7 +76,7 @@ def _collect(
             lines += _lines(source / name, split, problems)
     about = {split: f'WFLW {split}, {NUM_POINTS} points, 0-based' for split in SPLITS}
     splits = build_splits(
-        lines, lambda line: _face(line, photos, boxes), photos, about, problems, 'WFLW faces'
+        lines, lambda line: _face(*line, photos, boxes), photos, about, problems, 'WFLW faces'
     )
     found = [name for face in splits['test']['annotations'] for name in face['subsets']]
     if len(splits['test']['annotations']) == SPLITS['test']:
@@ -96,6 +84,9 @@ def _collect(
             where, what = source / names['test'], f'faces with attribute {name}'
             problems.compare(where, found.count(name), official, what)
     return {f'face_landmarks_wflw_{split}': content for split, content in splits.items()}, photos
+
+
+convert_wflw = partial(convert, _collect)
 
 
 def _lines(path: Path, split: str, problems: Problems) -> Iterator[Line]:
@@ -110,21 +101,17 @@ def _lines(path: Path, split: str, problems: Problems) -> Iterator[Line]:
     for number, row in enumerate(rows, start=1):
         if row.strip():
             # What is no UTF-8 becomes a replacement character, which is refused with its line.
-            yield Line(split, f'{path}:{number}', row.decode('utf-8', 'replace').strip())
+            yield split, f'{path}:{number}', row.decode('utf-8', 'replace').strip()
 
 
-def _face(line: Line, photos: Path, boxes: str) -> Face:
-    """Read one line.
-
-    Raises:
-        BadSampleError: If it departs from the form, or its photo is not there.
-    """
-    if '\ufffd' in line.text:
-        raise BadSampleError(line.where, 'the line is no UTF-8 text; unpack the list again')
-    fields = line.text.split(maxsplit=NUM_FIELDS - 1)
-    total = len(line.text.split())
+def _face(split: str, where: str, text: str, photos: Path, boxes: str) -> Face:
+    """Read one line."""
+    if '\ufffd' in text:
+        raise InputError(f'{where}: the line is no UTF-8 text; unpack the list again')
+    fields = text.split(maxsplit=NUM_FIELDS - 1)
+    total = len(text.split())
     if total < NUM_FIELDS:
-        raise BadSampleError(line.where, f'{total} fields, {NUM_FIELDS} expected; the line is cut')
+        raise InputError(f'{where}: {total} fields, {NUM_FIELDS} expected; the line is cut')
     try:
         numbers = [_number(fields[index], index) for index in range(len(NUMBERS))]
         x_min, y_min, x_max, y_max = numbers[2 * NUM_POINTS :]
@@ -139,12 +126,12 @@ def _face(line: Line, photos: Path, boxes: str) -> Face:
             photo_path(photos, fields[-1], 'name')
     except ValueError as error:
         count = f'{total} fields, {NUM_FIELDS} expected: ' if total > NUM_FIELDS else ''
-        raise BadSampleError(line.where, f'{count}{error}') from None
+        raise InputError(f'{where}: {count}{error}') from None
     points = np.reshape(numbers[: 2 * NUM_POINTS], (NUM_POINTS, 2))
     given = (x_min, y_min, x_max - x_min, y_max - y_min)
     framing = box_framing(given) if boxes == 'detector' else {}
     extra = dict(subsets=[name for name, flag in flags.items() if flag == '1'])
-    return Face(line.split, fields[-1], points, line.where, framing=framing, extra=extra)
+    return Face(split, fields[-1], points, where, framing=framing, extra=extra)
 
 
 def _number(text: str, index: int) -> float:

@@ -7,7 +7,6 @@ file, ids, photos, and whether numbers are finite.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
+from tqdm import tqdm
 
 from mhhn_landmarks.annotations import read_annotation_file, record_faults
 from mhhn_landmarks.errors import InputError, exit_on_input_error
@@ -23,10 +23,6 @@ from mhhn_landmarks.photos import damage_notice
 from mhhn_mmpose.apis.loading import load_config
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.datasets.face import CheckedFaces, photo_record
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dataset_converters.coco_json import with_progress
 
 COMPARED = {'img_path', 'photo_size', 'photo_crc32'}
 SPLITS = ('train', 'val', 'test')
@@ -84,7 +80,9 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
     checks = isinstance(dataset, CheckedFaces)
     faces, faults = dataset.load_and_check() if checks else read(dataset)
     load, bad, notices = LoadFaceImage(), set(), []
-    for face in with_progress(list({face['img_path']: face for face in faces}.values()), label):
+    for face in tqdm(
+        list({face['img_path']: face for face in faces}.values()), label, disable=None
+    ):
         path = face['img_path']
         try:
             load({key: face[key] for key in face.keys() & COMPARED})
