@@ -41,28 +41,22 @@ def test_half_written_or_changed_on_the_disk(run, spoil, capsys):
     assert f'{file} cannot be resumed from' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('record', ['', '\n', None, 'epoch_9.pth'])
-def test_record_lost_or_cut(run, record):
-    (run / 'last_checkpoint').unlink()
-    if record is not None:
-        (run / 'last_checkpoint').write_text(record)
-    assert find_last_checkpoint(run) == run / 'epoch_3.pth'
-
-
-def test_moved_folder(run, tmp_path_factory):
+@pytest.mark.parametrize('record', ['', '\n', 'epoch_9.pth'])
+def test_record_cut_or_folder_moved(run, record, tmp_path_factory):
     moved = run.rename(tmp_path_factory.mktemp('elsewhere') / 'run')
     os.utime(moved / 'epoch_1.pth')
     assert find_last_checkpoint(moved) == moved / 'epoch_3.pth'
-
-
-def test_nothing_to_resume(tmp_path):
-    torch.save({}, tmp_path / 'best_NME_epoch_3.pth')
-    assert find_last_checkpoint(tmp_path) is None
-    assert find_last_checkpoint(tmp_path / 'none') is None
+    os.utime(moved / 'epoch_1.pth', (1, 1))
+    (moved / 'last_checkpoint').write_text(record)
+    assert find_last_checkpoint(moved) == moved / 'epoch_3.pth'
+    (moved / 'last_checkpoint').unlink()
+    assert find_last_checkpoint(moved) == moved / 'epoch_3.pth'
 
 
 def test_what_resume_means(run, tmp_path_factory):
     empty = tmp_path_factory.mktemp('empty')
+    torch.save({}, empty / 'best_NME_epoch_3.pth')
+    assert find_last_checkpoint(empty) is find_last_checkpoint(empty / 'none') is None
     assert checkpoint_to_resume(None, run) == str(run / 'epoch_3.pth')
     assert checkpoint_to_resume(str(run), empty) == str(run / 'epoch_3.pth')
     assert checkpoint_to_resume(str(run / 'epoch_1.pth'), empty) == str(run / 'epoch_1.pth')
@@ -79,19 +73,16 @@ def test_what_resume_means(run, tmp_path_factory):
         (dict(state_dict=torch.nn.Linear(4, 2).state_dict()), 'another model than c.py .other sh'),
         (dict(optimizer=None), r'weights without the state of a training \(optimizer\)'),
         (dict(message_hub=dict(runtime_info={SPENT: 3.0})), 'of a run with --max-minutes'),
-        ({}, None),
     ],
-    ids=['model', 'weights', 'budget', 'good'],
+    ids=['model', 'weights', 'budget'],
 )
 def test_what_can_be_resumed(change, reason, tmp_path):
-    model = torch.nn.Linear(3, 2)
-    content = dict(state_dict=model.state_dict(), optimizer={}, message_hub={}, meta={}) | change
-    file = tmp_path / 'epoch_1.pth'
-    torch.save({key: value for key, value in content.items() if value is not None}, file)
-    if reason is None:
-        check_resumable(model, str(file), 'c.py')
-    else:
-        with pytest.raises(InputError, match=reason):
-            check_resumable(model, str(file), 'c.py')
+    model, file = torch.nn.Linear(3, 2), str(tmp_path / 'epoch_1.pth')
+    content = dict(state_dict=model.state_dict(), optimizer={}, message_hub={}, meta={})
+    torch.save(content, file)
+    check_resumable(model, file, 'c.py')
+    torch.save({key: value for key, value in (content | change).items() if value is not None}, file)
+    with pytest.raises(InputError, match=reason):
+        check_resumable(model, file, 'c.py')
     if 'message_hub' in change:
-        check_resumable(model, str(file), 'c.py', time_budget=True)
+        check_resumable(model, file, 'c.py', time_budget=True)

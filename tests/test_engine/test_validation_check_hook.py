@@ -26,21 +26,12 @@ def config(data, folder) -> Config:
     return cfg
 
 
-def fault(cfg) -> str:
-    with pytest.raises(InputError) as caught:
-        train(cfg)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
         ({'val_evaluator.ann_file': 'gone.json'}, 'gone.json: no COCO-style annotations'),
         ({'val_evaluator.normalizers': ['iod']}, "no normaliser 'iod' for dataset '300w'"),
-        (
-            {'default_hooks.checkpoint.save_best': 'full/face_size/NME'},
-            "no score 'full/face_size/NME'; it has challenge/inter_ocular/NME, ",
-        ),
+        ({'default_hooks.checkpoint.save_best': 'a/NME'}, "no score 'a/NME'; it has challenge/"),
         ({'val_dataloader.dataset.pipeline.3.meta_keys': WITHOUT_ID}, "a sample has no 'id'"),
     ],
     ids=['file', 'normaliser', 'save_best', 'id'],
@@ -48,7 +39,8 @@ def fault(cfg) -> str:
 def test_what_would_fail(change, message, generated_300w, tmp_path):
     cfg = config(generated_300w, tmp_path)
     cfg.merge_from_dict(change)
-    assert message in fault(cfg)
+    with pytest.raises(InputError, match=message):
+        train(cfg)
     assert not list((tmp_path / 'run').glob('*.pth'))
 
 
@@ -60,7 +52,8 @@ def test_a_face_that_only_the_metric_does_not_know(generated_300w, tmp_path):
     (data / 'fewer.json').write_text(json.dumps(content))
     cfg = config(data, tmp_path)
     cfg.val_evaluator.ann_file = str(data / 'fewer.json')
-    assert "not in ann_file '" in fault(cfg)
+    with pytest.raises(InputError, match="not in ann_file '"):
+        train(cfg)
 
 
 def test_the_check_changes_nothing(generated_300w, tmp_path):
@@ -72,8 +65,6 @@ def test_the_check_changes_nothing(generated_300w, tmp_path):
     other = train(cfg)
     for name, weight in checked.model.state_dict().items():
         assert weight.equal(other.model.state_dict()[name])
-    scores = [
-        runner.message_hub.get_scalar('val/full/inter_ocular/NME').current()
-        for runner in (checked, other)
-    ]
-    assert scores[0] == scores[1]
+    hubs = (runner.message_hub for runner in (checked, other))
+    first, second = (hub.get_scalar('val/full/inter_ocular/NME').current() for hub in hubs)
+    assert first == second

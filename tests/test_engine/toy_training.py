@@ -65,34 +65,23 @@ class Record(Hook):
         runner.val_evaluator.metrics[0].epoch = runner.epoch
 
 
-def train(
-    work_dir,
-    epochs=NUM_EPOCHS,
-    resume=None,
-    workers=0,
-    width=1,
-    checkpoint=None,
-    hooks=(),
-    loop=None,
-    **options,
-):
+def train(work_dir, epochs=NUM_EPOCHS, *, resume=None, workers=0, width=1, hooks=(), **options):
     """Train, from `resume` on if given; the runner, with its hook `record`."""
-    loader = dict(
-        batch_size=2, num_workers=workers, persistent_workers=workers > 0, dataset=Augmented()
-    )
-    hook = dict(type='AtomicCheckpointHook', interval=1, save_best='NME', rule='less')
+    loader = dict(batch_size=2, num_workers=workers, persistent_workers=workers > 0)
+    loader['dataset'] = Augmented()
+    checkpoint = dict(type='AtomicCheckpointHook', interval=1, save_best='NME', rule='less')
+    checkpoint |= options.pop('checkpoint', {})
+    loop = options.pop('loop', dict(by_epoch=True))
     runner = Runner(
         Linear(width),
         str(work_dir),
         train_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=True)),
         val_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)),
-        train_cfg=dict(loop or dict(by_epoch=True), max_epochs=epochs, val_interval=2),
+        train_cfg=dict(loop, max_epochs=epochs, val_interval=2),
         val_cfg=dict(),
         val_evaluator=[ScoreOfEpoch()],
         optim_wrapper=dict(optimizer=dict(type='Adam', lr=0.1)),
-        default_hooks=dict(
-            checkpoint={**hook, **(checkpoint or {})}, epoch_seed=dict(type='EpochSeedHook')
-        ),
+        default_hooks=dict(checkpoint=checkpoint, epoch_seed=dict(type='EpochSeedHook')),
         resume=resume is not None,
         load_from=resume and str(resume),
         randomness=dict(seed=3),

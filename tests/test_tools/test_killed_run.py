@@ -1,4 +1,7 @@
-"""A training of two processes that is killed and resumed ends as one that was left alone."""
+"""A training of two processes that is killed and resumed ends as one that was left alone.
+
+So the same seed gives the same weights, bit by bit.
+"""
 
 import json
 import subprocess
