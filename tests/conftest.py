@@ -98,10 +98,10 @@ def uncovered_processes(monkeypatch):
 def generated_300w(tmp_path_factory) -> Path:
     """Folder with `annotations/` and `images/` of 12 training, 6 Common and 3 Challenge faces."""
     from dataset_converters import convert_300w
-    from generated_faces import write_300w_archive
+    from generated_faces import write_archive
 
     folder = tmp_path_factory.mktemp('generated')
-    write_300w_archive(folder / 'archive', num_train=12, num_common=6, num_challenge=3)
+    write_archive('300w', folder / 'archive', train=12, common=6, challenge=3)
     _, problems = convert_300w(folder / 'archive', folder / '300w')
     assert not problems.errors
     return folder / '300w'
@@ -155,13 +155,11 @@ NUM_TRAIN, NUM_TEST = 4, 3
 
 def write_generated(dataset: str, folder: Path) -> Path:
     """Write a dataset's miniature original below a folder."""
-    import generated_faces
+    from generated_faces import write_archive
 
-    counts = dict(num_train=NUM_TRAIN, num_test=NUM_TEST)
-    if dataset == '300w':
-        counts = dict(num_train=NUM_TRAIN, num_common=NUM_TEST - 1, num_challenge=1)
+    test = dict(common=NUM_TEST - 1, challenge=1) if dataset == '300w' else dict(test=NUM_TEST)
     out = folder / f'{dataset}_archive'
-    getattr(generated_faces, f'write_{dataset}_archive')(out, **counts)
+    write_archive(dataset, out, train=NUM_TRAIN, **test)
     return out
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import ROOT, asked
 from dataset_converters import convert_cofw, convert_wflw
-from generated_faces import write_cofw_archive, write_wflw_archive
+from generated_faces import write_archive
 from mmengine.config import Config
 
 from mhhn_landmarks.errors import InputError
@@ -76,7 +76,7 @@ def everything(folder) -> dict:
 @pytest.mark.parametrize('link', ['annotations', 'images', 'images/.000001.jpg.part'])
 def test_an_archives_link_is_not_written_through(link, tmp_path):
     out, elsewhere = tmp_path / 'cofw', tmp_path / 'elsewhere'
-    write_cofw_archive(out, 2, 1)
+    write_archive('cofw', out, train=2, test=1)
     elsewhere.mkdir()
     (elsewhere / 'mine').write_text('kept')
     (out / link).parent.mkdir(exist_ok=True)
@@ -89,7 +89,7 @@ def test_an_archives_link_is_not_written_through(link, tmp_path):
 
 def test_a_list_names_no_photo_outside(tmp_path):
     archive = tmp_path / 'wflw'
-    write_wflw_archive(archive, 2, 2)
+    write_archive('wflw', archive, train=2, test=2)
     (tmp_path / 'secret.jpg').write_bytes(next(archive.rglob('*.jpg')).read_bytes())
     (faces,) = archive.rglob('*test.txt')
     lines = faces.read_text().splitlines()

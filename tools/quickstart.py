@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from dataset_converters import convert_300w
 from dataset_converters.conversion import report
 from dataset_converters.face_300w import FOLDERS
-from generated_faces import write_300w_archive
+from generated_faces import write_archive
 from steps import Step, StepError, command_environment, run_side_by_side
 
 from mhhn_landmarks.errors import InputError
@@ -98,10 +98,11 @@ def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
     """
     source, root = data or out / 'data' / 'generated', out / 'data' / '300w'
     if data is None:
-        started = time.monotonic()
-        counts = dict(num_train=faces, num_common=faces // 5, num_challenge=faces // 10)
-        written = write_300w_archive(source, **counts, progress=show_progress)
-        took = f'{time.monotonic() - started:.0f} s' if written else 'there already'
+        started, took = time.monotonic(), 'there already'
+        if not source.exists():
+            counts = dict(train=faces, common=faces // 5, challenge=faces // 10)
+            write_archive('300w', source, **counts)
+            took = f'{time.monotonic() - started:.0f} s'
         print(f'generate faces: {took}')
     if not all((root / part).is_file() for part in (TRAIN, VALID)):
         written, problems = convert_300w(source, root)
@@ -109,12 +110,6 @@ def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
         if report(written, problems, False):
             raise StepError(f'{source}: its faces could not be converted')
     return root
-
-
-def show_progress(done: int, total: int) -> None:
-    """Show how many faces are drawn, where there is a terminal."""
-    if sys.stdout.isatty():
-        print(f'\r\033[Kgenerate faces {done / total:4.0%}', end='\r', flush=True)
 
 
 def training(name: str, root: Path, folder: Path, args: argparse.Namespace) -> Step:

@@ -136,11 +136,3 @@ def double(root):
 
 def load(out, name):
     return json.loads((out / 'annotations' / f'{name}.json').read_text())
-
-
-def write_cofw(path, photos, shapes, boxes):
-    """Write photos (H, W, 3) RGB or (H, W), landmarks (N, 87) and boxes (N, 4)."""
-    with h5py.File(path, 'w') as file:
-        refs = [file.create_dataset(f'#refs#/{i}', data=p.T).ref for i, p in enumerate(photos)]
-        file.create_dataset('IsT', data=np.array([refs], h5py.ref_dtype), dtype=h5py.ref_dtype)
-        file['phisT'], file['bboxesT'] = np.array(shapes).T, np.array(boxes).T

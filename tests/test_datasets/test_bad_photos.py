@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dataset_converters import convert_300w
-from generated_faces.archives import write_pts
+from generated_faces import write_pts
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 from odd_photos import (

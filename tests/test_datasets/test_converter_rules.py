@@ -21,10 +21,10 @@ from archive_edits import (
     convert,
     load,
     variables,
-    write_cofw,
 )
 from conftest import run_tool
 from generated_faces import random_face
+from generated_faces.archives import write_cofw_mat
 
 
 def test_private_test_set_of_300w(copy, tmp_path):
@@ -159,7 +159,7 @@ def test_colour_and_size_of_a_plain_photo_of_cofw(tmp_path):
     red[:, :, 0], red[5, 90] = 200, 255  # (row, column)
     points = np.random.default_rng(0).uniform(20, 70, (29, 2))
     row = [*points.T.ravel(), *[0] * 29]
-    write_cofw(tmp_path / TEST, [red], [row], [[10, 11, 60, 61]])
+    write_cofw_mat(tmp_path / TEST, 'T', [red], [row], [[10, 11, 60, 61]])
     convert('cofw', tmp_path, tmp_path)
     photo = cv2.imread(str(tmp_path / 'images/001346.jpg'))
     assert photo.shape == (83, 97, 3)

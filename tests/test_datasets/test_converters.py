@@ -23,34 +23,28 @@ from archive_edits import (
     fields,
     load,
     remove,
-    write_cofw,
 )
 from conftest import NUM_TEST, NUM_TRAIN, run_tool
-from generated_faces import archives, landmarks, occluded, random_face, render
-from generated_faces.matlab_archives import cofw_faces
+from generated_faces import archive_face, landmarks, occluded, render
+from generated_faces.archives import wflw_attributes, write_cofw_mat
 from mmpose.registry import DATASETS
 
 
-def faces_of(archive, file):
-    """Yield id, face and left edge in its photo of an annotation file's faces."""
-    split = file.rpartition('_')[2]
-    first, count = (1, NUM_TRAIN) if split == 'train' else (1, NUM_TEST)
-    if '300w' in file:
-        faces = [random_face([0, 1, i]) for i in (1, 2, 3)] + [random_face([0, 2, 1])]
-    elif 'wflw' in file:
-        faces = [archives.wflw_face(split, number) for number in range(count)]
-    elif 'aflw' in file:
+def faces_of(archive, dataset, split):
+    """Yield id, face and left edge in its photo of a split's faces."""
+    count = NUM_TRAIN if split == 'train' else NUM_TEST
+    numbers, parts, first_id = list(range(1, count + 1)), [split] * count, 1
+    if dataset == '300w':
+        numbers, parts = [1, 2, 3, 1], ['helen/trainset'] * 3 + ['lfpw/trainset']
+    elif dataset == 'cofw' and split == 'test':
+        first_id = 1346
+    ids = list(range(first_id, first_id + count))
+    if dataset == 'aflw':
         order = scipy.io.loadmat(archive / MAT)['ra'][0].astype(int).tolist()
-        ids = order[:NUM_TRAIN] if split == 'train' else order[NUM_TRAIN:]
-        for number in ids:
-            yield number, random_face([0, 19, number], hard=number % 3 == 0), 0
-        return
-    else:
-        faces = cofw_faces(split, count)
-        first = 1 if split == 'train' else 1346
-    for index, face in enumerate(faces):
-        # WFLW's first two faces share a photo.
-        yield first + index, face, faces[0].width if 'wflw' in file and index == 1 else 0
+        ids = numbers = order[:NUM_TRAIN] if split == 'train' else order[NUM_TRAIN:]
+    faces = [archive_face(dataset, *where) for where in zip(parts, numbers, strict=True)]
+    shared = faces[0].width if dataset == 'wflw' else 0  # the photo of WFLW's first two faces
+    return list(zip(ids, faces, [0, shared, 0, 0], strict=False))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +66,7 @@ def test_mmpose_reads_the_faces_that_were_drawn(archive, generated, dataset, fil
     samples = DATASETS.build(
         dict(type=kind, ann_file=f'annotations/{file}.json', pipeline=pipeline, **config)
     )
-    expected = list(faces_of(archive(dataset), file))
+    expected = faces_of(archive(dataset), dataset, file.rpartition('_')[2])
     assert [sample['id'] for sample in samples] == [number for number, *_ in expected]
     greys = set()
     for sample, (_, face, left) in zip(samples, expected, strict=True):
@@ -92,7 +86,7 @@ def test_records_of_300w(generated):
     valid = load(generated('300w'), 'face_landmarks_300w_valid')
     assert [a['subsets'] for a in valid['annotations']] == [['common'], ['common'], ['challenge']]
     image, annotation = valid['images'][2], valid['annotations'][2]
-    face = random_face([0, 5, 1], hard=True)
+    face = archive_face('300w', 'ibug', 1)
     assert image.pop('crc32') > 0
     assert image == dict(id=3, file_name='ibug/gen_0001.jpg', width=face.width, height=face.height)
     keypoints = np.reshape(annotation.pop('keypoints'), (68, 3))
@@ -107,7 +101,7 @@ def test_records_of_300w(generated):
 def test_records_of_cofw(archive, generated):
     for file, scheme in (('cofw_test', 'cofw'), ('cofw68_test', '300w')):
         content = load(generated('cofw'), file)
-        annotation, face = content['annotations'][2], cofw_faces('test', 3)[2]
+        annotation, face = content['annotations'][2], archive_face('cofw', 'test', 3)
         assert content['images'][2]['file_name'] == '001348.jpg'
         hidden = occluded(face, scheme).astype(int)
         assert 0 < hidden.sum() < len(hidden) == annotation['num_keypoints']
@@ -123,8 +117,8 @@ def test_records_of_cofw(archive, generated):
 
 def test_attributes_of_wflw_and_occlusion_of_aflw(archive, generated):
     faces = load(generated('wflw'), 'face_landmarks_wflw_train')['annotations']
-    for annotation, (_, face, _) in zip(faces, faces_of(None, 'wflw_train'), strict=True):
-        carried = {name for name, value in archives.wflw_attributes(face).items() if value}
+    for annotation, (_, face, _) in zip(faces, faces_of(None, 'wflw', 'train'), strict=True):
+        carried = {name for name, value in wflw_attributes(face).items() if value}
         assert set(annotation['subsets']) == carried
     assert {tuple(annotation['subsets']) for annotation in faces} != {()}
     masks = scipy.io.loadmat(archive('aflw') / MAT)['mask_new']
@@ -200,7 +194,7 @@ def test_published_annotations_are_reproduced(tmp_path, dataset):
     else:
         photos = [cv2.imread(str(folder / image['file_name']))[:, :, ::-1] for image in images]
         rows = [[*(v[:, 0] + 1), *(v[:, 1] + 1), *(2 - v[:, 2])] for v in values]
-        write_cofw(tmp_path / TEST, photos, rows, [face['bbox'] for face in faces])
+        write_cofw_mat(tmp_path / TEST, 'T', photos, rows, [face['bbox'] for face in faces])
         prefix = 'cofw_'
     options = dict(num_train=1) if dataset == 'aflw' else {}
     assert not convert(dataset, tmp_path, tmp_path / 'out', **options)[1].errors

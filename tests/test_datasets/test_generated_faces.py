@@ -1,11 +1,10 @@
 """Generated faces: landmark orders, flips, subpixel agreement, seeds, files on disk."""
 
-import runpy
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import run_tool
 from dataset_converters.own_landmarks import known_landmarks
 from generated_faces import (
     SCHEMES,
@@ -19,7 +18,6 @@ from generated_faces import (
     occluded,
     random_face,
     render,
-    write_300w_archive,
 )
 
 
@@ -107,35 +105,11 @@ def test_faces_lie_inside_their_pictures_and_vary():
     assert 0.02 < np.mean([occluded(face, 'cofw').mean() for face in faces]) < 0.35
 
 
-def files(folder):
-    paths = (path for path in folder.rglob('*') if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def test_interrupted_writing_leaves_nothing(tmp_path):
-    def stop(done, total):
-        assert total == 8
-        if done == 2:
-            raise KeyboardInterrupt
-
-    sizes = dict(num_train=6, num_common=1, num_challenge=1)
-    with pytest.raises(KeyboardInterrupt):
-        write_300w_archive(tmp_path / 'set', progress=stop, **sizes)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_tool_runs_twice(tmp_path, capsys):
-    path = ROOT / 'tools/misc/generate_faces.py'
-    main = runpy.run_path(str(path))['main']
-    arguments = [str(tmp_path / 'set'), '--train', '3', '--common', '2', '--challenge', '1']
-    main(arguments)
-    assert f'wrote {tmp_path / "set"}' in capsys.readouterr().out
-    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
-    main(arguments)
-    assert 'complete already' in capsys.readouterr().out
-    assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
-    with pytest.raises(SystemExit, match='remove it or choose another'):
-        main([*arguments, '--seed', '3'])
-    (tmp_path / 'note.txt').write_text('mine')
-    with pytest.raises(SystemExit, match='something else.*choose another'):
-        main([str(tmp_path), *arguments[1:]])
+def test_tool_writes_a_whole_folder_and_replaces_none(tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'set'
+    (tmp_path / '.set.partial/afw').mkdir(parents=True)  # of a call that was stopped
+    arguments = (out, '--train', '3', '--common', '2', '--challenge', '1')
+    assert not run_tool(monkeypatch, 'misc/generate_faces.py', *arguments)
+    assert f'wrote {out}' in capsys.readouterr().out
+    assert len(list(out.rglob('*.pts'))) == 6 and list(tmp_path.iterdir()) == [out]
+    assert 'remove it' in run_tool(monkeypatch, 'misc/generate_faces.py', *arguments)

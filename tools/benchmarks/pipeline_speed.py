@@ -20,14 +20,14 @@ from torch.utils.data import ConcatDataset, DataLoader
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataset_converters import convert_300w
-from generated_faces import write_300w_archive
+from generated_faces import write_archive
 
 
 def generated_dataset(cfg: Config, folder: Path, faces: int) -> BaseDataset:
     """300W's training set of generated faces, with a config's pipeline."""
     data = folder / '300w'
     if not data.exists():
-        write_300w_archive(folder / 'archive', num_train=faces, num_common=1, num_challenge=1)
+        write_archive('300w', folder / 'archive', train=faces, common=1, challenge=1)
         _, problems = convert_300w(folder / 'archive', data)
         if problems.errors:
             raise RuntimeError(f'generated faces did not convert: {problems.errors}')

@@ -1,11 +1,13 @@
 """Drawn faces with exact landmarks: the default data, so that nothing need be downloaded.
 
+A face (`params`) has curves (`geometry`), from which the landmarks (`schemes`) and the patches of
+its picture (`features`, `attire`, `occluders`, painted by `render`) are taken.
+
 >>> face = random_face(7)
 >>> picture, points = render(face), landmarks(face, '300w')
 """
 
-from .archives import write_300w_archive, write_pts, write_wflw_archive
-from .matlab_archives import write_aflw_archive, write_cofw_archive
+from .archives import archive_face, write_archive, write_pts
 from .params import Expression, Face, Look, Patch, Pose, Shape
 from .render import render
 from .sampling import random_face
@@ -13,6 +15,5 @@ from .schemes import SCHEMES, landmarks, occluded
 
 __all__ = [
     'SCHEMES', 'Expression', 'Face', 'Look', 'Patch', 'Pose', 'Shape',
-    'landmarks', 'occluded', 'random_face', 'render', 'write_300w_archive', 'write_aflw_archive',
-    'write_cofw_archive', 'write_pts', 'write_wflw_archive',
+    'archive_face', 'landmarks', 'occluded', 'random_face', 'render', 'write_archive', 'write_pts',
 ]  # fmt: skip

@@ -1,78 +1,77 @@
-"""Drawn faces on disk, as the original archives of 300W and WFLW unpack.
+"""Drawn faces on disk, as the originals of 300W, WFLW, AFLW and COFW unpack."""
 
-A face depends on the seed, its folder or split and its number alone, not on how many there are.
-A set is written to a temporary folder beside its place, which is thus either whole or absent; one
-that is there already, made with the same arguments, stays, and the writers return False.
-"""
-
-import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
+from dataset_converters.aflw2coco import MAT
+from dataset_converters.coco_json import with_progress
+from dataset_converters.cofw2coco import PARTS
 from dataset_converters.face_300w import FOLDERS
-from dataset_converters.wflw2coco import LISTS, PHOTOS, SPLITS
+from dataset_converters.wflw2coco import LISTS, PHOTOS
+from scipy.io import savemat
+
+from mhhn_landmarks.errors import InputError
 
 from .params import Face
 from .render import render
 from .sampling import random_face
 from .schemes import landmarks, occluded
 
-STAMP = 'generated.json'
-VERSION = 1  # of the drawing: raise it when the same seed gives other pictures
-PARTS_300W = {None: 'num_train', 'common': 'num_common', 'challenge': 'num_challenge'}
-# Of every four faces of WFLW the first two share a photo, the others have their own.
-WFLW_EVENTS = (('12--Group', 2), ('0--Parade', 1), ('37--Soccer', 1))
+WFLW_EVENTS = ('12--Group', '0--Parade', '37--Soccer')
+TURNED = 30.0  # degrees of yaw from which AFLW's far brow's and eye's outer ends count as hidden
+FAR_ENDS = {1: [5, 11], -1: [0, 6]}  # looking to the picture's right, left
 
 
-def write_archive(
-    out_dir: str | Path,
-    layout: str,
-    counts: dict[str, int],
-    seed: int,
-    fill: Callable[[Path], None],
-) -> bool:
-    """Let ``fill`` write a folder that takes ``out_dir``'s place, unless that is complete already.
+def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int) -> None:
+    """Write a dataset of drawn faces; it is whole or absent.
 
-    Returns:
-        Whether it was written.
+    Args:
+        dataset: ``300w``, ``wflw``, ``aflw`` or ``cofw``, whose folder has COFW-68, too. AFLW's
+            own files do not tell where training ends: give `convert_aflw` the same number.
+        out: Folder to make.
+        seed: Chooses another set.
+        counts: Numbers of faces: ``train`` and ``test``; of 300W ``train``, ``common`` and
+            ``challenge``, shared among its folders as the real faces are.
 
     Raises:
-        ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
+        InputError: If ``out`` is there already.
     """
-    for name, value, least in [*((n, c, 1) for n, c in counts.items()), ('seed', seed, 0)]:
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f'{name} must be a whole number of at least {least}, got {value!r}')
-    out, stamp = Path(out_dir), dict(layout=layout, version=VERSION, seed=seed, **counts)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        found = json.loads((out / STAMP).read_text()) if (out / STAMP).is_file() else None
-        if found != stamp:
-            content = f'a set made with {found}' if found else 'something else'
-            raise ValueError(
-                f'{out} holds {content}, not {stamp}; remove it or choose another output folder'
-            )
-        return False
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f'.{out.name}.', dir=out.parent))
-    try:
-        fill(partial)
-        (partial / STAMP).write_text(json.dumps(stamp, indent=2) + '\n')
-        partial.chmod(0o755)  # mkdtemp's folder is its owner's alone
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return True
+    out = Path(out)
+    if out.exists():
+        raise InputError(f'{out} is there already; remove it or choose another folder')
+    partial = out.with_name(f'.{out.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)  # of a call that was stopped
+    partial.mkdir(parents=True)
+    WRITERS[dataset](partial, seed, **counts)
+    os.replace(partial, out)
 
 
-def write_photo(path: Path, picture: np.ndarray, quality: int | None = None) -> None:
-    """Write a picture, as a JPEG of that quality where its name says so; folders are made."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if quality and path.suffix == '.jpg' else []
+def archive_face(dataset: str, part: str, number: int, seed: int = 0) -> Face:
+    """The face of that number, from 1, in a split or, of 300W, a folder.
+
+    It does not depend on how many faces the archive has.
+    """
+    if dataset == '300w':
+        folders = [folder.path for folder in FOLDERS]
+        return random_face([seed, folders.index(part), number], hard=part == 'ibug')
+    if dataset == 'wflw':
+        return random_face([seed, int(part == 'test'), number - 1], hard=number % 3 == 0)
+    if dataset == 'aflw':
+        return random_face([seed, 19, number], hard=number % 3 == 0)
+    hard = part == 'test'  # of COFW, most of them occluded
+    face = random_face([seed, 100 + hard, number], hard=hard)
+    return replace(face, camera=replace(face.camera, gray=face.camera.gray or number % 5 == 2))
+
+
+def _write_photo(path: Path, picture: np.ndarray, quality: int = 95) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]  # of a JPEG
     path.write_bytes(cv2.imencode(path.suffix, picture, options)[1].tobytes())
 
 
@@ -82,57 +81,22 @@ def write_pts(path: Path, points: np.ndarray) -> None:
     path.write_text(f'version: 1\nn_points: {len(points)}\n{{\n{rows}\n}}\n')
 
 
-def write_300w_archive(
-    out_dir: str | Path,
-    *,
-    num_train: int = 480,
-    num_common: int = 96,
-    num_challenge: int = 48,
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> bool:
-    """Write ``afw``, ``helen``, ``lfpw`` and ``ibug`` with pictures and ``.pts`` beside them.
-
-    Args:
-        out_dir: Folder to make; its parents are made too.
-        num_train: Number of training faces, in ``afw`` and the two ``trainset`` folders, which
-            share them as the real 300W does.
-        num_common: Number of common test faces, in the ``testset`` folders.
-        num_challenge: Number of challenging test faces, in ``ibug``.
-        seed: Chooses another set.
-        progress: Called with (faces done, faces in all) after each face.
-
-    Raises:
-        ValueError: A count or the seed is out of range, or ``out_dir`` holds something else.
-    """
-    counts = dict(num_train=num_train, num_common=num_common, num_challenge=num_challenge)
-
-    def fill(partial: Path) -> None:
-        number = done = 0
-        for subset, part in PARTS_300W.items():
-            folders = [folder for folder in FOLDERS if folder.subset == subset]
-            weights = np.cumsum([folder.count for folder in folders])
-            edges = np.rint(counts[part] * weights / weights[-1]).astype(int)
-            shares = np.diff(edges, prepend=0).tolist()
-            for folder, share in zip(folders, shares, strict=True):
-                (partial / folder.path).mkdir(parents=True)
-                suffix = '.png' if folder.path.startswith('lfpw') else '.jpg'
-                for i in range(1, share + 1):
-                    face = random_face([seed, number, i], hard=subset == 'challenge')
-                    path = partial / folder.path / f'gen_{i:04d}{suffix}'
-                    # Real collections were compressed by many hands.
-                    write_photo(path, render(face), 72 + face.texture_seed % 27)
-                    write_pts(path.with_suffix('.pts'), landmarks(face, '300w'))
-                    progress(done := done + 1, sum(counts.values()))
-                number += 1
-
-    return write_archive(out_dir, '300w', counts, seed, fill)
-
-
-def wflw_face(split: str, number: int, seed: int = 0) -> Face:
-    """Return the face of a line, from 0, of a split's list, as if it had a photo for itself."""
-    # WFLW's faces are harder than 300W's: every third is drawn as those of iBUG are.
-    return random_face([seed, list(SPLITS).index(split), number], hard=number % 3 == 2)
+def _write_300w(root: Path, seed: int, train: int, common: int, challenge: int) -> None:
+    """Write ``afw``, ``helen``, ``lfpw`` and ``ibug`` with pictures and ``.pts`` beside them."""
+    plan = []
+    for subset, count in {None: train, 'common': common, 'challenge': challenge}.items():
+        folders = [folder for folder in FOLDERS if folder.subset == subset]
+        weights = np.cumsum([folder.count for folder in folders])
+        shares = np.diff(np.rint(count * weights / weights[-1]).astype(int), prepend=0)
+        for folder, share in zip(folders, shares, strict=True):
+            plan += [(folder.path, number) for number in range(1, share + 1)]
+    for folder, number in with_progress(plan, 'drawing'):
+        face = archive_face('300w', folder, number, seed)
+        suffix = '.png' if folder.startswith('lfpw') else '.jpg'
+        path = root / folder / f'gen_{number:04d}{suffix}'
+        # Real collections were compressed by many hands.
+        _write_photo(path, render(face), 72 + face.texture_seed % 27)
+        write_pts(path.with_suffix('.pts'), landmarks(face, '300w'))
 
 
 def wflw_attributes(face: Face) -> dict[str, bool]:
@@ -141,56 +105,128 @@ def wflw_attributes(face: Face) -> dict[str, bool]:
     WFLW's were judged by people and have no threshold; with these 19 to 40% of the faces carry
     each. ``makeup`` is always False: lips of any colour are drawn, but nothing says why.
     """
-    muscles = ('mouth_open', 'smile', 'pucker', 'brow_raise', 'frown')
+    e = face.expression
+    muscles = [e.mouth_open, e.smile, e.pucker, e.brow_raise, e.frown]
     return dict(
         pose=abs(face.pose.yaw) > 30,
-        expression=max(abs(getattr(face.expression, name)) for name in muscles) > 0.9,
-        illumination=face.look.contrast > 0.6 or bool(abs(np.log(face.camera.gamma)) > 0.3),
+        expression=max(map(abs, muscles)) > 0.9,
+        illumination=face.look.contrast > 0.6 or abs(np.log(face.camera.gamma)) > 0.3,
         makeup=False,
-        # Hair covers an end of nearly every jaw line.
-        occlusion=bool(occluded(face, 'wflw').mean() > 0.1),
+        occlusion=occluded(face, 'wflw').mean() > 0.1,  # hair covers an end of nearly every jaw
         blur=face.camera.blur > 0.8,
     )
 
 
-def write_wflw_archive(out_dir: str | Path, num_train: int, num_test: int, seed: int = 0) -> bool:
+def _write_wflw(root: Path, seed: int, train: int, test: int) -> None:
     """Write ``WFLW_images`` and the two lists in ``WFLW_annotations``.
 
-    The lists of single subsets are left out: the attributes say the same. The box of a line is the
-    landmarks' own, in whole pixels, since no detector runs here. Arguments, return value and errors
-    are those of `write_300w_archive`.
+    Of every four faces the first two share a photo. The box of a line is the landmarks' own, in
+    whole pixels, since no detector runs here.
     """
-    counts = dict(train=num_train, test=num_test)
-
-    def fill(partial: Path) -> None:
-        (partial / LISTS).mkdir(parents=True)
-        for split, count in counts.items():
-            lines: list[str] = []
-            photo = 0
-            while len(lines) < count:
-                event, size = WFLW_EVENTS[photo % len(WFLW_EVENTS)]
-                photo += 1
-                name = f'{event}/{event.replace("--", "_")}_gen_{split}_{photo:04d}.jpg'
-                numbers = range(len(lines), min(len(lines) + size, count))
-                faces = [wflw_face(split, number, seed) for number in numbers]
-                # The backgrounds grow down to the tallest.
-                height = max(face.height for face in faces)
-                pictures = [render(replace(face, height=height)) for face in faces]
-                write_photo(partial / PHOTOS / name, np.hstack(pictures), 92)
-                lefts = np.cumsum([0, *(face.width for face in faces)])
-                lines += map(_wflw_line, faces, lefts, [name] * len(faces))
-            path = partial / LISTS / f'list_98pt_rect_attr_{split}.txt'
-            path.write_text('\n'.join(lines) + '\n')
-
-    counts_by_name = {f'num_{split}': count for split, count in counts.items()}
-    return write_archive(out_dir, 'wflw', counts_by_name, seed, fill)
+    (root / LISTS).mkdir(parents=True)
+    for split, count in dict(train=train, test=test).items():
+        lines = []
+        starts = [number for number in range(1, count + 1) if number % 4 != 2]
+        for photo, start in enumerate(with_progress(starts, split)):
+            numbers = [start, start + 1] if start % 4 == 1 and start < count else [start]
+            faces = [archive_face('wflw', split, number, seed) for number in numbers]
+            event = WFLW_EVENTS[photo % 3]
+            name = f'{event}/{event.replace("--", "_")}_gen_{split}_{photo + 1:04d}.jpg'
+            height = max(face.height for face in faces)  # the backgrounds grow down to the tallest
+            pictures = [render(replace(face, height=height)) for face in faces]
+            _write_photo(root / PHOTOS / name, np.hstack(pictures), 92)
+            for face, left in zip(faces, (0, faces[0].width), strict=False):
+                points = landmarks(face, 'wflw') + (left, 0.0)
+                box = np.r_[np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))]
+                numbers = [f'{v:.6f}' for v in points.ravel()] + [f'{v:.0f}' for v in box]
+                attributes = [str(int(v)) for v in wflw_attributes(face).values()]
+                lines.append(' '.join([*numbers, *attributes, name]) + '\n')
+        (root / LISTS / f'list_98pt_rect_attr_{split}.txt').write_text(''.join(lines))
 
 
-def _wflw_line(face: Face, left: int, name: str) -> str:
-    """Return the list's line for a face whose picture starts at column ``left``."""
-    points = landmarks(face, 'wflw') + (left, 0.0)
-    box = [*np.floor(points.min(axis=0)), *np.ceil(points.max(axis=0))]
-    return ' '.join([
-        *(f'{value:.6f}' for value in points.ravel()), *(f'{value:.0f}' for value in box),
-        *(str(int(value)) for value in wflw_attributes(face).values()), name,
-    ])  # fmt: skip
+def _write_aflw(root: Path, seed: int, train: int, test: int) -> None:
+    """Write ``data/flickr/{0,2}`` with photos, and ``AFLWinfo_release.mat``.
+
+    Covered landmarks, as well as those a far turned head hides, are masked.
+    """
+    count = train + test
+    names, rows = np.empty((count, 1), dtype=object), []
+    for index in with_progress(range(count), 'drawing'):
+        face = archive_face('aflw', '', index + 1, seed)
+        names[index, 0] = f'{(2, 0)[index % 2]}/image{index + 1:05d}.jpg'
+        _write_photo(root / 'data/flickr' / names[index, 0], render(face))
+        points, hidden = landmarks(face, 'aflw'), occluded(face, 'aflw')
+        if abs(face.pose.yaw) > TURNED:
+            hidden[FAR_ENDS[int(np.sign(face.pose.yaw))]] = True
+        # Of AFLW's two published rectangles: whole pixels, square, about 1.3 times the landmarks'
+        # height, a little above their middle.
+        low, high = points.min(axis=0), points.max(axis=0)
+        half = np.rint(0.65 * (high - low).max())
+        x, y = np.rint((low + high) / 2 - (0.0, 0.06 * (high - low).max()))
+        rows.append((points.T.ravel(), 1.0 - hidden, [x - half, x + half, y - half, y + half]))
+    points, visible, boxes = map(np.stack, zip(*rows, strict=True))
+    order = np.random.default_rng([seed, 19]).permutation(count)
+    content = dict(bbox=boxes, data=points, mask_new=visible, nameList=names, ra=1.0 + order[None])
+    savemat(root / MAT, content, do_compression=True)
+
+
+def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
+    """Write ``COFW_train_color.mat``, ``COFW_test_color.mat`` and the COFW-68 benchmark."""
+    for part, count in zip(PARTS, (train, test), strict=True):
+        numbers = range(1, count + 1)
+        faces = [archive_face('cofw', part.split, number, seed) for number in numbers]
+        photos = [render(face)[:, :, ::-1] for face in with_progress(faces, part.split)]  # RGB
+        photos = [p[:, :, 0] if f.camera.gray else p for p, f in zip(photos, faces, strict=True)]
+        shapes = [
+            np.r_[(landmarks(face, 'cofw') + 1.0).T.ravel(), occluded(face, 'cofw')]
+            for face in faces
+        ]
+        boxes = [_box(face, 'cofw') for face in faces]
+        write_cofw_mat(root / part.file_name, part.suffix, photos, shapes, boxes)
+    folder = root / 'cofw68-benchmark/COFW68_Data'
+    (folder / 'test_annotations').mkdir(parents=True)
+    for number, face in enumerate(faces, start=1):
+        hidden = occluded(face, '300w').astype(float)[None]
+        content = dict(Points=landmarks(face, '300w') + 1.0, Occ=hidden)
+        savemat(folder / f'test_annotations/{number}_points.mat', content, do_compression=True)
+    boxes = np.vstack([_box(face, '300w') for face in faces])
+    savemat(folder / 'cofw68_test_bboxes.mat', dict(bboxes=boxes), do_compression=True)
+
+
+def write_cofw_mat(
+    path: Path, suffix: str, photos: Sequence, shapes: Sequence, boxes: Sequence
+) -> None:
+    """Write a COFW file as MATLAB 7.3 does, in HDF5 with every array's axes reversed.
+
+    Args:
+        path: The file.
+        suffix: With which names of variables end, ``Tr`` or ``T``.
+        photos: (H, W, 3) RGB or (H, W).
+        shapes: 29 x, 29 y, both counted from 1, and 29 flags of each face.
+        boxes: x, y, width and height of each.
+    """
+    with h5py.File(path, 'w', userblock_size=512) as file:  # for MATLAB's own header
+        cells = [
+            file.create_dataset(f'#refs#/photo{number}', data=photo.T, compression='gzip').ref
+            for number, photo in enumerate(photos, start=1)
+        ]
+        file[f'Is{suffix}'] = np.array([cells], h5py.ref_dtype)
+        file[f'phis{suffix}'] = np.transpose(shapes).astype(float)
+        file[f'bboxes{suffix}'] = np.transpose(boxes).astype(float)
+    with path.open('r+b') as file:
+        text = b'MATLAB 7.3 MAT-file, Platform: generated, HDF5 schema 1.00 .'
+        file.write(text.ljust(116) + bytes(8) + b'\x00\x02IM')  # version 2.0, little-endian
+
+
+def _box(face: Face, scheme: str) -> np.ndarray:
+    """Return x, y, width and height in whole pixels, counted from 1, round the landmarks."""
+    points = landmarks(face, scheme) + 1.0
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.1 * (high - low)  # MMPose's two sample faces have .08 to .13 a side
+    low, high = np.floor(low - margin), np.ceil(high + margin)
+    return np.concatenate([low, high - low])
+
+
+WRITERS: dict[str, Callable[..., None]] = {
+    '300w': _write_300w, 'wflw': _write_wflw, 'aflw': _write_aflw, 'cofw': _write_cofw,
+}  # fmt: skip

@@ -14,26 +14,21 @@ PIVOT = np.array([0.0, 0.55, -0.35])  # the head turns about it; pose.center is 
 SEGMENT_SAMPLES = 16  # a curve's chords then stay within 0.01 px of the spline at 80 px a unit
 CHEEK_DEPTH = 0.95  # depth over width of the head's horizontal section, which shapes the far cheek
 SIDES = (-1.0, 1.0)
-STEPS = np.arange(SEGMENT_SAMPLES) / SEGMENT_SAMPLES
 # Catmull-Rom: the weights (16, 4) of the two points before and the two after each step.
 BASIS = (
-    np.vander(STEPS, 4, increasing=True)
+    np.vander(np.arange(SEGMENT_SAMPLES) / SEGMENT_SAMPLES, 4, increasing=True)
     @ np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
     / 2.0
 )
 
+Half = dict[str, np.ndarray]
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def spline(control: np.ndarray, *, to_middle: bool = False) -> np.ndarray:
-    """A Catmull-Rom spline through the control points.
+def spline(control: np.ndarray, to_middle: bool = False) -> np.ndarray:
+    """A Catmull-Rom spline through the (M, 3) control points: ((M - 1) * 16 + 1, 3).
 
-    Args:
-        control: (M, 3) points, M >= 2.
-        to_middle: The curve ends on the midline and goes on mirrored, hence level, beyond it.
-
-    Returns:
-        ((M - 1) * 16 + 1, 3) points; every control point is among them.
+    With ``to_middle`` it ends on the midline and goes on mirrored, hence level, beyond it.
     """
     if to_middle:
         # 2 * middle - x, so that the curve stays level however the middle is shifted.
@@ -45,12 +40,21 @@ def spline(control: np.ndarray, *, to_middle: bool = False) -> np.ndarray:
     return np.vstack([(BASIS @ windows).reshape(-1, 3), control[-1:]])
 
 
-def at(curve: np.ndarray, fractions: np.ndarray | list[float]) -> np.ndarray:
+def half(side: float, x, y, z, to_middle: bool = False) -> np.ndarray:
+    """The spline of one side, -1 or 1, through M points given by x on the right side, y and z."""
+    return spline(np.stack(np.broadcast_arrays(side * np.asarray(x), y, z), 1), to_middle)
+
+
+def whole(pair: tuple[np.ndarray, np.ndarray] | list[np.ndarray]) -> np.ndarray:
+    """The left curve inwards, then the right one outwards."""
+    return np.vstack([pair[0], pair[1][-2::-1]])
+
+
+def at(curve: np.ndarray, fractions: np.ndarray) -> np.ndarray:
     """The (K, 3) points at fractions 0..1 of the curve's length in space."""
     steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)
     length = np.concatenate([[0.0], np.cumsum(steps)])
-    where = np.asarray(fractions) * length[-1]
-    return np.stack([np.interp(where, length, curve[:, i]) for i in range(3)], axis=1)
+    return np.stack([np.interp(fractions * length[-1], length, x) for x in curve.T], axis=1)
 
 
 def slide(face: Face, curve: np.ndarray, side: float) -> np.ndarray:
@@ -62,31 +66,25 @@ def slide(face: Face, curve: np.ndarray, side: float) -> np.ndarray:
     """
     angle = np.arctan(CHEEK_DEPTH * np.tan(np.deg2rad(face.pose.yaw) * side))
     angle = angle if angle > 0 else 0.2 * angle
-    out = curve.copy()
-    out[:, 0] = curve[:, 0] * np.cos(angle)
-    out[:, 2] = curve[:, 2] + CHEEK_DEPTH * np.abs(curve[:, 0]) * np.sin(angle)
-    return out
+    x, y, z = curve.T
+    return np.stack([x * np.cos(angle), y, z + CHEEK_DEPTH * np.abs(x) * np.sin(angle)], 1)
 
 
-def _jaw(face: Face, side: float) -> np.ndarray:
-    s, e = face.shape, face.expression
-    jaw, chin, drop = s.width * s.jaw_width, s.width * s.chin_width, 0.2 * e.mouth_open
+def _outline(face: Face, side: float) -> Half:
+    s, drop = face.shape, 0.2 * face.expression.mouth_open
+    jaw, chin = s.width * s.jaw_width, s.width * s.chin_width
     y = np.array([0.05, 0.35, 0.68, 0.98, 1.24, 1.44, 1.53])
-    lengthening = np.array([0, 0, 0.1, 0.4, 0.7, 0.95, 1]) * 0.6 * (s.chin_length - 1.0)
-    y = (y + lengthening + np.array([0, 0, 0.1, 0.45, 0.8, 1, 1]) * drop) * s.height
-    x = np.array([s.width, 0.985 * s.width, 0.93 * jaw, 0.81 * jaw, 0.61 * jaw, 0.33 * chin, 0])
-    z = np.array([-0.62, -0.6, -0.52, -0.38, -0.2, -0.03, 0.06])
-    return slide(face, spline(np.stack([side * x, y, z], 1), to_middle=True), side)
+    y += np.array([0, 0, 0.1, 0.4, 0.7, 0.95, 1]) * 0.6 * (s.chin_length - 1.0)
+    y += np.array([0, 0, 0.1, 0.45, 0.8, 1, 1]) * drop
+    x = [s.width, 0.985 * s.width, 0.93 * jaw, 0.81 * jaw, 0.61 * jaw, 0.33 * chin, 0]
+    lower = half(side, x, y * s.height, [-0.62, -0.6, -0.52, -0.38, -0.2, -0.03, 0.06], True)
+    x = np.array([1.0, 1.0, 0.9, 0.56, 0.0]) * s.width
+    y = np.array([0.05, -0.3, -0.7, -1.0, -1.1]) * s.height
+    upper = half(side, x, y, [-0.62, -0.6, -0.45, -0.25, -0.12], True)
+    return dict(jaw=slide(face, lower, side), skull=slide(face, upper, side))
 
 
-def _skull(face: Face, side: float) -> np.ndarray:
-    x = np.array([1.0, 1.0, 0.9, 0.56, 0.0]) * face.shape.width
-    y = np.array([0.05, -0.3, -0.7, -1.0, -1.1]) * face.shape.height
-    control = np.stack([side * x, y, [-0.62, -0.6, -0.45, -0.25, -0.12]], 1)
-    return slide(face, spline(control, to_middle=True), side)
-
-
-def _brow(face: Face, side: float) -> tuple[np.ndarray, np.ndarray]:
+def _brow(face: Face, side: float) -> Half:
     s, e = face.shape, face.expression
     raised = e.brow_raise + side * face.asymmetry.brow_raise
     x = (0.5 + np.array([0.34, 0.2, 0.02, -0.15, -0.3]) * s.brow_length) * s.eye_spacing
@@ -94,101 +92,81 @@ def _brow(face: Face, side: float) -> tuple[np.ndarray, np.ndarray]:
     arch = np.array([0.02, -0.09, -0.12, -0.08, -0.01]) * s.brow_arch
     y = -0.27 + s.brow_height + arch - np.array([0.04, 0.1, 0.12, 0.11, 0.09]) * raised
     y += np.array([-0.02, -0.02, 0.0, 0.04, 0.07]) * e.frown
-    z = np.array([-0.22, -0.06, 0.07, 0.13, 0.15])
+    z = [-0.22, -0.06, 0.07, 0.13, 0.15]
     thick = np.array([0.0, 0.055, 0.085, 0.09, 0.08]) * s.brow_thickness
-    upper = np.stack([side * x, y, z], 1)
-    lower = np.stack([side * x, y + thick, z], 1)
-    return spline(upper), spline(lower)
+    return dict(brow_top=half(side, x, y, z), brow_bottom=half(side, x, y + thick, z))
 
 
-def _eye(face: Face, side: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _eye(face: Face, side: float) -> Half:
     s, e, a = face.shape, face.expression, face.asymmetry
-    opening = max(0.0, e.eye_open + side * a.eye_open)
-    x = 0.44 * s.eye_spacing + np.array([0.19, 0.115, 0.0, -0.11, -0.19]) * s.eye_size
-    z = np.array([-0.14, -0.06, 0.0, 0.0, -0.03])
+    middle = 0.44 * s.eye_spacing
+    x = middle + np.array([0.19, 0.115, 0.0, -0.11, -0.19]) * s.eye_size
+    z = [-0.14, -0.06, 0.0, 0.0, -0.03]
     level = np.array([1.0, 0.5, 0.0, -0.5, -1.0]) * -s.eye_tilt + side * a.eye_height
-    level += np.array([0.0, 0.0, 0.0, 0.01, 0.02])
+    level += [0.0, 0.0, 0.0, 0.01, 0.02]
     low = np.array([0.0, 0.042, 0.055, 0.035, 0.0]) * s.eye_size
     wide = np.array([0.0, -0.078, -0.1, -0.07, 0.0]) * s.eye_size
     shut = np.array([0.0, 0.032, 0.042, 0.025, 0.0]) * s.eye_size
-    up = shut + (wide - shut) * opening
-    pupil = [
-        0.44 * s.eye_spacing + side * 0.06 * e.gaze_x,
-        level[2] - 0.015 + 0.03 * e.gaze_y,
-        0.03,
-    ]
-    upper = spline(np.stack([side * x, level + up, z], 1))
-    lower = spline(np.stack([side * x, level + low, z], 1))
-    return upper, lower, np.array([pupil]) * (side, 1.0, 1.0)
+    up = shut + (wide - shut) * max(0.0, e.eye_open + side * a.eye_open)
+    pupil = side * (middle + side * 0.06 * e.gaze_x), level[2] - 0.015 + 0.03 * e.gaze_y, 0.03
+    return dict(
+        eye_top=half(side, x, level + up, z),
+        eye_bottom=half(side, x, level + low, z),
+        pupil=np.array([pupil]),
+    )
 
 
-def _nose(face: Face, side: float) -> tuple[np.ndarray, np.ndarray]:
+def _nose(face: Face, side: float) -> Half:
     s = face.shape
     y = np.array([-0.03, 0.17, 0.36, 0.54]) * s.nose_length
-    z = np.array([0.1, 0.2, 0.33, 0.46]) * s.nose_depth
-    bridge = spline(np.stack([np.zeros(4), y, z], 1))
+    bridge = half(side, 0.0, y, np.array([0.1, 0.2, 0.33, 0.46]) * s.nose_depth)
     x = np.array([0.21, 0.11, 0.0]) * s.nose_width * (1.0 + 0.06 * face.expression.smile)
-    base_y = np.array([0.64, 0.685, 0.71]) * s.nose_length
-    base_z = np.array([0.16, 0.25, 0.3]) * s.nose_depth
-    return bridge, spline(np.stack([side * x, base_y, base_z], 1), to_middle=True)
+    y = np.array([0.64, 0.685, 0.71]) * s.nose_length
+    base = half(side, x, y, np.array([0.16, 0.25, 0.3]) * s.nose_depth, to_middle=True)
+    return dict(bridge=bridge, nose_base=base)
 
 
-def _mouth(face: Face, side: float) -> dict[str, np.ndarray]:
+def _mouth(face: Face, side: float) -> Half:
     s, e = face.shape, face.expression
     smile = e.smile + side * face.asymmetry.smile
     level = 1.0 * s.height + 0.4 * (s.nose_length - 1.0) + s.mouth_height
-    half = 0.36 * s.mouth_width * (1 + 0.22 * smile - 0.3 * e.pucker - 0.08 * e.mouth_open)
-    corner = np.array([half, -0.1 * smile + 0.07 * e.mouth_open, -0.02 - 0.05 * smile])
-    drop, thin = 0.38 * e.mouth_open, 1.0 - 0.25 * min(1.0, max(0.0, e.smile))
-    inner = corner * (0.87, 1.0, 1.0) + (0.0, 0.0, 0.02)
+    width = 0.36 * s.mouth_width * (1 + 0.22 * smile - 0.3 * e.pucker - 0.08 * e.mouth_open)
+    height = -0.1 * smile + 0.07 * e.mouth_open
 
-    def curve(start: np.ndarray, rest: list[tuple[float, float, float]]) -> np.ndarray:
+    def lip(corner_x: float, corner_z: float, *rest: tuple[float, float, float]) -> np.ndarray:
         # The corner's height and width fade towards the middle.
-        rows = [(f * half, y + corner[1] * f, z) for f, y, z in rest]
-        control = np.array([tuple(start), *rows])
-        return spline(control * (side, 1.0, 1.0) + (0.0, level, 0.0), to_middle=True)
+        rows = [(f * width, y + height * f, z) for f, y, z in rest]
+        x, y, z = np.array([(corner_x, height, corner_z), *rows]).T
+        return half(side, x, y + level, z, to_middle=True)
 
+    outer, inner = (width, -0.02 - 0.05 * smile), (width * 0.87, -0.02 - 0.05 * smile + 0.02)
+    drop, thin = 0.38 * e.mouth_open, 1.0 - 0.25 * min(1.0, max(0.0, e.smile))
     up, low = 0.115 * s.upper_lip * thin, 0.14 * s.lower_lip * thin
     lift, z = -0.03 * e.mouth_open, 0.16 + 0.05 * e.pucker
-    inner_top = [(0.45, -0.006 + 0.8 * lift, z - 0.04), (0.0, lift - 0.002, z)]
-    inner_bottom = [(0.45, 0.006 + 0.8 * drop, z - 0.05), (0.0, 0.006 + drop, z)]
-    bow = [(0.58, -0.62 * up + lift, z - 0.06), (0.21, -up + lift, z)]
-    bowl = [(0.6, 0.72 * low + 0.75 * drop, z - 0.08), (0.0, low + drop, z)]
-    return {
-        'lip_top': curve(corner, [*bow, (0.0, -0.8 * up + lift, z + 0.01)]),
-        'lip_bottom': curve(corner, bowl),
-        'mouth_top': curve(inner, inner_top),
-        'mouth_bottom': curve(inner, inner_bottom),
-    }
+    bow = (0.58, -0.62 * up + lift, z - 0.06), (0.21, -up + lift, z)
+    bowl = (0.6, 0.72 * low + 0.75 * drop, z - 0.08), (0, low + drop, z)
+    return dict(
+        lip_top=lip(*outer, *bow, (0, -0.8 * up + lift, z + 0.01)),
+        lip_bottom=lip(*outer, *bowl),
+        mouth_top=lip(*inner, (0.45, -0.006 + 0.8 * lift, z - 0.04), (0, lift - 0.002, z)),
+        mouth_bottom=lip(*inner, (0.45, 0.006 + 0.8 * drop, z - 0.05), (0, 0.006 + drop, z)),
+    )
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _curves(face: Face) -> Curves:
-    halves = []
-    for side in SIDES:
-        brow_top, brow_bottom = _brow(face, side)
-        eye_top, eye_bottom, pupil = _eye(face, side)
-        bridge, nose_base = _nose(face, side)
-        half = {
-            'jaw': _jaw(face, side), 'skull': _skull(face, side),
-            'brow_top': brow_top, 'brow_bottom': brow_bottom,
-            'eye_top': eye_top, 'eye_bottom': eye_bottom, 'pupil': pupil,
-            'bridge': bridge, 'nose_base': nose_base, **_mouth(face, side),
-        }  # fmt: skip
-        for curve in half.values():
-            curve.setflags(write=False)  # they are shared by all who ask
-        halves.append(half)
-    return {name: (halves[0][name], halves[1][name]) for name in halves[0]}
+    parts = (_outline, _brow, _eye, _nose, _mouth)
+    left, right = ({k: v for part in parts for k, v in part(face, s).items()} for s in SIDES)
+    return {name: (left[name], right[name]) for name in left}
 
 
 def curves(face: Face) -> Curves:
     """The face's curves in head units, each a (left, right) pair; the bridge is its own twin."""
     # Only what bends a curve is part of the cache's key.
-    pose = Pose(yaw=face.pose.yaw)
-    return _curves(Face(face.shape, face.expression, face.asymmetry, pose))
+    return _curves(Face(face.shape, face.expression, face.asymmetry, Pose(face.pose.yaw)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def _camera(pose: Pose) -> np.ndarray:
     """(3, 2) from head units about the pivot to pixels about the centre."""
     yaw, pitch, roll = np.deg2rad([pose.yaw, pose.pitch, pose.roll])

@@ -1,4 +1,4 @@
-"""Everything that determines one generated face.
+"""What determines one drawn face.
 
 Head coordinates: x to the picture's right, y down, z towards the viewer, y = 0 at the eye line;
 one unit is half the face's width at the ears. Picture coordinates are in pixels, 0-based, the
@@ -12,17 +12,31 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-Color = tuple[float, float, float]  # B, G, R in 0..255
+Color = tuple[float, float, float] | np.ndarray  # B, G, R in 0..255
 
 
-# Identity: factors about 1, shifts and tilts about 0 (head units).
-Shape = dataclasses.make_dataclass('Shape', [(name, float, default) for name, default in dict(
-    width=1.0, height=1.0, depth=1.0, jaw_width=1.0, chin_width=1.0, chin_length=1.0,
-    eye_size=1.0, eye_spacing=1.0, eye_tilt=0.0, iris_size=1.0, nose_length=1.0, nose_width=1.0,
-    nose_depth=1.0, mouth_width=1.0, mouth_height=0.0, upper_lip=1.0, lower_lip=1.0,
-    brow_height=0.0, brow_arch=1.0, brow_thickness=1.0, brow_length=1.0,
-).items()], frozen=True)  # fmt: skip
-Shape.__module__ = __name__  # by which pickle finds it
+def _normal(name: str, doc: str, **fields: tuple[float, float]) -> type:
+    """A frozen dataclass of floats, each with its mean, the default, and its deviation."""
+    columns = [
+        (key, float, field(default=mean, metadata=dict(deviation=deviation)))
+        for key, (mean, deviation) in fields.items()
+    ]
+    return dataclasses.make_dataclass(name, columns, frozen=True, namespace=dict(__doc__=doc))
+
+
+Shape = _normal(
+    'Shape', 'Identity: factors about 1, shifts and tilts about 0 (head units).',
+    width=(1, 0.05), height=(1, 0.05), depth=(1, 0.06), jaw_width=(1, 0.035), chin_width=(1, 0.1),
+    chin_length=(1, 0.1), eye_size=(1, 0.09), eye_spacing=(1, 0.05), eye_tilt=(0, 0.012),
+    iris_size=(1, 0.07), nose_length=(1, 0.08), nose_width=(1, 0.13), nose_depth=(1, 0.1),
+    mouth_width=(1, 0.09), mouth_height=(0, 0.025), upper_lip=(1, 0.22), lower_lip=(1, 0.2),
+    brow_height=(0, 0.025), brow_arch=(1, 0.3), brow_thickness=(1, 0.25), brow_length=(1, 0.06),
+)  # fmt: skip
+Asymmetry = _normal(
+    'Asymmetry', 'Added on the right side, taken off the left; bend bows the midline to the right.',
+    smile=(0, 0.06), brow_raise=(0, 0.08), eye_open=(0, 0.03), eye_height=(0, 0.006),
+    bend=(0, 0.012),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,17 +51,6 @@ class Expression:
     eye_open: float = 1.0
     gaze_x: float = 0.0
     gaze_y: float = 0.0
-
-
-@dataclass(frozen=True)
-class Asymmetry:
-    """Added on the right side, taken off the left; ``bend`` bows the midline to the right."""
-
-    smile: float = 0.0
-    brow_raise: float = 0.0
-    eye_open: float = 0.0
-    eye_height: float = 0.0
-    bend: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,20 @@ class Pose:
 
 @dataclass(frozen=True)
 class Patch:
-    """A flat-coloured piece hung on the head: ``points`` (N, 3) in head units.
+    """A piece of the drawing: a polygon, or a stroke along it.
 
-    ``color`` None takes the lit skin. ``width`` 0 fills the polygon, otherwise it is the width of
-    the stroke along it. ``blur`` is in head units. ``color_end`` is the colour at the bottom.
+    A face is a list of patches with (N, 3) points in head units; each is painted with (N, 2)
+    points in pixels. ``width`` and the standard deviation ``blur`` are in the same unit.
     """
 
     points: np.ndarray
-    color: Color | None
-    color_end: Color | None = None
+    color: Color | None  # None shows the lit skin, for which an (H, W, 3) picture is painted
+    color_end: Color | None = None  # at the bottom, reached linearly
     alpha: float = 1.0
-    width: float = 0.0
+    width: float = 0.0  # of the stroke; 0 fills the polygon
     blur: float = 0.0
     closed: bool = True
+    clip: np.ndarray | None = None  # a polygon that limits the patch, whose colour is lit already
 
 
 @dataclass(frozen=True)
@@ -113,14 +117,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Face:
-    """One face in one picture of ``width`` x ``height`` pixels; equal faces give equal pictures."""
+    """One face in one picture of ``width`` x ``height`` pixels."""
 
-    shape: Shape = field(default_factory=Shape)
-    expression: Expression = field(default_factory=Expression)
-    asymmetry: Asymmetry = field(default_factory=Asymmetry)
-    pose: Pose = field(default_factory=Pose)
-    look: Look = field(default_factory=Look)
-    camera: Camera = field(default_factory=Camera)
+    shape: Shape = Shape()
+    expression: Expression = Expression()
+    asymmetry: Asymmetry = Asymmetry()
+    pose: Pose = Pose()
+    look: Look = Look()
+    camera: Camera = Camera()
     width: int = 300
     height: int = 300
     texture_seed: int = 0

@@ -1,12 +1,14 @@
-"""From a ``Face`` to its picture: background, light, skin, camera."""
+"""From a ``Face`` to its picture: background, light, skin, patches, camera."""
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from .canvas import paint
-from .features import Drawing, draw_face
+from .features import bare_face
 from .geometry import project
-from .params import Camera, Face
+from .params import Camera, Face, Patch
 
 
 def smooth_noise(
@@ -29,9 +31,8 @@ def _shapes(rng: np.random.Generator, image: np.ndarray) -> None:
         radius = rng.uniform(0.05, 0.4) * width * np.array([1.0, rng.uniform(0.3, 1.5)])
         points = center + radius * np.stack([np.cos(angle), np.sin(angle)], 1)
         color, end = rng.uniform(10, 245, (2, 3))
-        blur = float(rng.choice([0.0, 1.5, 5.0]))
-        stroke = float(rng.choice([0.0, 0.0, 4.0]))
-        paint(image, points, color, color_end=tuple(end), alpha=0.8, blur=blur, width=stroke)
+        blur, stroke = rng.choice([0.0, 1.5, 5.0]), rng.choice([0.0, 0.0, 4.0])
+        paint(image, Patch(points, color, end, alpha=0.8, blur=blur, width=stroke))
 
 
 def background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -96,7 +97,7 @@ def _photograph(image: np.ndarray, camera: Camera, rng: np.random.Generator) -> 
 
 
 def render(face: Face) -> np.ndarray:
-    """Draws the face.
+    """Draws the face: its patches one over the other, from the background to the glasses.
 
     Returns:
         (height, width, 3) uint8 BGR. Features lie on ``landmarks(face, ...)`` to within 0.1 px.
@@ -104,10 +105,22 @@ def render(face: Face) -> np.ndarray:
     rng = np.random.default_rng(face.texture_seed)
     image = background(rng, face.height, face.width)
     shade = _light(face)
-    drawing = Drawing(face, image, _skin(face, shade, rng), shade)
-    for patch in face.look.back:
-        drawing.add(patch)
-    draw_face(drawing)
-    for patch in face.look.front:
-        drawing.add(patch)
+    skin = _skin(face, shade, rng)
+
+    def light(points: np.ndarray) -> float:
+        """The light's strength in the middle of (N, 2) pixels."""
+        x, y = points.mean(0).tolist()
+        column, row = min(max(round(x), 0), face.width - 1), min(max(round(y), 0), face.height - 1)
+        return float(shade[row, column])
+
+    for patch in [*face.look.back, *bare_face(face, light), *face.look.front]:
+        points, scale = project(face, patch.points), face.pose.scale
+        color, end, clip = patch.color, patch.color_end, patch.clip
+        strength = light(points) if clip is None else 1.0
+        paint(image, replace(
+            patch, points=points, width=patch.width * scale, blur=patch.blur * scale,
+            color=skin if color is None else strength * np.asarray(color),
+            color_end=end if end is None else strength * np.asarray(end),
+            clip=clip if clip is None else project(face, clip),
+        ))  # fmt: skip
     return _photograph(image, face.camera, rng)

@@ -1,91 +1,34 @@
 """The four landmark schemes, all sampled from the same curves of one face."""
 
-from collections.abc import Callable
+import re
 
 import cv2
 import numpy as np
 
-from .geometry import Curves, at, curves, project
+from .geometry import at, curves, project
 from .params import Face
 
-
-def _ends(count: int) -> np.ndarray:
-    return np.linspace(0.0, 1.0, count)
-
-
-def _across(pair: tuple[np.ndarray, np.ndarray], count: int) -> np.ndarray:
-    """(2 * count - 1, 3): the left curve inwards, then the right one outwards."""
-    left, right = (at(curve, _ends(count)) for curve in pair)
-    return np.vstack([left, right[-2::-1]])
-
-
-def _eyes(c: Curves, count: int) -> np.ndarray:
-    """Both outlines clockwise, ``count`` points a lid with both corners."""
-    f = _ends(count)
-    top = [at(curve, f) for curve in c['eye_top']]
-    low = [at(curve, f) for curve in c['eye_bottom']]
-    left = [top[0], low[0][-2:0:-1]]
-    right = [top[1][::-1], low[1][1:-1]]
-    return np.vstack(left + right)
-
-
-def _mouth(c: Curves) -> np.ndarray:
-    """Outer then inner lips, 20 points, clockwise from the left corner."""
-    rings = [('lip_top', 4, 'lip_bottom', 4), ('mouth_top', 3, 'mouth_bottom', 3)]
-    out = []
-    for top, top_count, bottom, bottom_count in rings:
-        out += [_across(c[top], top_count), _across(c[bottom], bottom_count)[-2:0:-1]]
-    return np.vstack(out)
-
-
-def _ibug68(c: Curves) -> np.ndarray:
-    brows = [at(c['brow_top'][0], _ends(5)), at(c['brow_top'][1], _ends(5))[::-1]]
-    nose = [at(c['bridge'][0], _ends(4)), _across(c['nose_base'], 3)]
-    return np.vstack([_across(c['jaw'], 9), *brows, *nose, _eyes(c, 4), _mouth(c)])
-
-
-def _wflw98(c: Curves) -> np.ndarray:
-    top = [at(curve, _ends(5)) for curve in c['brow_top']]
-    low = [at(curve, [0.25, 0.5, 0.75, 1.0]) for curve in c['brow_bottom']]
-    brows = [top[0], low[0][::-1], top[1][::-1], low[1]]
-    nose = [at(c['bridge'][0], _ends(4)), _across(c['nose_base'], 3)]
-    jaw = _across(c['jaw'], 17)
-    return np.vstack([jaw, *brows, *nose, _eyes(c, 5), _mouth(c), *c['pupil']])
-
-
-def _both(pair: tuple[np.ndarray, np.ndarray], fraction: float) -> np.ndarray:
-    return np.vstack([at(curve, [fraction]) for curve in pair])
-
-
-def _cofw29(c: Curves) -> np.ndarray:
-    top, low = _both(c['brow_top'], 0.5), _both(c['brow_bottom'], 0.5)
-    lid, bag = _both(c['eye_top'], 0.5), _both(c['eye_bottom'], 0.5)
-    middle = [c[k][0][-1] for k in ('lip_top', 'mouth_top', 'mouth_bottom', 'lip_bottom')]
-    return np.vstack([
-        _both(c['brow_top'], 0.0), _both(c['brow_top'], 1.0), top[0], low[0], top[1], low[1],
-        _both(c['eye_top'], 0.0), _both(c['eye_top'], 1.0), lid[0], bag[0], lid[1], bag[1],
-        *c['pupil'], _both(c['nose_base'], 0.0), c['bridge'][0][-1], c['nose_base'][0][-1],
-        _both(c['lip_top'], 0.0), *middle, c['jaw'][0][-1],
-    ])  # fmt: skip
-
-
-def _aflw19(c: Curves) -> np.ndarray:
-    brow = (_both(c['brow_top'], 0.5) + _both(c['brow_bottom'], 0.5)) / 2.0
-    brow_out, brow_in = _both(c['brow_top'], 0.0), _both(c['brow_top'], 1.0)
-    eye_out, eye_in = _both(c['eye_top'], 0.0), _both(c['eye_top'], 1.0)
-    nose, corner = _both(c['nose_base'], 0.0), _both(c['lip_top'], 0.0)
-    mouth = (c['mouth_top'][0][-1] + c['mouth_bottom'][0][-1]) / 2.0
-    left, right = c['pupil']
-    return np.vstack([
-        brow_out[0], brow[0], brow_in[0], brow_in[1], brow[1], brow_out[1],
-        eye_out[0], left, eye_in[0], eye_in[1], right, eye_out[1],
-        nose[0], c['bridge'][0][-1], nose[1], corner[0], mouth, corner[1], c['jaw'][0][-1],
-    ])  # fmt: skip
-
-
-SCHEMES: dict[str, Callable[[Curves], np.ndarray]] = {
-    '300w': _ibug68, 'wflw': _wflw98, 'cofw': _cofw29, 'aflw': _aflw19,
-}  # fmt: skip
+# Landmarks in MMPose's order: the curve (of two, their mean), its side (left, right), and where
+# along it: 1/2 is half its length, 3:0/4 means 3/4, 2/4, 1/4 and 0.
+_NOSE = 'bridge L 0:3/3, nose_base L 0:2/2, nose_base R 1:0/2, '
+_MOUTH = """
+    lip_top L 0:3/3, lip_top R 2:0/3, lip_bottom R 1:3/3, lip_bottom L 2:1/3,
+    mouth_top L 0:2/2, mouth_top R 1:0/2, mouth_bottom R 1:2/2, mouth_bottom L 1/2"""
+SCHEMES = {
+    '300w': f"""jaw L 0:8/8, jaw R 7:0/8, brow_top L 0:4/4, brow_top R 4:0/4, {_NOSE}
+        eye_top L 0:3/3, eye_bottom L 2:1/3, eye_top R 3:0/3, eye_bottom R 1:2/3, {_MOUTH}""",
+    'wflw': f"""jaw L 0:16/16, jaw R 15:0/16, brow_top L 0:4/4, brow_bottom L 4:1/4,
+        brow_top R 4:0/4, brow_bottom R 1:4/4, {_NOSE} eye_top L 0:4/4, eye_bottom L 3:1/4,
+        eye_top R 4:0/4, eye_bottom R 1:3/4, {_MOUTH}, pupil LR 0""",
+    'cofw': """brow_top LR 0, brow_top LR 1, brow_top L 1/2, brow_bottom L 1/2, brow_top R 1/2,
+        brow_bottom R 1/2, eye_top LR 0, eye_top LR 1, eye_top L 1/2, eye_bottom L 1/2,
+        eye_top R 1/2, eye_bottom R 1/2, pupil LR 0, nose_base LR 0, bridge L 1, nose_base L 1,
+        lip_top LR 0, lip_top L 1, mouth_top L 1, mouth_bottom L 1, lip_bottom L 1, jaw L 1""",
+    'aflw': """brow_top L 0, brow_top+brow_bottom L 1/2, brow_top LR 1, brow_top+brow_bottom R 1/2,
+        brow_top R 0, eye_top L 0, pupil L 0, eye_top LR 1, pupil R 0, eye_top R 0, nose_base L 0,
+        bridge L 1, nose_base R 0, lip_top L 0, mouth_top+mouth_bottom L 1, lip_top R 0, jaw L 1""",
+}
+_PIECE = re.compile(r'([\w+]+) ([LR]+) (\d+)(?::(\d+))?(?:/(\d+))?')
 
 
 def landmarks(face: Face, scheme: str) -> np.ndarray:
@@ -98,13 +41,15 @@ def landmarks(face: Face, scheme: str) -> np.ndarray:
 
     Returns:
         (K, 2) float64 picture coordinates in pixels; the first pixel's centre is (0, 0).
-
-    Raises:
-        ValueError: The scheme is unknown.
     """
-    if scheme not in SCHEMES:
-        raise ValueError(f'scheme must be one of {sorted(SCHEMES)}, got {scheme!r}')
-    return project(face, SCHEMES[scheme](curves(face)))
+    points = []
+    for names, sides, first, last, of in _PIECE.findall(SCHEMES[scheme]):
+        first, last = int(first), int(last or first)
+        where = np.linspace(first, last, abs(last - first) + 1) / int(of or 1)
+        for side in sides:
+            pairs = [curves(face)[name] for name in names.split('+')]
+            points.append(np.mean([at(pair['LR'.index(side)], where) for pair in pairs], axis=0))
+    return project(face, np.vstack(points))
 
 
 def occluded(face: Face, scheme: str) -> np.ndarray:
@@ -115,8 +60,7 @@ def occluded(face: Face, scheme: str) -> np.ndarray:
     points = landmarks(face, scheme).astype(np.float32)
     hidden = np.zeros(len(points), dtype=bool)
     for patch in face.look.front:
-        if patch.width or patch.alpha < 0.5:
-            continue
-        polygon = project(face, patch.points).astype(np.float32)
-        hidden |= [cv2.pointPolygonTest(polygon, tuple(p), False) >= 0 for p in points.tolist()]
+        if not patch.width and patch.alpha >= 0.5:
+            polygon = project(face, patch.points).astype(np.float32)
+            hidden |= [cv2.pointPolygonTest(polygon, p, False) >= 0 for p in points.tolist()]
     return hidden
