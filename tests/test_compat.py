@@ -15,61 +15,51 @@ from odd_photos import write_with_a_wrong_profile
 
 from mhhn_mmpose import compat
 
-
-def complaint(monkeypatch, function, **answers) -> str:
-    """What `prepare` says where an import function answers otherwise for some names."""
-    module, name = function
-    real = getattr(module, name)
-
-    def answer(asked, *args):
-        if asked not in answers:
-            return real(asked, *args)
-        if isinstance(answers[asked], Exception):
-            raise answers[asked]
-        return answers[asked]
-
-    monkeypatch.setattr(module, name, answer)
-    with pytest.raises(ImportError) as caught:
-        compat.prepare()
-    assert '\n' not in str(caught.value)
-    return str(caught.value)
-
-
 FIND, VERSION = (importlib.util, 'find_spec'), (importlib.metadata, 'version')
 IMPORT = (importlib, 'import_module')
 
 
-def mmcv(version):
-    names = {'mmcv': version, 'mmcv-lite': version}
-    start = f'mmcv {version} is out of the range [2.0.0, 2.2.0)'
-    return VERSION, names, start, 'Run: pip install --no-deps "mmcv-lite==2.1.0"'
-
-
 NUMPY = {'xtcocotools.mask': ValueError('numpy.dtype size changed, may indicate ...')}
+OLD, NEW = ({'mmcv': version, 'mmcv-lite': version} for version in ('1.7.0', '2.2.0rc1'))
+RANGE, LITE = 'is out of the range [2.0.0, 2.2.0)', 'pip install --no-deps "mmcv-lite==2.1.0"'
 STACKS = {
     'missing': (FIND, dict(torch=None, mmcv=None), 'not installed: torch, mmcv.', compat.INSTALL),
     'old torch': (VERSION, dict(torch='2.5.1'), 'torch 2.5.1 runs the code in', '"torch>=2.6" tor'),
-    'mmcv 1': mmcv('1.7.0'),
-    'mmcv 2.2': mmcv('2.2.0'),
-    'mmcv 2.2rc': mmcv('2.2.0rc1'),
+    'old mmcv': (VERSION, OLD, f'mmcv 1.7.0 {RANGE}', LITE),
+    'new mmcv': (VERSION, NEW, f'mmcv 2.2.0rc1 {RANGE}', LITE),
     'numpy': (IMPORT, NUMPY, 'xtcocotools was built for another numpy', 'pip install "numpy<2"'),
 }
 
 
-@pytest.mark.parametrize(
-    ('function', 'answers', 'start', 'remedy'), STACKS.values(), ids=list(STACKS)
-)
-def test_an_unusable_stack_is_named_with_its_remedy(function, answers, start, remedy, monkeypatch):
-    text = complaint(monkeypatch, function, **answers)
-    assert text.startswith(start) and remedy in text
+@pytest.mark.parametrize('name', STACKS)
+def test_an_unusable_stack_is_named_with_its_remedy(name, monkeypatch):
+    """Where an import function answers otherwise for some names."""
+    function, answers, start, remedy = STACKS[name]
+    real = getattr(*function)
+
+    def answer(asked, *args):
+        found = answers[asked] if asked in answers else real(asked, *args)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(*function, answer)
+    with pytest.raises(ImportError) as caught:
+        compat.prepare()
+    text = str(caught.value)
+    assert text.startswith(start) and remedy in text and '\n' not in text
+
+
+def run_python(code, folder):
+    """In a process of its own, in a folder that comes first in its path."""
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(folder), *sys.path])}
+    command = [sys.executable, '-c', code]
+    return subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder)
 
 
 def test_opencv_without_libgl(tmp_path, uncovered_processes):
-    """In a process of its own: the import of the package ends with that line."""
     (tmp_path / 'cv2.py').write_text("raise ImportError('libGL.so.1: cannot open shared object')")
-    env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(tmp_path), *sys.path])}
-    command = [sys.executable, '-c', 'import mhhn_mmpose']
-    run = subprocess.run(command, capture_output=True, text=True, env=env)
+    run = run_python('import mhhn_mmpose', tmp_path)
     line = run.stderr.strip().splitlines()[-1]
     assert line.startswith('ImportError: OpenCV does not load (libGL.so.1')
     assert 'opencv-python-headless' in line
@@ -110,13 +100,11 @@ def test_a_config_that_inherits_by_name_has_parts_of_mmpose(tmp_path):
 
 
 def test_the_three_lines_of_the_readme_print_no_line_of_others(tmp_path, uncovered_processes):
-    """In a process of its own; the photo has a colour profile of which libpng complains."""
+    """The photo has a colour profile of which libpng complains."""
     write_with_a_wrong_profile(tmp_path / 'photo.png')
     code = (
         'from mhhn_mmpose import FaceAligner;'
         "FaceAligner('mhhn_mmpose::300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')('photo.png')"
     )
-    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
-    command = [sys.executable, '-c', code]
-    run = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path)
+    run = run_python(code, tmp_path)
     assert (run.returncode, run.stdout, run.stderr) == (0, '', '')

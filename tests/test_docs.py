@@ -47,6 +47,7 @@ def markdown_files() -> list[str]:
 
 MMPOSE = Path(mmpose.__file__).parent / '.mim'  # whose `configs/_base_/datasets/` it finds too
 PAGES = markdown_files()
+every_page = pytest.mark.parametrize('page', PAGES)
 
 
 @cache
@@ -87,11 +88,7 @@ def exists(name: str) -> bool:
     return any((folder / name).exists() for folder in (ROOT, MMPOSE))
 
 
-def test_the_pages_are_found():
-    assert {'README.md', 'docs/method.md', 'configs/300w/README.md', 'CHANGELOG.md'} <= set(PAGES)
-
-
-@pytest.mark.parametrize('page', PAGES)
+@every_page
 def test_links_resolve(page):
     for target in LINK.findall(without_code(read(page))):
         if re.match(r'[a-z]+:', target):
@@ -104,18 +101,17 @@ def test_links_resolve(page):
             assert name in anchors(full.as_posix()), f'{page}: no heading #{name} in {full}'
 
 
-@pytest.mark.parametrize('page', PAGES)
+@every_page
 def test_what_is_named_exists(page):
     named = set(NAMED.findall(commands(page)))
-    missing = [name for name in named if not name.startswith(MADE) and not exists(name)]
-    assert not missing
+    assert not [name for name in named if not name.startswith(MADE) and not exists(name)]
     # A config named without its folder.
     present = {p.name for folder in ('configs', 'projects') for p in (ROOT / folder).rglob('*.py')}
     configs = {c for c in CONFIG_NAME.findall(commands(page)) if not PLACEHOLDER.search(c)}
     assert not configs - present
 
 
-@pytest.mark.parametrize('page', PAGES)
+@every_page
 def test_formulas_are_the_same_on_github(page):
     """Markdown takes a backslash before punctuation away, and a pair of * or _ for emphasis."""
     for formula in INLINE_MATH.findall(without_code(read(page))):
@@ -123,7 +119,7 @@ def test_formulas_are_the_same_on_github(page):
     assert '$$' not in without_code(read(page)), f'{page}: write ```math'
 
 
-@pytest.mark.parametrize('page', PAGES)
+@every_page
 def test_lines_are_short(page):
     """120 characters, but for the rows of tables outside README, which cannot be broken."""
     tables = '' if page == 'README.md' else '|'
@@ -131,7 +127,7 @@ def test_lines_are_short(page):
     assert not [n for n, line in lines if len(line) > 120 and not (tables and line[0] == tables)]
 
 
-@pytest.mark.parametrize('page', PAGES)
+@every_page
 def test_installations_leave_the_stack_whole(page):
     """`pip install gradio`, say, takes numpy 2, with which xtcocotools' wheels do not load."""
     for line in INSTALLED.findall(commands(page).replace('\\\n', ' ')):

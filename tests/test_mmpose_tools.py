@@ -20,27 +20,23 @@ from mmpose.registry import METRICS
 
 from mhhn_mmpose import FaceAligner
 
+from mmpose.apis import MMPoseInferencer  # isort: skip  (after mhhn_mmpose, on mmcv-lite)
+
 NAME, CONFIG = TINY.stem, str(TINY)
 TEST = Path(mmpose.__file__).parent / '.mim/tools/test.py'
 FACE = random_face(3)
 
 
 def test_inferencer(checkpoint, tmp_path):
-    """A photo and a folder; the config by name, through `.mim`."""
-    from mmpose.apis import MMPoseInferencer
-
+    """A folder; the config by name, through `.mim`."""
     (tmp_path / 'photos').mkdir()
     for name in ('b.png', 'a.jpg'):
         cv2.imwrite(str(tmp_path / 'photos' / name), render(FACE))
-    inferencer = MMPoseInferencer(
-        pose2d=get_config(f'mhhn_mmpose::300w/{NAME}.py'),
-        pose2d_weights=checkpoint,
-        device='cpu',
-        det_model='whole_image',
-    )
+    cfg = get_config(f'mhhn_mmpose::300w/{NAME}.py')
+    inferencer = MMPoseInferencer(cfg, checkpoint, device='cpu', det_model='whole_image')
     out = tmp_path / 'out'
-    options = dict(draw_heatmap=True, kpt_thr=0.0)
-    results = [r for r in inferencer(str(tmp_path / 'photos'), out_dir=str(out), **options)]
+    options = dict(draw_heatmap=True, kpt_thr=0.0, out_dir=str(out))
+    results = list(inferencer(str(tmp_path / 'photos'), **options))
     assert len(results) == 2
     for result, stem, suffix in zip(results, 'ab', ('jpg', 'png'), strict=True):
         (face,) = result['predictions'][0]
@@ -49,14 +45,10 @@ def test_inferencer(checkpoint, tmp_path):
         assert saved['keypoints'] == face['keypoints']
         picture = cv2.imread(str(out / 'visualizations' / f'{stem}.{suffix}'))
         assert picture.shape == (2 * FACE.height, FACE.width, 3)  # heatmaps below the photo
-    photo = next(inferencer(str(tmp_path / 'photos/b.png')))['predictions'][0][0]
-    assert photo['keypoints'] == results[1]['predictions'][0][0]['keypoints']
 
 
 @pytest.mark.parametrize('name', ['mhhn_tiny', NAME])
 def test_inferencer_takes_the_models_that_ship_by_name(name):
-    from mmpose.apis import MMPoseInferencer
-
     photo = render(FACE)
     inferencer = MMPoseInferencer(pose2d=name, device='cpu', det_model='whole_image')
     ((face,),) = next(inferencer(photo))['predictions']
@@ -106,8 +98,6 @@ def test_dumped_predictions_give_the_same_scores(tested):
 
 def test_visualization_hook_draws_every_face(tested):
     folder, annotations = tested
-    pictures = sorted(folder.glob('*/pictures/*'))
     photos = json.loads(annotations.read_text())['images']
-    assert len(pictures) == len(photos) == 9
     sizes = sorted((2 * photo['height'], photo['width'], 3) for photo in photos)
-    assert sorted(cv2.imread(str(p)).shape for p in pictures) == sizes
+    assert sorted(cv2.imread(str(p)).shape for p in folder.glob('*/pictures/*')) == sizes

@@ -31,29 +31,23 @@ class MakesFolder:
         return os.mkdir, (self.folder,)
 
 
-@pytest.fixture(params=['zip', 'legacy', 'pickle'])
-def checkpoint(request, tmp_path):
-    """A checkpoint that would make the folder `run` beside it, in each form that torch reads."""
-    path = tmp_path / 'a.pth'
-    payload = MakesFolder(tmp_path / 'run')
-    if request.param == 'pickle':
+@pytest.mark.parametrize('form', ['zip', 'legacy', 'pickle'])
+def test_code_in_a_checkpoint_is_not_run(form, tmp_path):
+    """In no form that torch reads: neither by `load_model`, nor by MMPose's own function."""
+    path, payload = tmp_path / 'a.pth', MakesFolder(tmp_path / 'run')
+    if form == 'pickle':
         path.write_bytes(pickle.dumps(payload, protocol=2))
     else:
         content = dict(state_dict=dict(w=torch.zeros(2, 3)), meta=payload)
-        torch.save(content, path, _use_new_zipfile_serialization=request.param == 'zip')
-    return path
-
-
-def test_code_in_a_checkpoint_is_not_run(checkpoint):
-    """Neither by what the demo, the export and the tools call, nor by MMPose's own function."""
+        torch.save(content, path, _use_new_zipfile_serialization=form == 'zip')
     with pytest.raises(InputError, match='refused, it holds posix.mkdir'):
-        load_model(CONFIG, checkpoint)
+        load_model(CONFIG, path)
     with pytest.raises(pickle.UnpicklingError, match='Weights only load failed'):
-        init_model(str(CONFIG), str(checkpoint), device='cpu')
-    assert not (checkpoint.parent / 'run').exists()
+        init_model(str(CONFIG), str(path), device='cpu')
+    assert not (tmp_path / 'run').exists()
     with contextlib.suppress(RuntimeError):  # of a bare pickle, after it was run
-        torch.load(checkpoint, weights_only=False)
-    assert (checkpoint.parent / 'run').exists()  # so it would have been
+        torch.load(path, weights_only=False)
+    assert (tmp_path / 'run').exists()  # so it would have been
 
 
 def test_a_config_in_a_checkpoint_is_not_run(tmp_path):
