@@ -88,9 +88,7 @@ def pts(folder):
         write_pts((folder / name).with_suffix('.pts'), points)
 
 
-WRITERS = dict(
-    coco=coco, coco_by_cvat=coco_by_cvat, labelme=labelme, cvat=cvat, csv=table, pts=pts
-)
+WRITERS = dict(coco=coco, coco_by_cvat=coco_by_cvat, labelme=labelme, cvat=cvat, csv=table, pts=pts)
 PAIRS = ['--flip-pairs', '0:1', '3:4']
 
 
