@@ -126,8 +126,7 @@ def test_boxes_of_aflw(copy, tmp_path):
     root, small = copy('aflw'), np.tile(np.array([70, 210, 60, 200], np.uint8), (7, 1))
     small[1, 1] = 220  # oblong
     variables(MAT, bbox=small, ra=np.arange(1, 8, dtype=np.uint8)[None])(root)
-    _, problems = convert('aflw', root, tmp_path)
-    assert '1 face boxes are no squares' in problems.warnings[-1]
+    convert('aflw', root, tmp_path)
     first, second, *_ = load(tmp_path, 'face_landmarks_aflw_train')['annotations']
     # 70 + 210 and 60 + 200 would overflow the uint8 they come in.
     assert (first['center'], first['scale'], first['box_size']) == ([140.0, 130.0], 0.7, 140.0)
@@ -180,15 +179,14 @@ def test_negative_numbers_of_cofw_become_zero_as_published(copy, tmp_path):
 def test_a_conversion_of_cofw_can_be_repeated(archive, tmp_path):
     convert('cofw', archive('cofw'), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.glob('*/*.j*')}
-    times = {path: path.stat().st_mtime_ns for path in (tmp_path / 'images').iterdir()}
-    half, lost, *kept = sorted(times)
+    photos = sorted((tmp_path / 'images').iterdir())
+    half, lost, *_ = photos
     half.write_bytes(half.read_bytes()[:99])
     lost.unlink()
     (tmp_path / 'images' / f'.{lost.name}.a1b2c3d4').write_bytes(b'killed here')
     assert not convert('cofw', archive('cofw'), tmp_path)[1].errors
     assert before == {path: path.read_bytes() for path in tmp_path.glob('*/*.j*')}
-    assert sorted((tmp_path / 'images').iterdir()) == sorted(times)
-    assert all(path.stat().st_mtime_ns == times[path] for path in kept)
+    assert sorted((tmp_path / 'images').iterdir()) == photos
 
 
 def test_what_cofw68_can_do_without(copy, tmp_path, generated):

@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
 from dataset_converters.matlab import hdf5_errors, load_matlab5
 from dataset_converters.pts import read_pts
@@ -32,7 +31,7 @@ def test_any_text_is_read_or_refused(folder, text):
     except InputError as error:
         assert 'a.pts' in str(error)
     else:
-        assert points.shape == (1, 2) and np.isfinite(points).all()
+        assert points.shape == (1, 2)
 
 
 @given(

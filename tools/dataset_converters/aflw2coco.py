@@ -35,7 +35,6 @@ whether these are the 1165 is not known: a warning says if they are not.
 import sys
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -57,7 +56,6 @@ from dataset_converters.matlab import load_matlab5
 MAT = 'AFLWinfo_release.mat'
 PHOTOS = 'flickr'
 FOLDERS = ('.', 'data', 'aflw/data')  # where in the source the two are found
-MAX_NAME = 200  # characters; longer than any of AFLW's, shorter than what a file system refuses
 # Some names in `nameList` have the wrong suffix; the photo of that name with another is taken.
 PHOTO_SUFFIXES = ('.jpg', '.png', '.jpeg', '.JPG', '.PNG')
 NUM_POINTS = 19
@@ -73,16 +71,6 @@ OPTIONS = {
 }
 
 
-class Table(NamedTuple):
-    """What the ``.mat`` says, N rows, one per face."""
-
-    names: np.ndarray  # (N,) cells, each an array that should hold one photo's name
-    points: np.ndarray  # (N, 19, 2), 0-based photo pixels
-    visible: np.ndarray  # (N, 19), `mask_new`
-    boxes: np.ndarray  # (N, 4): x_min, x_max, y_min, y_max, pixels
-    order: np.ndarray  # (N,) rows, 0-based: training faces first, then test faces
-
-
 def _collect(
     source: Path, out: Path, problems: Problems, num_train: int = NUM_TRAIN
 ) -> tuple[dict[str, Content], Path]:
@@ -90,12 +78,13 @@ def _collect(
     path = _find(source, MAT, 'download it to there')
     table = read_mat(path)
     photos = _find(source, PHOTOS, 'unpack the photos there').parent
-    if not 0 < num_train < len(table.order):
+    rows = (table['ra'].ravel().astype(int) - 1).tolist()
+    if not 0 < num_train < len(rows):
         raise InputError(
-            f'{path}: {len(table.order)} faces, {num_train} of them for training: none is left for'
+            f'{path}: {len(rows)} faces, {num_train} of them for training: none is left for'
             f' testing; download the whole file ({NUM_TRAIN + NUM_TEST} faces), or say --num-train'
         )
-    entries = [('train' if k < num_train else 'test', row) for k, row in enumerate(table.order)]
+    entries = [('train' if k < num_train else 'test', row) for k, row in enumerate(rows)]
     splits = build_splits(
         entries,
         lambda entry: _face(table, f'{path}: face {entry[1] + 1}', photos, *entry),
@@ -115,35 +104,10 @@ def _collect(
             f'{path}: {in_box} frontal_in_box faces, so this is not the subset of'
             f' {NUM_FRONTAL_CCL} that MHHN reports on'
         )
-    oblong = np.count_nonzero(~np.isclose(*np.diff(table.boxes)[:, ::2].T))
-    if oblong:
-        note = f'{path}: {oblong} face boxes are no squares; box_size: longer side'
-        problems.warnings.append(note)
     return {f'face_landmarks_aflw_{name}': content for name, content in splits.items()}, photos
 
 
 convert_aflw = partial(convert, _collect)
-
-
-def read_mat(path: Path) -> Table:
-    """Read the ``.mat``.
-
-    Raises:
-        InputError: If it is damaged, of MATLAB 7.3, or not of the form expected.
-    """
-    content = load_matlab5(path, [*COLUMNS, 'ra'], ['nameList'])
-    names, order = content['nameList'].ravel(), content['ra'].ravel()
-    rows = len(names)
-    for name, columns in COLUMNS.items():
-        shape = content[name].shape
-        if shape != (rows, columns):
-            reason = f"'{name}' has shape {shape}, {(rows, columns)} expected; download it again"
-            raise InputError(f'{path}: {reason}')
-    if not np.array_equal(np.sort(order), np.arange(1, rows + 1)):
-        reason = f"'ra' does not hold each of 1 to {rows} once; download it again"
-        raise InputError(f'{path}: {reason}')
-    points = content['data'].reshape(rows, 2, NUM_POINTS).transpose(0, 2, 1)
-    return Table(names, points, content['mask_new'], content['bbox'], order.astype(int) - 1)
 
 
 def _find(source: Path, name: str, remedy: str) -> Path:
@@ -154,21 +118,40 @@ def _find(source: Path, name: str, remedy: str) -> Path:
     raise InputError(f'{source}: no {name} in it, data/ or aflw/data/; {remedy}')
 
 
-def _face(table: Table, where: str, photos: Path, split: str, row: int) -> Face:
+def read_mat(path: Path) -> dict[str, np.ndarray]:
+    """Read the ``.mat``: `COLUMNS`, a row a face; ``nameList``; ``ra``, each row's number once.
+
+    Raises:
+        InputError: If it is damaged, of MATLAB 7.3, or not of the form expected.
+    """
+    table = load_matlab5(path, [*COLUMNS, 'ra'], ['nameList'])
+    rows, again = len(table['nameList']), 'download it again'
+    for name, columns in COLUMNS.items():
+        shape = table[name].shape
+        if shape != (rows, columns):
+            reason = f"'{name}' has shape {shape}, {(rows, columns)} expected; {again}"
+            raise InputError(f'{path}: {reason}')
+    if not np.array_equal(np.sort(table['ra'].ravel()), np.arange(1, rows + 1)):
+        raise InputError(f"{path}: 'ra' does not hold each of 1 to {rows} once; {again}")
+    return table
+
+
+def _face(table: dict[str, np.ndarray], where: str, photos: Path, split: str, row: int) -> Face:
     """Read one face; ``row`` is 0-based."""
-    file_name = _photo_name(table.names[row], photos, where)
-    points, mask = np.ascontiguousarray(table.points[row]), table.visible[row]
+    file_name = _photo_name(table['nameList'][row, 0], photos, where)
+    points = np.column_stack(table['data'][row].reshape(2, NUM_POINTS))
+    mask = table['mask_new'][row]
     if not np.isin(mask, (0, 1)).all():
         raise InputError(f"{where}: 'mask_new' must be 0 or 1, got {mask.tolist()}")
-    x1, x2, y1, y2 = table.boxes[row].tolist()
+    x1, x2, y1, y2 = table['bbox'][row].tolist()
     if not (x2 > x1 and y2 > y1):
         raise InputError(f"{where}: 'bbox' has no area: x {x1:g} to {x2:g}, y {y1:g} to {y2:g}")
     size = max(x2 - x1, y2 - y1)
     framing = dict(center=[(x1 + x2) / 2, (y1 + y2) / 2], scale=size / PIXEL_STD, box_size=size)
     inside = (points > (x1, y1)).all() and (points < (x2, y2)).all()
     subsets = ['frontal', 'frontal_in_box'][: 1 + inside] if mask.all() and split == 'test' else []
-    extra = dict(subsets=subsets, occluded=[int(not visible) for visible in mask])
-    return Face(split, file_name, points, where, None, framing, extra, int(row) + 1)
+    extra = dict(subsets=subsets, occluded=(1 - mask).astype(int).tolist())
+    return Face(split, file_name, points, where, None, framing, extra, row + 1)
 
 
 def _photo_name(cell: np.ndarray, photos: Path, where: str) -> str:
@@ -176,9 +159,8 @@ def _photo_name(cell: np.ndarray, photos: Path, where: str) -> str:
     if not isinstance(cell, np.ndarray) or cell.dtype.kind != 'U' or cell.size != 1:
         raise InputError(f"{where}: 'nameList' has no name for it")
     listed, folder = str(cell.item()), photos / PHOTOS
-    if len(listed) < MAX_NAME and not (folder / listed).is_file():
-        names = [listed.rpartition('.')[0] + suffix for suffix in PHOTO_SUFFIXES]
-        listed = next((name for name in names if (folder / name).is_file()), listed)
+    names = [listed, *(listed.rpartition('.')[0] + suffix for suffix in PHOTO_SUFFIXES)]
+    listed = next((name for name in names if (folder / name).is_file()), listed)
     photo_path(folder, listed, where)
     return f'{PHOTOS}/{listed}'
 

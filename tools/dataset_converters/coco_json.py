@@ -43,27 +43,16 @@ class Problems:
 
 @dataclass(frozen=True)
 class Face:
-    """One face as an archive describes it.
+    """One face as an archive describes it."""
 
-    Attributes:
-        split: The file it goes to, such as ``'train'``.
-        file_name: The photo, relative to the folder of photos, with ``/``.
-        points: Landmarks (K, 2), 0-based photo pixels; those not annotated are written as (0, 0).
-        where: File and line or index, for messages.
-        visible: COCO's flags (K,): 0 not annotated, 1 annotated, 2 and not hidden. Default: all 1.
-        framing: Instead of the landmark box's. Entries of None drop that of the landmark box.
-        extra: Further entries of the annotation.
-        number: The annotation's id; by default faces are numbered from 1 in each split.
-    """
-
-    split: str
-    file_name: str
-    points: np.ndarray
-    where: str
-    visible: np.ndarray | None = None
-    framing: Mapping[str, Any] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    number: int | None = None
+    split: str  # the file it goes to, such as 'train'
+    file_name: str  # of the photo, relative to the folder of photos, with /
+    points: np.ndarray  # (K, 2), 0-based photo pixels; not annotated ones are written as (0, 0)
+    where: str  # file and line or index, for messages
+    visible: np.ndarray | None = None  # (K,): 0 not annotated, 1 annotated, 2 and not hidden
+    framing: Mapping[str, Any] = field(default_factory=dict)  # over the landmarks' own; None drops
+    extra: Mapping[str, Any] = field(default_factory=dict)  # further entries of the annotation
+    number: int | None = None  # the annotation's id; else faces count from 1 in each split
 
 
 def build_splits(
@@ -74,7 +63,7 @@ def build_splits(
     problems: Problems,
     label: str,
 ) -> dict[str, Content]:
-    """Read and check every face, writing nothing.
+    """Read and check every face; return COCO-style content per split, in the entries' order.
 
     Args:
         entries: What there is to read.
@@ -83,9 +72,6 @@ def build_splits(
         descriptions: By split, what its file says of itself.
         problems: Takes up what is found wrong.
         label: For the progress bar.
-
-    Returns:
-        COCO-style content per split, in the entries' order.
     """
     splits: dict[str, tuple[dict, list]] = {split: ({}, []) for split in descriptions}
     records: dict[str, dict[str, int]] = {}
@@ -104,21 +90,15 @@ def build_splits(
         if same != face.where:
             problems.warnings.append(f'{face.where}: the same face as {same}; kept')
         images, annotations = splits[face.split]
-        number = face.number or len(annotations) + 1
-        image = images.setdefault(
-            face.file_name, dict(id=number, file_name=face.file_name, **photo)
-        )
+        number, name = face.number or len(annotations) + 1, face.file_name
+        image = images.setdefault(name, dict(id=number, file_name=name, **photo))
         annotations.append(dict(id=number, image_id=image['id'], **annotation))
-    category = dict(id=1, name='face', supercategory='person', keypoints=[], skeleton=[])
-    return {
-        split: dict(
-            info=dict(description=descriptions[split]),
-            categories=[dict(category)],
-            images=list(images.values()),
-            annotations=annotations,
-        )
-        for split, (images, annotations) in splits.items()
-    }
+    contents = {}
+    for split, (images, annotations) in splits.items():
+        category = dict(id=1, name='face', supercategory='person', keypoints=[], skeleton=[])
+        about = dict(info=dict(description=descriptions[split]), categories=[category])
+        contents[split] = dict(about, images=[*images.values()], annotations=annotations)
+    return contents
 
 
 def _photo_record(face: Face, photos: Path, problems: Problems) -> dict[str, int]:
@@ -159,11 +139,6 @@ def landmark_framing(points: np.ndarray, width: int, height: int) -> dict[str, A
     ``bbox`` is the landmark box, grown by 10% a side and clipped to the photo; landmarks in one row
     or column of pixels get a square. ``center`` (px) and ``scale`` (200 px) are those of the
     landmark box grown to whole pixels, the scale by its larger side.
-
-    Args:
-        points: Landmarks (K, 2), 0-based photo pixels.
-        width: Photo width in pixels.
-        height: Photo height in pixels.
     """
     x1, y1, x2, y2 = landmark_box(points)
     low, high = np.array([x1, y1]), np.array([x2, y2])
@@ -191,11 +166,7 @@ def box_framing(box: Sequence[float]) -> dict[str, Any]:
 
 
 def photo_path(photos: Path, file_name: str, where: str | Path) -> Path:
-    """Return a photo's path.
-
-    Raises:
-        InputError: If the name leads out of the folder, or there is no such file.
-    """
+    """Return a photo's path; refuse a name that leads out of the folder or to no file."""
     parts = PurePosixPath(file_name).parts
     climbs = '..' in parts or '\\' in file_name or '\0' in file_name
     if not parts or climbs or file_name.startswith('/') or ':' in parts[0]:

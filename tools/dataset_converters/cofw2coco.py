@@ -15,8 +15,8 @@ Each may also lie in another folder below SOURCE. A part of it works too, with a
 
 Written: OUT/images/000001.jpg ..., photos of test faces from 001346.jpg on, and
 OUT/annotations/cofw_{train,test}.json and cofw68_test.json, which Face300WDataset reads.
-MMPose's configs work with data_root='OUT/'. Run it again after an interruption: photos that are
-there already are kept. With an error no annotation file is written, but photos may be.
+MMPose's configs work with data_root='OUT/'. With an error no annotation file is written, but
+photos may be.
 """
 
 # The rules are those behind MMPose's published annotations: landmarks lose MATLAB's 1, the face box
@@ -49,6 +49,7 @@ JPEG = [
     *(cv2.IMWRITE_JPEG_QUALITY, 95),
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 ]
+
 LARGEST_SIDE = 65500  # px; libjpeg's limit
 
 
@@ -87,21 +88,21 @@ def _collect(source: Path, out: Path, problems: Problems) -> tuple[dict[str, Con
     refuse_link(images)
     for stale in stale_files(images, '.jpg'):  # what a killed run left
         stale.unlink()
-    for part in PARTS:
-        if path := found[part.file_name]:
-            try:
-                contents[f'cofw_{part.split}'] = collect_cofw(path, part, images, problems)
-            except InputError as error:
-                problems.errors.append(str(error))
-    if folder := found[COFW68_FOLDER]:
-        contents['cofw68_test'] = collect_cofw68(folder, images, problems)
+    readers = {part.file_name: partial(collect_cofw, part) for part in PARTS}
+    names = [*(f'cofw_{part.split}' for part in PARTS), 'cofw68_test']
+    for name, (file, path) in zip(names, found.items(), strict=True):
+        try:
+            if path:
+                contents[name] = readers.get(file, collect_cofw68)(path, images, problems)
+        except InputError as error:
+            problems.errors.append(str(error))
     return contents, None
 
 
 convert_cofw = partial(convert, _collect)
 
 
-def collect_cofw(path: Path, part: Part, images: Path, problems: Problems) -> Content:
+def collect_cofw(part: Part, path: Path, images: Path, problems: Problems) -> Content:
     """Read every face of one file, one photo at a time, and write the photos to ``images``.
 
     Raises:
@@ -120,19 +121,14 @@ def collect_cofw(path: Path, part: Part, images: Path, problems: Problems) -> Co
         def read(index: int) -> Face:
             where, number = f'{path}, face {index + 1}', part.first_id + index
             # Before the landmarks, since COFW-68 needs the photo even if these are bad.
-            write_photo(images / photo_name(number), load_photo(file, references[index], where))
+            photo = cv2.imencode('.jpg', load_photo(file, references[index], where), JPEG)[1]
+            write_bytes(images / photo_name(number), photo.tobytes())
             points, occluded = _landmarks(shapes[:, index], where, problems)
             box = np.maximum(boxes[:, index], 0.0).tolist()
-            return Face(
-                part.split,
-                photo_name(number),
-                points,
-                where,
-                visible=2 - occluded,
-                framing=dict(bbox=box, area=box[2] * box[3], center=None, scale=None),
-                extra=dict(subsets=[], occluded=occluded.tolist()),
-                number=number,
-            )
+            framing = dict(bbox=box, area=box[2] * box[3], center=None, scale=None)
+            extra = dict(subsets=[], occluded=occluded.tolist())
+            name, visible = photo_name(number), 2 - occluded
+            return Face(part.split, name, points, where, visible, framing, extra, number)
 
         about = {part.split: f'COFW {part.split}, {NUM_POINTS} points, 0-based'}
         label = f'COFW {part.split} faces'
@@ -156,18 +152,16 @@ def _read_tables(file: h5py.File, part: Part) -> tuple[np.ndarray, np.ndarray, n
                 raise InputError(f'{path}: {name} is {size}, faces x {rows} {what} expected')
             tables.append(found[()] if kinds == 'O' else found[()].astype(float))
     if len({table.shape[1] for table in tables}) > 1:
-        counts = [f'{table.shape[1]} in {stem}' for stem, table in zip(wanted, tables, strict=True)]
-        raise InputError(f'{path}: the numbers of faces disagree: {", ".join(counts)}')
+        counts = ', '.join(f'{table.shape[1]}' for table in tables)
+        raise InputError(f'{path}: {", ".join(wanted)} have {counts} faces')
     return tables[0][0], tables[1], tables[2]
 
 
 def _landmarks(values: np.ndarray, where: str, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
     """Return points (29, 2), 0-based pixels, and flags (29,), 1 occluded.
 
-    Args:
-        values: (87,), 29 x, 29 y, both counted from 1, and 29 flags.
-        where: File and face, for messages.
-        problems: Takes a note of a landmark that was moved to the border.
+    The values are 29 x, 29 y, both counted from 1, and 29 flags. Landmarks a little outside are
+    moved to the border, which is noted.
     """
     *xy, flags = values.reshape(3, NUM_POINTS)
     points = np.column_stack(xy) - 1.0
@@ -194,27 +188,13 @@ def load_photo(file: h5py.File, reference: h5py.Reference, where: str) -> np.nda
         shape = getattr(stored, 'shape', None) or ()
         fits = len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3))
         # MATLAB stores an empty array as its size, so a 2-vector of uint64 stands for no photo.
-        if not fits or stored.dtype != np.uint8 or not 0 < min(shape[-2:]):
-            kind = f'{size_text(shape[::-1])} {getattr(stored, "dtype", "")}'.strip()
-            reason = f'the photo is {kind or "no array"}, H x W x 3 or H x W uint8 expected'
+        fits = fits and 0 < min(shape[-2:]) <= max(shape) <= LARGEST_SIDE
+        if not fits or stored.dtype != np.uint8:
+            kind = f'{size_text(shape[::-1])} {getattr(stored, "dtype", "no array")}'.strip()
+            reason = f'the photo is {kind}, H x W x 3 or H x W uint8 to {LARGEST_SIDE} px expected'
             raise InputError(f'{where}: {reason}')
-        if max(shape) > LARGEST_SIDE:
-            raise InputError(f'{where}: the photo is too large for a JPEG: {shape[::-1]}')
         photo = stored[()].T  # -> (H, W, 3) RGB or (H, W)
-    if photo.ndim == 2 or photo.shape[2] == 1:
-        return np.ascontiguousarray(photo.reshape(photo.shape[:2]))
-    return np.ascontiguousarray(photo[:, :, ::-1])
-
-
-def write_photo(path: Path, photo: np.ndarray) -> None:
-    """Write a JPEG, BGR (H, W, 3) or grey (H, W); one that is there with this very content stays.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    content = cv2.imencode(path.suffix, photo, JPEG)[1].tobytes()
-    if not path.is_file() or path.read_bytes() != content:
-        write_bytes(path, content)
+    return np.ascontiguousarray(photo[..., ::-1] if photo.ndim == 3 else photo)
 
 
 if __name__ == '__main__':

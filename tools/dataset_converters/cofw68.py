@@ -25,7 +25,7 @@ def photo_name(number: int) -> str:
 
 
 def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
-    """Read ``N_points.mat`` for each of COFW's test photos, writing nothing.
+    """Read each ``N_points.mat``, writing nothing.
 
     Args:
         folder: The benchmark's ``test_annotations``.
@@ -35,44 +35,32 @@ def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
     Returns:
         COCO-style content, ids as the photos'. ``detection_box`` is the benchmark's own face box
         ``[x, y, w, h]``, 0-based, where its file is there.
+
+    Raises:
+        InputError: If there is no annotation, or no photo at all.
     """
-    annotated = _numbers(folder, r'([1-9]\d*)_points\.mat')
-    photos = {n - FIRST_TEST_ID + 1 for n in _numbers(images, r'(\d{6,})\.jpg')}
-    photos = {number for number in photos if number > 0}
-    entries: list[int] = []
-    if not annotated:
-        problems.errors.append(f'{folder}: no N_points.mat in it; download COFW-68 again')
-    elif not photos:
-        problems.errors.append(
-            f'{folder}: COFW-68 needs the test photos, none in {images};'
-            ' put COFW_test_color.mat beside it'
-        )
-    else:
-        entries = sorted(annotated | photos)
-        problems.compare(folder, len(annotated), NUM_FACES)
+    names = [re.fullmatch(r'([1-9]\d*)_points\.mat', path.name) for path in folder.glob('*')]
+    numbers = sorted(int(name[1]) for name in names if name)
+    photos = {number: photo_name(FIRST_TEST_ID + number - 1) for number in numbers}
+    if not numbers:
+        raise InputError(f'{folder}: no N_points.mat in it; download COFW-68 again')
+    if not any((images / name).is_file() for name in photos.values()):
+        reason = f'COFW-68 needs the test photos, none in {images}'
+        raise InputError(f'{folder}: {reason}; put COFW_test_color.mat beside it')
+    problems.compare(folder, len(numbers), NUM_FACES)
     boxes = _read_boxes(folder.parent / BOXES, problems)
 
     def read(number: int) -> Face:
         path, sample_id = folder / f'{number}_points.mat', FIRST_TEST_ID + number - 1
-        name = photo_name(sample_id)
-        if number not in annotated:
-            raise InputError(f'{path}: missing, but {images / name} is there; download it again')
-        if number not in photos:
-            raise InputError(f'{path}: no photo {images / name}; convert COFW_test_color.mat too')
         points, occluded = _read_face(path)
         extra = dict(subsets=[], occluded=occluded.tolist())
         if boxes is not None:
-            extra |= dict(detection_box=_box(boxes, number, folder.parent / BOXES))
-        return Face('test', name, points, str(path), 2 - occluded, extra=extra, number=sample_id)
+            extra['detection_box'] = _box(boxes, number, folder.parent / BOXES)
+        visible = 2 - occluded
+        return Face('test', photos[number], points, str(path), visible, {}, extra, sample_id)
 
     about = dict(test=f'COFW-68 test, {NUM_POINTS} points, 0-based')
-    return build_splits(entries, read, images, about, problems, 'COFW-68 faces')['test']
-
-
-def _numbers(folder: Path, pattern: str) -> set[int]:
-    """Return the numbers in the names of the folder's files that match the pattern."""
-    names = [path.name for path in folder.glob('*')]
-    return {int(match[1]) for name in names if (match := re.fullmatch(pattern, name))}
+    return build_splits(numbers, read, images, about, problems, 'COFW-68 faces')['test']
 
 
 def _read_face(path: Path) -> tuple[np.ndarray, np.ndarray]:

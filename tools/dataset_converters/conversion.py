@@ -43,8 +43,7 @@ def convert(
         **options: For ``collect``.
 
     Returns:
-        The number of faces per file written (empty if there was nothing to write or, without
-        ``skip_bad``, an error), and what was found wrong.
+        The number of faces per file written, and what was found wrong.
     """
     problems, written = Problems(), {}
     try:
@@ -99,11 +98,8 @@ def run_converter(
 ) -> int:
     """Read the command line, convert, report; return the exit status: 0 if files were written.
 
-    Args:
-        convert: Called with SOURCE, OUT and, by keyword, the options.
-        description: For ``--help``: where the archive comes from, its licence, its layout, and
-            what is written.
-        options: Further ones by name, such as ``'--num-train'``, with argparse's arguments.
+    The description, for ``--help``, says where the archive comes from, its licence, its layout, and
+    what is written. Options are further ones by name, with argparse's arguments.
     """
     parser = converter_parser(description)
     for name, arguments in (options or {}).items():

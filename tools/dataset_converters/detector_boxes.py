@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mhhn_landmarks.detector import DETECTORS, build_detector
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import read_photo
 
@@ -14,21 +13,12 @@ Detect = Callable[[np.ndarray], np.ndarray]
 FEWEST_FOUND = 0.5  # of the faces; with fewer the detector's boxes tell little
 
 
-def load_detector(num_landmarks: int) -> Detect:
-    """Return what `FaceAligner` finds faces with: from BGR pixels to squares (N, 6), best first.
-
-    Raises:
-        InputError: If it is not installed.
-    """
-    return build_detector(DETECTORS[0], num_landmarks)
-
-
 def detector_boxes(faces: Sequence[tuple[Path, np.ndarray]], detect: Detect) -> list[list[float]]:
     """Return a box (x, y, w, h) for each face; of a face that is not found by the others' rule.
 
     Args:
         faces: Each one's photo, and its annotated landmarks (n, 2), n >= 1, 0-based pixels.
-        detect: See `load_detector`.
+        detect: As `build_detector` returns it: from BGR pixels to squares (N, 6), best first.
 
     Raises:
         InputError: If fewer than half of the faces are found.
@@ -41,7 +31,7 @@ def detector_boxes(faces: Sequence[tuple[Path, np.ndarray]], detect: Detect) -> 
         for (middle, side), box in zip(places, found, strict=True)
         if box is not None
     ]
-    if len(rules) < FEWEST_FOUND * len(faces):
+    if len(rules) < max(FEWEST_FOUND * len(faces), 1):
         raise InputError(
             f'the detector finds {len(rules)} of {len(faces)} faces; use --boxes landmarks'
         )

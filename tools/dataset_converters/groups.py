@@ -23,7 +23,7 @@ def group_of(file_name: str) -> str:
 
 
 def hold_out(groups: Sequence[str], parts: int) -> list[bool]:
-    """Return of each face whether it is in the one of ``parts`` that its group's checksum chooses.
+    """Return of each face, by its group's checksum, whether it is in the one of ``parts`` held out.
 
     Raises:
         InputError: If a group has more than a third of the faces, or a part has none.
@@ -41,24 +41,3 @@ def hold_out(groups: Sequence[str], parts: int) -> list[bool]:
             ' part; choose another number of --parts'
         )
     return held_out
-
-
-def groups_to_test(groups: Sequence[str], share: float) -> set[str]:
-    """Return groups, chosen by their checksums, that together have at least a share of the faces.
-
-    Raises:
-        InputError: If there is but one group.
-    """
-    counts = Counter(groups)
-    if len(counts) < 2:
-        raise InputError(
-            f'all {len(groups)} faces count as one person, {groups[0]!r}; split by photo'
-            ' (--by-photo), or give more photos'
-        )
-    order = sorted(counts, key=lambda group: (zlib.crc32(group.encode()), group))
-    chosen: set[str] = set()
-    for group in order[:-1]:
-        if sum(counts[name] for name in chosen) >= share * len(groups):
-            break
-        chosen.add(group)
-    return chosen

@@ -48,17 +48,16 @@ def occlude(
     """Cover a fifth to a third of the face with one to three objects.
 
     The face is the convex hull of the landmarks that are not NaN; with fewer than three, the box.
-
-    Args:
-        image: Photo, BGR (H, W, 3) uint8.
-        points: Landmarks (K, 2).
-        box: Of the face.
-        rng: Chooses the objects.
-
-    Returns:
-        The photo, and the landmarks, which stay where they are.
+    Like the other two this takes a photo, BGR (H, W, 3) uint8, landmarks (K, 2), the face's box and
+    what chooses, and returns photo and landmarks.
     """
-    face = _face_mask(image, points, box)
+    known = points[np.isfinite(points).all(axis=1)]
+    if len(known) < 3 or np.linalg.matrix_rank(known - known[0]) < 2:
+        x, y, w, h = box
+        known = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
+    face = _filled(cv2.convexHull(known.astype(np.float32))[:, 0], image.shape[:2])
+    if not face.any():
+        raise InputError(f'the face at {box[0]:g},{box[1]:g} is outside its photo')
     covered, result = np.zeros_like(face), image.copy()
     count = int(rng.integers(1, 4))
     shares = np.cumsum(rng.dirichlet(np.full(count, 4.0))) * rng.uniform(*COVERED)
@@ -83,8 +82,7 @@ def rotate(
 ) -> Version:
     """Turn the photo by 30 to 60 degrees to either side about the face's centre.
 
-    The new photo is as large as the turned one; its corners mirror what lies inside. Arguments as
-    for `occlude`; the landmarks turn with the photo.
+    The new photo is as large as the turned one; its corners mirror what lies inside.
     """
     angle = float(rng.choice([-1, 1]) * rng.uniform(*ANGLE))
     center = (box[0] + box[2] / 2, box[1] + box[3] / 2)
@@ -103,10 +101,7 @@ def rotate(
 def spoil(
     image: np.ndarray, points: np.ndarray, box: Sequence[float], rng: np.random.Generator
 ) -> Version:
-    """Shrink the photo until its face has 32 to 48 px, then dim, blur and compress it.
-
-    Arguments as for `occlude`; the landmarks shrink with the photo.
-    """
+    """Shrink the photo until its face has 32 to 48 px, then dim, blur and compress it."""
     factor = min(1.0, rng.uniform(*FACE_SIDE) / max(box[2:]))
     height, width = image.shape[:2]
     size = max(round(width * factor), 1), max(round(height * factor), 1)
@@ -119,18 +114,6 @@ def spoil(
 
 
 KINDS: dict[str, Callable[..., Version]] = dict(occluded=occlude, rotated=rotate, poor=spoil)
-
-
-def _face_mask(image: np.ndarray, points: np.ndarray, box: Sequence[float]) -> np.ndarray:
-    """Return which pixels (H, W) are the face's, bool."""
-    known = points[np.isfinite(points).all(axis=1)]
-    x, y, w, h = box
-    if len(known) < 3 or np.linalg.matrix_rank(known - known[0]) < 2:
-        known = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
-    mask = _filled(cv2.convexHull(known.astype(np.float32))[:, 0], image.shape[:2])
-    if not mask.any():
-        raise InputError(f'the face at {x:g},{y:g} is outside its photo')
-    return mask
 
 
 def _filled(polygon: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -150,10 +133,9 @@ def _outline(rng: np.random.Generator) -> np.ndarray:
         for waves in (2, 3, 5):
             radius += rng.uniform(0, 0.15) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
     turn = rng.uniform(0, np.pi)
+    cos, sin = np.cos(turn), np.sin(turn)
     x, y = radius * np.cos(angles), radius * np.sin(angles) * rng.uniform(0.4, 1.0)
-    return np.column_stack([
-        x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
-    ])  # fmt: skip
+    return np.column_stack([x * cos - y * sin, x * sin + y * cos])
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -165,17 +147,10 @@ def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def harden(annotation: dict, image: np.ndarray, kind: str, seed: int) -> tuple[np.ndarray, dict]:
-    """Make one face of a converted set harder.
+    """Return a harder photo of one face of a converted set, and the annotation that goes with it.
 
-    Args:
-        annotation: Of the face, as the converters write it.
-        image: Its photo, BGR (H, W, 3) uint8.
-        kind: One of `KINDS`.
-        seed: Of the whole set; each face draws from it by its kind and id.
-
-    Returns:
-        The photo and the annotation that goes with it. `occluded` says which landmarks lie under
-        an object; a rotated face's box is the landmarks', by the converters' rule.
+    `occluded` says which landmarks lie under an object; a rotated face's box is the landmarks', by
+    the converters' rule. Each face draws from the seed of the set by its kind and id.
     """
     values = np.array(annotation['keypoints'], float).reshape(-1, 3)
     visible = values[:, 2] > 0
@@ -187,60 +162,32 @@ def harden(annotation: dict, image: np.ndarray, kind: str, seed: int) -> tuple[n
     values[visible, :2] = moved[visible]
     height, width = result.shape[:2]
     changed: dict = {}
-    if kind == 'rotated':
-        framing = landmark_framing(moved[visible], width, height)
-        changed = {key: value for key, value in framing.items() if key in annotation}
-    elif kind == 'poor':
-        changed = _shrunk(annotation, width / image.shape[1])
     if kind == 'occluded':
         columns, rows = np.rint(np.nan_to_num(points)).astype(int).T
         rows, columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
         hidden = visible & (result != image).any(axis=2)[rows, columns]
-        changed['occluded'] = [int(was or now) for was, now in zip(
-            annotation.get('occluded', np.zeros(len(values))), hidden, strict=True
-        )]  # fmt: skip
+        before = np.array(annotation.get('occluded', 0)) > 0
+        changed['occluded'] = (before | hidden).astype(int).tolist()
+    elif kind == 'rotated':
+        changed = landmark_framing(moved[visible], width, height)
+    else:
+        factor = width / image.shape[1]
+        left, top, width, height = annotation['bbox']
+        changed = {key: annotation.get(key, 0) * factor for key in ('scale', 'box_size')}
+        changed['center'] = _shrunk(annotation.get('center', ()), factor)
+        changed['bbox'] = [*_shrunk((left, top), factor), width * factor, height * factor]
+        changed['area'] = width * height * factor**2
+    changed = {key: value for key, value in changed.items() if key in {*annotation, 'occluded'}}
     return result, {**annotation, **changed, 'keypoints': values.ravel().tolist()}
 
 
-def _shrunk(annotation: dict, factor: float) -> dict:
-    """Return what an annotation says of the face's place and size, in the smaller photo."""
-    left, top, width, height = annotation['bbox']
-    corner = [(left + 0.5) * factor - 0.5, (top + 0.5) * factor - 0.5]
-    changed = dict(bbox=[*corner, width * factor, height * factor])
-    if 'center' in annotation:
-        changed['center'] = [(value + 0.5) * factor - 0.5 for value in annotation['center']]
-    lengths = {key: annotation[key] * factor for key in ('scale', 'box_size') if key in annotation}
-    return changed | lengths | dict(area=width * height * factor**2)
-
-
-def convert(ann_file: Path, photos: Path, out: Path, kinds: Sequence[str], seed: int) -> list[Path]:
-    """Write the photos and annotation files of each kind; return the latter's paths.
-
-    Raises:
-        InputError: If the annotation file or a photo cannot be used.
-    """
-    content = read_annotation_file(ann_file)
-    names = {image['id']: image['file_name'] for image in content['images']}
-    written = {}
-    for kind in kinds:
-        images, annotations = [], []
-        for face in tqdm(content['annotations'], kind, disable=None):
-            picture, hard = harden(face, read_photo(photos / names[face['image_id']]), kind, seed)
-            name = f'{kind}/{face["id"]:06d}.png'
-            data = cv2.imencode('.png', picture)[1].tobytes()
-            write_bytes(out / 'images' / name, data)
-            height, width = picture.shape[:2]
-            size = dict(width=width, height=height, crc32=zlib.crc32(data))
-            images.append(dict(id=face['id'], file_name=name, **size))
-            annotations.append(hard | dict(image_id=face['id']))
-        target = out / 'annotations' / f'{ann_file.stem}_{kind}.json'
-        written[target] = {**content, 'images': images, 'annotations': annotations}
-    write_json_files(written)
-    return list(written)
+def _shrunk(place: Sequence[float], factor: float) -> list[float]:
+    """Return where a place in photo pixels is in the smaller photo."""
+    return [(value + 0.5) * factor - 0.5 for value in place]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, write, say what was written."""
+    """Read a set, write each kind's photos and annotation file, say what was written."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -250,8 +197,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS))
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args(argv)
-    for path in convert(args.ann_file, args.photos, args.out, args.kinds, args.seed):
-        print(path)
+    content = read_annotation_file(args.ann_file)
+    names = {image['id']: image['file_name'] for image in content['images']}
+    written = {}
+    for kind in args.kinds:
+        images, annotations = [], []
+        for face in tqdm(content['annotations'], kind, disable=None):
+            photo = read_photo(args.photos / names[face['image_id']])
+            picture, hard = harden(face, photo, kind, args.seed)
+            name = f'{kind}/{face["id"]:06d}.png'
+            data = cv2.imencode('.png', picture)[1].tobytes()
+            write_bytes(args.out / 'images' / name, data)
+            height, width = picture.shape[:2]
+            size = dict(width=width, height=height, crc32=zlib.crc32(data))
+            images.append(dict(id=face['id'], file_name=name, **size))
+            annotations.append(hard | dict(image_id=face['id']))
+        target = args.out / 'annotations' / f'{args.ann_file.stem}_{kind}.json'
+        written[target] = {**content, 'images': images, 'annotations': annotations}
+    write_json_files(written)
+    print(*written, sep='\n')
 
 
 if __name__ == '__main__':

@@ -20,12 +20,15 @@ import argparse
 import os
 import shlex
 import sys
+import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from mhhn_landmarks.detector import DETECTORS, build_detector
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
 
@@ -33,8 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataset_converters.coco_json import Content, Face, Problems, box_framing, build_splits
 from dataset_converters.conversion import convert, converter_parser, report
-from dataset_converters.detector_boxes import detector_boxes, load_detector
-from dataset_converters.groups import group_of, groups_to_test
+from dataset_converters.detector_boxes import detector_boxes
+from dataset_converters.groups import group_of
 from dataset_converters.own_formats import CVAT_COCO, FIRST_PIXEL, FoundFace, read_source
 from dataset_converters.own_landmarks import (
     KNOWN,
@@ -45,6 +48,7 @@ from dataset_converters.own_landmarks import (
 )
 
 PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
+TEST_SHARE = 0.2  # of the faces
 STEPS = 800  # of training: three minutes on two cores; more for many photos, in the config
 BATCH = 8
 
@@ -118,11 +122,7 @@ def photo_finder(root: Path) -> Callable[[FoundFace], str]:
 
 
 def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content], Path]]:
-    """Read the source and return what `convert` is to call, which also writes the settings.
-
-    Raises:
-        InputError: If the source or the arguments cannot be used.
-    """
+    """Read the source and return what `convert` is to call, which also writes the settings."""
     found = read_source(args.source, args.out)
     names, swaps, notes = names_and_swaps(found, args)
     between = [find_landmark(part, names) for part in args.normalizer or ()]
@@ -149,7 +149,7 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         return Face(splits[index], find(face), points, face.where, visible, framing, extra)
 
     if args.boxes == 'detector':
-        detect, faces = load_detector(len(names)), {}
+        detect, faces = build_detector(DETECTORS[0], len(names)), {}
         for index, face in enumerate(found.faces):
             if face.known.any():
                 with suppress(InputError):  # told when the face is read once more
@@ -177,14 +177,22 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
 def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:
     """Return each face's file, ``train`` or ``test``: as the source says, else a fifth for testing.
 
-    Raises:
-        InputError: If the faces cannot be split.
+    Persons stay together, as far as names tell. Who is tested is chosen by a checksum.
     """
     said = [face.split for face in faces]
     if {'train', 'test'} <= set(said) and all(said):
         return [str(split) for split in said]
     groups = [face.photo if by_photo else group_of(face.photo) for face in faces]
-    tested = groups_to_test(groups, 0.2)
+    counts = Counter(groups)
+    if len(counts) < 2:
+        raise InputError(
+            f'all {len(groups)} faces count as one person, {groups[0]!r}; split by photo'
+            ' (--by-photo), or give more photos'
+        )
+    tested: set[str] = set()
+    for group in sorted(counts, key=lambda name: (zlib.crc32(name.encode()), name))[:-1]:
+        if sum(counts[name] for name in tested) < TEST_SHARE * len(groups):
+            tested.add(group)
     return ['test' if group in tested else 'train' for group in groups]
 
 
@@ -196,11 +204,7 @@ def config_file(out: Path) -> Path:
 def write_config(path: Path, count: int, between: Sequence[int], faces: int) -> bool:
     """Write the config; return False if there is another, which is kept.
 
-    Args:
-        path: Of the config.
-        count: Of landmarks.
-        between: The normaliser's landmarks.
-        faces: To train on.
+    It is for so many landmarks, the normaliser's two, and so many faces to train on.
     """
     name, normalizer = 'landmark_box', "'landmark_box'"
     if between:

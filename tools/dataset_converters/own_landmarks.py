@@ -27,22 +27,19 @@ dataset_info = dict(
     dataset_name={name!r},
     paper_info=dict(),
     keypoint_info={{
-{keypoints}
+{points}
     }},
     skeleton_info={{}},
     joint_weights=[1.0] * {count},
     sigmas=[0.025] * {count})
 """
+POINT = "        {k}: dict(name={name!r}, id={k}, color=[255, 0, 0], type='', swap={swap!r}),"
 
 
 def names_and_swaps(
     found: Found, args: argparse.Namespace
 ) -> tuple[list[str], list[int], list[str]]:
-    """Return the landmarks' names, which takes each one's place in a mirrored photo, and notes.
-
-    Raises:
-        InputError: If there is no face, or names or pairs do not fit the landmarks.
-    """
+    """Return the landmarks' names, which takes each one's place in a mirrored photo, and notes."""
     if not found.faces:
         raise InputError(f'{args.source}: no face in it')
     count = args.landmarks or len(found.names or found.faces[0].landmarks)
@@ -60,11 +57,7 @@ def names_and_swaps(
 
 
 def known_landmarks(name: str) -> tuple[list[str], list[int]]:
-    """Return names and swaps of one of the `KNOWN` sets, from MMPose's file of it.
-
-    Raises:
-        InputError: If MMPose is not installed.
-    """
+    """Return names and swaps of one of the `KNOWN` sets, from MMPose's file of it."""
     spec = importlib.util.find_spec('mmpose')  # importing it takes seconds
     if spec is None:
         raise InputError('--metainfo reads the file of MMPose, which is not installed')
@@ -107,11 +100,7 @@ def find_swaps(names: Sequence[str], pairs: Sequence[str] | None) -> list[int]:
 
 
 def find_landmark(text: str, names: Sequence[str]) -> int:
-    """Return a landmark's index from its name or number.
-
-    Raises:
-        InputError: If there is none.
-    """
+    """Return a landmark's index from its name or number."""
     if text in names:
         return list(names).index(text)
     if text.isdigit() and int(text) < len(names):
@@ -121,7 +110,7 @@ def find_landmark(text: str, names: Sequence[str]) -> int:
 
 def oddities(faces: Sequence[FoundFace], names: Sequence[str], swaps: Sequence[int]) -> list[str]:
     """Return notes on landmarks that are seldom annotated, and on pairs that look wrong."""
-    fitting = [face for face in faces if len(face.landmarks) == len(names)]
+    fitting = [face for face in faces if len(face.landmarks) == len(names) and face.known.any()]
     seen = np.sum([np.zeros(len(names), int), *(face.known for face in fitting)], axis=0)
     notes = [
         f'landmark {name!r}: in {count} faces only; a label misspelt?'
@@ -137,19 +126,19 @@ def oddities(faces: Sequence[FoundFace], names: Sequence[str], swaps: Sequence[i
 
 def _lopsided(faces: Sequence[FoundFace], swaps: np.ndarray) -> list[int]:
     """Return the landmarks that in the mean face are far from their mirrored pair's place."""
-    shapes = []
+    shapes = []  # points as complex numbers
     for face in faces:
-        points = np.where(face.known[:, None], face.landmarks[:, :2], np.nan)
-        points = points - np.nanmean(points, axis=0)
-        shapes.append(points / max(np.sqrt(np.nanmean(points**2)), 1e-9))
-    known = ~np.isnan(shapes).all(axis=0).any(axis=1)
-    known &= known[swaps]
+        shape = np.where(face.known, face.landmarks[:, :2] @ (1, 1j), np.nan)
+        shape = shape - np.nanmean(shape)
+        shapes.append(shape / max(np.sqrt(np.nanmean(np.abs(shape) ** 2) / 2), 1e-9))
+    known = np.any([face.known for face in faces], axis=0)
+    known = known & known[swaps] if faces else known
     if known.sum() < 3:
         return []
-    mean = np.full((len(swaps), 2), np.nan)
+    mean = np.zeros(len(swaps), complex)
     mean[known] = np.nanmean(np.array(shapes)[:, known], axis=0)
-    mean -= mean[known].mean(axis=0)
-    here, there = (mean @ (1, 1j))[known], ((mean * (-1, 1))[swaps] @ (1, 1j))[known]
+    here, there = mean[known] - mean[known].mean(), -mean[swaps][known].conj()
+    there = there - there.mean()
     turn = np.vdot(there, here)  # of the mean face, which need not be upright
     off = np.abs(here - there * turn / max(abs(turn), 1e-9))
     return np.flatnonzero(known)[off > LOPSIDED].tolist()
@@ -158,9 +147,7 @@ def _lopsided(faces: Sequence[FoundFace], swaps: np.ndarray) -> list[int]:
 def write_metainfo(out: Path, names: Sequence[str], swaps: Sequence[int]) -> None:
     """Write ``metainfo.py``, which MMPose reads."""
     others = [names[other] if other != k else '' for k, other in enumerate(swaps)]
-    keypoints = '\n'.join(
-        f"        {k}: dict(name={name!r}, id={k}, color=[255, 0, 0], type='', swap={other!r}),"
-        for k, (name, other) in enumerate(zip(names, others, strict=True))
-    )
-    text = METAINFO.format(name=out.resolve().name, keypoints=keypoints, count=len(names))
+    points = [POINT.format(k=k, name=names[k], swap=other) for k, other in enumerate(others)]
+    name, count = out.resolve().name, len(names)
+    text = METAINFO.format(name=name, points='\n'.join(points), count=count)
     write_bytes(out / 'metainfo.py', text.encode())

@@ -45,22 +45,17 @@ def read_pts(path: Path, num_points: int | None = None) -> np.ndarray:
         line = lines[number - 1] if number <= len(lines) else ''
         if not re.fullmatch(pattern, line):
             raise InputError(f'{path}:{number}: {text!r} expected, got {line!r}')
-    count = int(lines[1].partition(':')[2])
-    if '}' not in lines:
-        raise InputError(f"{path}:{len(lines)}: the closing '}}' is missing; the file is cut")
-    end = lines.index('}')
-    if end != len(lines) - 1:
-        raise InputError(f"{path}:{end + 2}: text after the closing '}}'")
-    if end - len(header) != count:
-        raise InputError(f'{path}:{end + 1}: {end - len(header)} points, {count} expected')
+    if lines[-1] != '}':
+        raise InputError(f"{path}:{len(lines)}: '}}' expected at the end, got {lines[-1]!r}")
     points = []
-    for number, line in enumerate(lines[len(header) : end], start=len(header) + 1):
+    for number, line in enumerate(lines[len(header) : -1], start=len(header) + 1):
         try:
             x, y = map(float, line.split())
         except ValueError:
             reason = f"two numbers 'x y' expected, got {line!r}"
             raise InputError(f'{path}:{number}: {reason}') from None
-        if not np.isfinite([x, y]).all():
-            raise InputError(f'{path}:{number}: coordinates must be finite, got {line!r}')
         points.append([x, y])
+    count = int(lines[1].partition(':')[2])
+    if len(points) != count:
+        raise InputError(f'{path}:{len(lines)}: {len(points)} points, {count} expected')
     return np.round(np.array(points) - 1.0, 6)  # 1-based -> 0-based

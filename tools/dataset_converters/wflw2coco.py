@@ -20,9 +20,7 @@ copied: OUT/images becomes a link to SOURCE/WFLW_images, so MMPose's configs wor
 data_root='OUT/'. Without the link, set data_prefix=dict(img='SOURCE/WFLW_images/').
 """
 
-import codecs
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -32,27 +30,17 @@ from mhhn_landmarks.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import (
-    Content,
-    Face,
-    Problems,
-    box_framing,
-    build_splits,
-    photo_path,
-)
+from dataset_converters.coco_json import Content, Face, Problems, box_framing, build_splits
 from dataset_converters.conversion import BOXES, convert, run_converter
 
 NUM_POINTS = 98
-BOX = ('x_min', 'y_min', 'x_max', 'y_max')
-NUMBERS = [f'{axis} of landmark {index}' for index in range(NUM_POINTS) for axis in 'xy']
-NUMBERS += [f'{name} of the box' for name in BOX]
+NUM_NUMBERS = 2 * NUM_POINTS + 4
 # Each with its official number of test faces; "make-up" in WFLW's README.
 ATTRIBUTES = dict(pose=326, expression=314, illumination=698, makeup=206, occlusion=736, blur=773)
-NUM_FIELDS = len(NUMBERS) + len(ATTRIBUTES) + 1
+NUM_FIELDS = NUM_NUMBERS + len(ATTRIBUTES) + 1
 SPLITS = dict(train=7500, test=2500)  # official numbers of faces
 PHOTOS = 'WFLW_images'
 LISTS = 'WFLW_annotations/list_98pt_rect_attr_train_test'
-
 
 Line = tuple[str, str, str]  # of a list: the split, where it stands, the text
 
@@ -76,7 +64,7 @@ def _collect(
             lines += _lines(source / name, split, problems)
     about = {split: f'WFLW {split}, {NUM_POINTS} points, 0-based' for split in SPLITS}
     splits = build_splits(
-        lines, lambda line: _face(*line, photos, boxes), photos, about, problems, 'WFLW faces'
+        lines, lambda line: _face(*line, boxes), photos, about, problems, 'WFLW faces'
     )
     found = [name for face in splits['test']['annotations'] for name in face['subsets']]
     if len(splits['test']['annotations']) == SPLITS['test']:
@@ -89,60 +77,39 @@ def _collect(
 convert_wflw = partial(convert, _collect)
 
 
-def _lines(path: Path, split: str, problems: Problems) -> Iterator[Line]:
-    """Yield a list's lines that are not empty; note where their number is not the official one."""
-    try:
-        # Not splitlines(): a name may hold one of Unicode's other line ends.
-        rows = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b'\n')
-    except OSError as error:
-        problems.errors.append(f'{path}: unreadable list ({error}); unpack it again')
-        return
-    problems.compare(path, sum(1 for row in rows if row.strip()), SPLITS[split])
-    for number, row in enumerate(rows, start=1):
-        if row.strip():
-            # What is no UTF-8 becomes a replacement character, which is refused with its line.
-            yield split, f'{path}:{number}', row.decode('utf-8', 'replace').strip()
+def _lines(path: Path, split: str, problems: Problems) -> list[Line]:
+    """Return a list's lines that are not empty; note if their number is not the official one."""
+    # What is no UTF-8 becomes a replacement character, which is refused with its line.
+    rows = path.read_text(encoding='utf-8-sig', errors='replace').split('\n')
+    lines = [(split, f'{path}:{k}', row) for k, row in enumerate(rows, start=1) if row.strip()]
+    problems.compare(path, len(lines), SPLITS[split])
+    return lines
 
 
-def _face(split: str, where: str, text: str, photos: Path, boxes: str) -> Face:
+def _face(split: str, where: str, text: str, boxes: str) -> Face:
     """Read one line."""
     if '\ufffd' in text:
         raise InputError(f'{where}: the line is no UTF-8 text; unpack the list again')
-    fields = text.split(maxsplit=NUM_FIELDS - 1)
-    total = len(text.split())
-    if total < NUM_FIELDS:
-        raise InputError(f'{where}: {total} fields, {NUM_FIELDS} expected; the line is cut')
+    fields = text.split()
+    if len(fields) != NUM_FIELDS:
+        raise InputError(f'{where}: {len(fields)} fields, {NUM_FIELDS} expected')
     try:
-        numbers = [_number(fields[index], index) for index in range(len(NUMBERS))]
-        x_min, y_min, x_max, y_max = numbers[2 * NUM_POINTS :]
-        if x_max <= x_min or y_max <= y_min:  # used or not, a sign of a damaged line
-            area = f'{x_min:g},{y_min:g} to {x_max:g},{y_max:g}'
-            raise ValueError(f'the box has no area: {area}')
-        flags = dict(zip(ATTRIBUTES, fields[len(NUMBERS) : -1], strict=True))
-        for name, flag in flags.items():
-            if flag not in ('0', '1'):
-                raise ValueError(f'attribute {name} must be 0 or 1, got {flag!r}')
-        if total > NUM_FIELDS:  # no fault if the name has spaces
-            photo_path(photos, fields[-1], 'name')
+        numbers = np.array(fields[:NUM_NUMBERS], float)
     except ValueError as error:
-        count = f'{total} fields, {NUM_FIELDS} expected: ' if total > NUM_FIELDS else ''
-        raise InputError(f'{where}: {count}{error}') from None
-    points = np.reshape(numbers[: 2 * NUM_POINTS], (NUM_POINTS, 2))
+        raise InputError(f'{where}: {error}') from None
+    points = numbers[: 2 * NUM_POINTS].reshape(NUM_POINTS, 2)
+    x_min, y_min, x_max, y_max = numbers[2 * NUM_POINTS :].tolist()
+    if not (x_max > x_min and y_max > y_min):  # used or not, a sign of a damaged line
+        area = f'{x_min:g},{y_min:g} to {x_max:g},{y_max:g}'
+        raise InputError(f'{where}: the box has no area: {area}')
+    flags = dict(zip(ATTRIBUTES, fields[NUM_NUMBERS:-1], strict=True))
+    for name, flag in flags.items():
+        if flag not in ('0', '1'):
+            raise InputError(f'{where}: attribute {name} must be 0 or 1, got {flag!r}')
     given = (x_min, y_min, x_max - x_min, y_max - y_min)
     framing = box_framing(given) if boxes == 'detector' else {}
     extra = dict(subsets=[name for name, flag in flags.items() if flag == '1'])
     return Face(split, fields[-1], points, where, framing=framing, extra=extra)
-
-
-def _number(text: str, index: int) -> float:
-    """Return a coordinate in pixels, or raise `ValueError` if it is no finite number."""
-    try:
-        value = float(text) if '_' not in text else np.nan
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise ValueError(f'{NUMBERS[index]} (field {index + 1}) is no finite number: {text!r}')
-    return value
 
 
 if __name__ == '__main__':
