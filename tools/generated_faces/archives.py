@@ -10,11 +10,11 @@ import cv2
 import h5py
 import numpy as np
 from dataset_converters.aflw2coco import MAT
-from dataset_converters.coco_json import with_progress
 from dataset_converters.cofw2coco import PARTS
 from dataset_converters.face_300w import FOLDERS
 from dataset_converters.wflw2coco import LISTS, PHOTOS
 from scipy.io import savemat
+from tqdm import tqdm
 
 from mhhn_landmarks.errors import InputError
 
@@ -90,7 +90,7 @@ def _write_300w(root: Path, seed: int, train: int, common: int, challenge: int) 
         shares = np.diff(np.rint(count * weights / weights[-1]).astype(int), prepend=0)
         for folder, share in zip(folders, shares, strict=True):
             plan += [(folder.path, number) for number in range(1, share + 1)]
-    for folder, number in with_progress(plan, 'drawing'):
+    for folder, number in tqdm(plan, 'drawing', disable=None):
         face = archive_face('300w', folder, number, seed)
         suffix = '.png' if folder.startswith('lfpw') else '.jpg'
         path = root / folder / f'gen_{number:04d}{suffix}'
@@ -127,7 +127,7 @@ def _write_wflw(root: Path, seed: int, train: int, test: int) -> None:
     for split, count in dict(train=train, test=test).items():
         lines = []
         starts = [number for number in range(1, count + 1) if number % 4 != 2]
-        for photo, start in enumerate(with_progress(starts, split)):
+        for photo, start in enumerate(tqdm(starts, split, disable=None)):
             numbers = [start, start + 1] if start % 4 == 1 and start < count else [start]
             faces = [archive_face('wflw', split, number, seed) for number in numbers]
             event = WFLW_EVENTS[photo % 3]
@@ -151,7 +151,7 @@ def _write_aflw(root: Path, seed: int, train: int, test: int) -> None:
     """
     count = train + test
     names, rows = np.empty((count, 1), dtype=object), []
-    for index in with_progress(range(count), 'drawing'):
+    for index in tqdm(range(count), 'drawing', disable=None):
         face = archive_face('aflw', '', index + 1, seed)
         names[index, 0] = f'{(2, 0)[index % 2]}/image{index + 1:05d}.jpg'
         _write_photo(root / 'data/flickr' / names[index, 0], render(face))
@@ -175,7 +175,7 @@ def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
     for part, count in zip(PARTS, (train, test), strict=True):
         numbers = range(1, count + 1)
         faces = [archive_face('cofw', part.split, number, seed) for number in numbers]
-        photos = [render(face)[:, :, ::-1] for face in with_progress(faces, part.split)]  # RGB
+        photos = [render(face)[:, :, ::-1] for face in tqdm(faces, part.split, disable=None)]  # RGB
         photos = [p[:, :, 0] if f.camera.gray else p for p, f in zip(photos, faces, strict=True)]
         shapes = [
             np.r_[(landmarks(face, 'cofw') + 1.0).T.ravel(), occluded(face, 'cofw')]
