@@ -7,7 +7,6 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -27,19 +26,19 @@ def add_machine_arguments(parser: argparse.ArgumentParser, repeats: int) -> None
 
 def prepare(args: argparse.Namespace) -> None:
     """Set the number of threads and say what machine this is; end if it lacks the device."""
-    if on_gpu(args.device) and not torch.cuda.is_available():
-        raise SystemExit(f'--device {args.device}: torch finds no CUDA device')
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(args.threads)
     name = f'{cpu_name()}, {args.threads} thread(s)'
     if on_gpu(args.device):
+        if not torch.cuda.is_available():
+            raise SystemExit(f'--device {args.device}: torch finds no CUDA device')
         name = torch.cuda.get_device_name(args.device)
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(args.threads)
     print(f'{name}; torch {torch.__version__}, numpy {np.__version__}')
 
 
-def on_gpu(device: str | torch.device) -> bool:
+def on_gpu(device: str) -> bool:
     """Whether it has to be waited for."""
-    return str(device).startswith('cuda')
+    return device.startswith('cuda')
 
 
 def cpu_name() -> str:
@@ -50,49 +49,37 @@ def cpu_name() -> str:
     return names[0] if names else f'{platform.machine()} CPU'
 
 
-def synchronize(device: str) -> None:
-    """Wait for the GPU, if it is one."""
-    if on_gpu(device):
-        torch.cuda.synchronize(device)
-
-
-def clock(device: str = 'cpu') -> float:
+def clock(device: str) -> float:
     """Seconds; of one thread on a CPU those that it runs, which a busy machine lengthens less.
 
     Not of the whole process: idle threads of numpy's BLAS count there.
     """
-    alone = not on_gpu(device) and torch.get_num_threads() == 1
-    return time.thread_time() if alone else time.perf_counter()
+    if on_gpu(device):
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return time.thread_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def medians(
-    functions: Mapping[str, Callable[[], object]], repeats: int, device: str = 'cpu'
+    functions: Mapping[str, Callable[[], object]], args: argparse.Namespace
 ) -> dict[str, float]:
-    """Time each function once per round, so that a busy machine slows all of them alike.
+    """Seconds of each function, the median of `args.repeats` rounds after one that is not counted.
 
-    Each round has another order, since a function finds in the cache what the one before has read.
-
-    Args:
-        functions: By name.
-        repeats: Rounds, after one that does not count.
-        device: Waited for after each call if it is a GPU.
-
-    Returns:
-        The median of each one's seconds by `clock`.
+    A round calls each function once, so that a busy machine slows all of them alike, and in another
+    order, since a function finds in the cache what the one before has read.
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     order, random = list(functions), Random(0)
-    for _ in range(repeats + 1):
+    for _ in range(args.repeats + 1):
         random.shuffle(order)
         for name in order:
-            start = clock(device)
+            start = clock(args.device)
             functions[name]()
-            synchronize(device)
-            seconds[name].append(clock(device) - start)
+            seconds[name].append(clock(args.device) - start)
     return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print Markdown, each row as soon as it is there."""
-    for line in chain((header, ['---'] * len(header)), rows):
+    """Print Markdown."""
+    for line in (header, ['---'] * len(header), *rows):
         print('|', ' | '.join(line), '|', flush=True)

@@ -103,7 +103,7 @@ class Cropper:
     """Makes the network's input of `Faces`, with the geometry of MMPose's `TopdownAffine`."""
 
     def __init__(self, faces: Faces, input_size: int, flip_pairs: list[int], seed: int = 0) -> None:
-        self.faces, self.size, self.flip_pairs = faces, input_size, flip_pairs
+        self.faces, self.size = faces, input_size
         device = faces.photos.device
         self.flip_pairs = torch.tensor(flip_pairs, device=device)
         self.generator = torch.Generator(device).manual_seed(seed)
@@ -152,25 +152,19 @@ class Cropper:
     ) -> tuple[Tensor, Tensor]:
         """Cut boxes out, in uint8's range; the box's centre goes to (w / 2, h / 2)."""
         size, stored = self.size, self.faces.photos.shape[-1]
-        centers = self.faces.centers[index] + shifts
-        cos, sin, ratio = angles.cos(), angles.sin(), sides / size
-        rotation = torch.stack([cos, -sin, sin, cos], -1).view(-1, 2, 2) * ratio[:, None, None]
-        x = self.steps + flipped[:, None] * (size - 1 - 2 * self.steps)
-        y = self.steps.expand_as(x)
-        grid = torch.stack(
-            [x[:, None, :].expand(-1, size, -1), y[:, :, None].expand(-1, -1, size)], -1
-        )
-        places = (grid - size / 2).flatten(1, 2) @ rotation.mT + centers[:, None]
-        places = (places * (2 / (stored - 1)) - 1).view_as(grid)
+        centers = self.faces.centers[index, None] + shifts[:, None]  # (B, 1, 2)
+        cos, sin, ratio = angles.cos(), angles.sin(), (sides / size)[:, None, None]
+        rotation = torch.stack([cos, -sin, sin, cos], -1).view(-1, 2, 2)
+        # A flip takes x to w - 1 - x: it mirrors about a pixel's edge, not about w / 2.
+        mirror = torch.stack([1 - 2 * flipped, torch.ones_like(flipped)], -1)[:, None]
+        middle = size / 2 - (mirror < 0).float()
+        y, x = torch.meshgrid(self.steps, self.steps, indexing='ij')
+        grid = torch.stack([x, y], -1).view(1, -1, 2)
+        places = ratio * ((grid - middle) * mirror) @ rotation.mT + centers  # photo px
+        places = (places * (2 / (stored - 1)) - 1).view(-1, size, size, 2)
         photos = self.faces.photos[index].float()
         images = F.grid_sample(photos, places, align_corners=True, padding_mode='zeros')
-        inverse = rotation.mT / ratio[:, None, None] ** 2
-        points = (self.faces.points[index] - centers[:, None]) @ inverse.mT + size / 2
-        mirrored = size - 1 - points[..., 0]
-        is_flipped = flipped[:, None] > 0
-        points = torch.stack(
-            [torch.where(is_flipped, mirrored, points[..., 0]), points[..., 1]], -1
-        )
+        points = (self.faces.points[index] - centers) @ rotation / ratio * mirror + middle
         return images, points
 
     def _spoil(self, images: Tensor, share: float) -> Tensor:
@@ -183,10 +177,8 @@ class Cropper:
             low = F.interpolate(low, size=images.shape[-2:], mode='bilinear', align_corners=False)
             images = torch.where(self._uniform(count, 1, 1, 1) < share / 3, low, images)
         noise = torch.randn(images.shape, device=images.device, generator=self.generator)
-        strength = 12 * self._uniform(count, 1, 1, 1)
-        return torch.where(
-            self._uniform(count, 1, 1, 1) < share / 2, images + strength * noise, images
-        )
+        noisy = images + 12 * self._uniform(count, 1, 1, 1) * noise
+        return torch.where(self._uniform(count, 1, 1, 1) < share / 2, noisy, images)
 
     def _occlude(self, images: Tensor, points: Tensor, share: float) -> Tensor:
         """Cover an ellipse or a box round some landmark: one colour, or another face."""
@@ -194,9 +186,8 @@ class Cropper:
         chosen = (self._uniform(count) * points.shape[1]).long()
         middle = points[torch.arange(count, device=images.device), chosen]
         radius = size * (0.06 + 0.22 * self._uniform(count, 2))
-        dx = (self.steps - middle[:, :1]).abs() / radius[:, :1]
-        dy = (self.steps - middle[:, 1:]).abs() / radius[:, 1:]
-        dx, dy = dx[:, None, :], dy[:, :, None]
+        d = (self.steps - middle[..., None]).abs() / radius[..., None]  # (B, 2, S)
+        dx, dy = d[:, 0, None, :], d[:, 1, :, None]
         ellipse = self._uniform(count, 1, 1) < 0.5
         inside = torch.where(ellipse, dx * dx + dy * dy < 1, torch.maximum(dx, dy) < 1)
         inside = (inside & (self._uniform(count, 1, 1) < share))[:, None]
