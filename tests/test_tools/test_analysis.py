@@ -8,15 +8,12 @@ import pytest
 import torch
 from analysis.decoders import decoders_of, describe_moves
 from analysis.errors_file import read_errors
-from analysis.heatmap_panels import absolute_heatmaps
-from analysis.plot_ced import ced_steps
-from analysis.same_argmax import CENTERS, gaussian, locate
+from analysis.panels import absolute_heatmaps
 from conftest import ROOT, cfg_options, run_tool
 from mmpose.registry import KEYPOINT_CODECS
 
 from mhhn_mmpose.apis.loading import load_config, load_model
 from mhhn_mmpose.evaluation import FaceAlignmentMetric
-from mhhn_mmpose.evaluation.functional import area_under_ced
 from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
 
 CONFIGS = [
@@ -77,10 +74,7 @@ def test_plot_ced(call, errors, tmp_path):
         ('plot_ced', ['hgs', '--subset', 'pose'], "has no subset 'pose', only challenge, common"),
         ('plot_ced', ['metrics.json'], 'not what FaceAlignmentMetric writes to its errors_file'),
         ('plot_ced', ['bad.txt'], 'bad.txt: one error a line expected'),
-        ('face_panels', ['a.py', 'a.pth'], 'a.py: no such config file'),
-        ('face_panels', ['a.py'], 'a.py: give each CONFIG its CHECKPOINT'),
-        ('face_panels', ['a.py', 'a.pth', 'a.py', 'b.pth'], 'models need names of their own'),
-        ('face_panels', ['a.py', 'a.pth', '--worst', 3], 'choose faces by --index, or by --worst'),
+        ('panels', ['a.py', 'a.pth'], 'a.py: no such config file'),
     ],
 )
 def test_a_wrong_call_ends_in_one_line(
@@ -92,14 +86,6 @@ def test_a_wrong_call_ends_in_one_line(
     end, _ = call(script, *arguments, '--out', 'a.png')
     assert end.startswith(f'{script}: ') and message in end and '\n' not in end
     assert not (tmp_path / 'a.png').exists()
-
-
-def test_area_below_the_drawn_curve_is_the_auc():
-    errors = np.random.default_rng(1).gamma(3, 2, 37)
-    x, y = ced_steps(errors, 8.0)
-    assert (y[:-1] * np.diff(x)).sum() / 8 == pytest.approx(area_under_ced(errors, 8.0))
-    x, y = ced_steps([12.0], threshold=10.0)
-    assert (x.tolist(), y.tolist()) == ([0, 10], [0, 0])
 
 
 def test_moves_by_hand():
@@ -160,14 +146,6 @@ def test_decoders_of_a_model_of_mmpose(call, people, tmp_path):
     assert 'coco/AP' in [row[0] for row in rows if row]
 
 
-def test_maps_of_one_argmax_have_different_centres(call, tmp_path):
-    found = [locate(gaussian(*center)) for center in CENTERS]
-    assert [argmax.tolist() for argmax, _ in found] == [[7, 7], [7, 7]]
-    np.testing.assert_allclose([center for _, center in found], CENTERS, atol=1e-5)
-    end, text = call('same_argmax', '--out', tmp_path / 'a.png')
-    assert not end and text.count('argmax [7.0, 7.0]') == 2
-
-
 def test_maps_of_all_models_have_one_scale():
     """1 is the target's peak: for a softmax map that is its share there, not its own maximum."""
     sigma = 1.5
@@ -207,7 +185,7 @@ def models(weights, generated_300w):
     return [CONFIGS[0], weights[0], CONFIGS[1], weights[1]], cfg_options(generated_300w)
 
 
-def test_decoders_face_and_heatmap_panels(call, models, tmp_path, monkeypatch):
+def test_decoders_and_panels(call, models, tmp_path, monkeypatch):
     pairs, options = models
     test, decoded = tmp_path / 'test', tmp_path / 'decoded'
     assert not run_tool(
@@ -215,19 +193,19 @@ def test_decoders_face_and_heatmap_panels(call, models, tmp_path, monkeypatch):
     )  # of MHHN, which decodes by SDT
     end, text = call('decoders', *pairs[2:], '--out', decoded, *options)
     assert not end and 'SDT moves' in text
-    tested = read_errors(test).errors()
-    np.testing.assert_allclose(read_errors(decoded / 'SDT').errors(), tested, atol=1e-3)
-    assert np.abs(read_errors(decoded / 'argmax').errors() - tested).min() > 1e-3
+    tested, _ = read_errors(test)
+    assert read_errors(decoded / 'SDT')[0] == pytest.approx(tested, abs=1e-3)
+    by_argmax, _ = read_errors(decoded / 'argmax')
+    assert min(abs(by_argmax[face] - error) for face, error in tested.items()) > 1e-3
 
     out = tmp_path / 'faces.png'
-    chosen = ['--worst', 2, '--errors', test]
-    end, text = call('face_panels', *pairs, '--out', out, *chosen, *options)
-    worst = [image['errors']['inter_ocular'] for image in read_errors(test).worst(2)]
-    assert not end and text.endswith(f'mhhn-tiny {worst[0]:.2f}, {worst[1]:.2f}\n')
+    end, text = call('panels', *pairs, '--out', out, '--worst', test, *options)
+    worst = sorted(read_errors(test)[0].values(), reverse=True)[:3]
+    assert not end and text.endswith(f'mhhn-tiny {", ".join(f"{e:.2f}" for e in worst)}\n')
     assert cv2.imread(str(out)).std() > 20
 
-    end, text = call('heatmap_panels', *pairs, '--out', out, '--landmarks', 8, 30, *options)
+    end, text = call('panels', *pairs, '--out', out, '--heatmaps', 8, 30, *options)
     assert not end and text.endswith(f'{out}: 3 faces; target, hgs-tiny, mhhn-tiny\n')
     assert cv2.imread(str(out)).std() > 20
-    end, _ = call('heatmap_panels', *pairs[:2], '--out', out, '--index', 99, *options)
-    assert end == 'heatmap_panels: --index 99 is out of range: 0 to 8'
+    end, _ = call('panels', *pairs[:2], '--out', out, '--index', 99, *options)
+    assert end == 'panels: --index 99 is out of range: 0 to 8'

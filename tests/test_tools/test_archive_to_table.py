@@ -26,7 +26,7 @@ def job_of(dataset, root, folder) -> run_table.Job:
     _, *words = cfg_options(root, DATASETS[dataset][0], **SMALL, **small)
     options = dict(word.split('=', 1) for word in words)
     args = argparse.Namespace(
-        rows=['hgs-hsr'], tiny=False, processes=1, cfg_options=options, work_dir=folder / 'runs'
+        rows=['hgs-hsr'], processes=1, cfg_options=options, work_dir=folder / 'runs'
     )
     (job,) = run_table.plan(dataset, args)
     return job

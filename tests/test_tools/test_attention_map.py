@@ -13,19 +13,24 @@ def test_even_attention():
     module = MultiOrderAttention(channels=3)
     module.gamma.data.fill_(0.5)
     p, o = torch.ones(2, 3, 2, 5), torch.full((2, 3, 2, 5), 2.0)
-    found = measure(module, p, o)
-    assert found.entropy == pytest.approx(found.even) == pytest.approx(np.log(10))
-    assert (found.largest, found.positions) == (pytest.approx(0.1), pytest.approx(10))
-    assert found.logits_std == pytest.approx(0, abs=1e-9)
-    assert found.added == pytest.approx(0.5)  # softmax(Z) O is O here
-    assert found.weights.shape == (2, 5, 2, 5)
+    measures, weights = measure(module, p, o)
+    assert measures == {
+        'gamma': 0.5,
+        'std of Z': pytest.approx(0, abs=1e-9),
+        'entropy': pytest.approx(np.log(10)),
+        'even': pytest.approx(np.log(10)),
+        'largest weight': pytest.approx(0.1),
+        'positions': pytest.approx(10),
+        'added / O': pytest.approx(0.5),  # softmax(Z) O is O here
+    }
+    assert weights.shape == (2, 5, 2, 5)
 
 
 def test_one_position_takes_all():
     """A position of large norm receives the attention of every other."""
     o = torch.ones(1, 3, 2, 5)
     o[..., 1, 3] = 50
-    found = measure(MultiOrderAttention(channels=3), torch.ones(1, 3, 2, 5), o)
-    assert found.entropy < 1e-6
-    assert found.positions == pytest.approx(1, abs=1e-4)
-    assert found.weights[0, 0].argmax() == 1 * 5 + 3
+    found, weights = measure(MultiOrderAttention(channels=3), torch.ones(1, 3, 2, 5), o)
+    assert found['entropy'] < 1e-6
+    assert found['positions'] == pytest.approx(1, abs=1e-4)
+    assert weights[0, 0].argmax() == 1 * 5 + 3

@@ -9,7 +9,6 @@ import cv2
 import pytest
 import steps as module
 from analysis.compare import choose_faces
-from analysis.errors_file import ErrorsFile
 from conftest import ROOT, run_tool
 from steps import Step, StepError, run_side_by_side, stop
 
@@ -79,11 +78,10 @@ def is_running(pid):
     return bool(state.stdout.strip()) and not state.stdout.strip().startswith('Z')
 
 
-def test_faces_are_chosen_by_rank(tmp_path):
-    images = [dict(id=n, subsets=[], errors=dict(inter_ocular=100 - n)) for n in range(12)]
-    errors = ErrorsFile(tmp_path, ['inter_ocular'], images)
+def test_faces_are_chosen_by_rank():
+    errors = {face: 100 - face for face in range(12)}
     assert choose_faces(errors, 3) == [9, 5, 1]
-    assert choose_faces(ErrorsFile(tmp_path, ['inter_ocular'], images[:2]), 6) == [1, 0]
+    assert choose_faces({4: 3.0, 5: 1.0}, 6) == [5, 4]
 
 
 @pytest.fixture

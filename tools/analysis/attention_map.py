@@ -2,25 +2,24 @@
 
     python tools/analysis/attention_map.py CONFIG CHECKPOINT PHOTO... --out attention.png
 
-The table has a row a stack, means over the photos' faces: gamma; the standard deviation of the
-logits Z; the entropy of a row of softmax(Z) in nats, and that of an even one; the largest weight of
-a row; how many positions share the attention of all rows (e to the entropy of their mean); the
-length of what attention adds, gamma softmax(Z) O, over that of O. The picture has a column a
-photo and a row a stack: where the position in the ring looks. N positions, d channels, (H, W) map.
+The table has a row a stack, means over the photos' first faces: gamma; the standard deviation of
+the logits Z; the entropy of a row of softmax(Z) in nats, and that of an even one; the largest
+weight of a row; how many positions share the attention of all rows (e to the entropy of their
+mean); the length of what attention adds, gamma softmax(Z) O, over that of O. The picture has a
+column a photo and a row a stack: where the position in the ring looks.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from mmengine.config import DictAction
-from torch import Tensor, nn
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -34,74 +33,28 @@ from mhhn_landmarks.photos import read_photo
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
 
-COLUMNS = ('gamma', 'std of Z', 'entropy', 'even', 'largest weight', 'positions', 'added / O')
 
+def measure(module: MultiOrderAttention, p: Tensor, o: Tensor) -> tuple[dict[str, float], Tensor]:
+    """Measure what a module does with the first of its inputs P and O (B, d, H, W).
 
-@dataclass
-class Attention:
-    """What one stack's attention does on one face; the columns of the table.
-
-    Attributes:
-        weights: (H, W, H, W) softmax(Z), of each position over all.
+    Returns:
+        The numbers, and the weights softmax(Z) of each position over all, (H, W, H, W).
     """
-
-    gamma: float
-    logits_std: float
-    entropy: float
-    even: float
-    largest: float
-    positions: float
-    added: float
-    weights: Tensor
-
-    @property
-    def measures(self) -> np.ndarray:
-        """The numbers, in the order of the columns."""
-        return np.array(astuple(self)[:-1])
-
-
-def measure(module: MultiOrderAttention, p: Tensor, o: Tensor) -> Attention:
-    """Return what a module does with the first of its inputs P and O (B, d, H, W)."""
-    height, width = p.shape[-2:]
-    p, o = (x[0].flatten(1).T.double() for x in (p, o))  # (N, d)
+    size = p.shape[-2:]
+    p, o = (x[0].flatten(1).T.double() for x in (p, o))  # (H W, d)
     z = module.scale * (p @ p.T + o @ o.T + p @ o.T)
-    weights = z.softmax(-1)
-    gamma = module.gamma.item()
-    return Attention(
-        gamma=gamma,
-        logits_std=float(z.std()),
-        entropy=float(_entropy(weights).mean()),
-        even=float(np.log(len(z))),
-        largest=float(weights.amax(-1).mean()),
-        positions=float(_entropy(weights.mean(0)).exp()),
-        added=float((gamma * weights @ o).norm() / o.norm()),
-        weights=weights.view(height, width, height, width),
-    )
-
-
-def _entropy(weights: Tensor) -> Tensor:
-    return torch.special.entr(weights).sum(-1)
-
-
-class Watch:
-    """Keeps the attention of each stack while an aligner looks at one face."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.found: dict[MultiOrderAttention, Attention] = {}
-        modules = [m for m in model.modules() if isinstance(m, MultiOrderAttention)]
-        for module in modules:
-            module.register_forward_hook(self._keep)
-        if not modules:
-            raise InputError("the model has no attention; take one whose backbone has 'all'")
-
-    def _keep(self, module: MultiOrderAttention, inputs: tuple[Tensor, Tensor], _: Tensor) -> None:
-        if module not in self.found:  # the second call is the flip test's
-            self.found[module] = measure(module, *inputs)
-
-    def take(self) -> list[Attention]:
-        """Return the stacks' attentions of the face just seen, and forget them."""
-        found, self.found = list(self.found.values()), {}
-        return found
+    weights, gamma = z.softmax(-1), module.gamma.item()
+    rows, mean = (torch.special.entr(w).sum(-1) for w in (weights, weights.mean(0)))
+    measures = {
+        'gamma': gamma,
+        'std of Z': float(z.std()),
+        'entropy': float(rows.mean()),
+        'even': float(np.log(len(z))),
+        'largest weight': float(weights.amax(-1).mean()),
+        'positions': float(mean.exp()),
+        'added / O': float((gamma * weights @ o).norm() / o.norm()),
+    }
+    return measures, weights.view(*size, *size)
 
 
 def draw(axes: Axes, photo: np.ndarray, face: Face, landmark: int, weights: Tensor) -> None:
@@ -113,9 +66,9 @@ def draw(axes: Axes, photo: np.ndarray, face: Face, landmark: int, weights: Tens
     rows, columns = weights.shape[:2]
     row = int(np.clip(y / height * rows, 0, rows - 1))
     column = int(np.clip(x / width * columns, 0, columns - 1))
-    axes.imshow(crop.cut(photo)[..., ::-1], extent=(0, width, height, 0))
-    shown = dict(cmap='inferno', alpha=0.55, extent=(0, width, height, 0))
-    axes.imshow(weights[row, column].numpy(), **shown)
+    whole = (0, width, height, 0)
+    axes.imshow(crop.cut(photo)[..., ::-1], extent=whole)
+    axes.imshow(weights[row, column].numpy(), cmap='inferno', alpha=0.55, extent=whole)
     axes.plot(x, y, 'o', color='#56B4E9', fillstyle='none', markersize=10, markeredgewidth=2)
     axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
 
@@ -140,22 +93,32 @@ def main() -> None:
     aligner = FaceAligner(args.config, args.checkpoint, cfg_options=args.cfg_options, min_score=0)
     if not 0 <= args.landmark < aligner.num_landmarks:
         raise InputError(f'--landmark {args.landmark}: from 0 to {aligner.num_landmarks - 1}')
-    watch, seen = Watch(aligner.model), []
-    for photo in args.photos:
+    stacks = [m for m in aligner.model.modules() if isinstance(m, MultiOrderAttention)]
+    if not stacks:
+        raise InputError("the model has no attention; take one whose backbone has 'all'")
+    inputs: dict[MultiOrderAttention, tuple[Tensor, Tensor]] = {}
+
+    def keep(module: MultiOrderAttention, given: tuple[Tensor, Tensor], _: Tensor) -> None:
+        inputs.setdefault(module, given)  # a second call is the flip test's
+
+    for module in stacks:
+        module.register_forward_hook(keep)
+    figure = new_figure(3 * len(args.photos), 3 * len(stacks))
+    grid = figure.subplots(len(stacks), len(args.photos), squeeze=False)
+    found = []
+    for column, photo in zip(grid.T, args.photos, strict=True):
+        inputs.clear()
         faces = aligner(photo)
         if not faces:
             raise InputError(f'{photo}: no face found; leave it out')
-        seen.append((photo, faces[0], watch.take()))
-    stacks = len(seen[0][2])
-    figure = new_figure(3 * len(seen), 3 * stacks)
-    grid = figure.subplots(stacks, len(seen), squeeze=False)
-    for column, (photo, face, attentions) in zip(grid.T, seen, strict=True):
-        for axes, attention in zip(column, attentions, strict=True):
-            draw(axes, read_photo(photo), face, args.landmark, attention.weights)
+        for module, axes in zip(stacks, column, strict=True):
+            measures, weights = measure(module, *inputs[module])
+            draw(axes, read_photo(photo), faces[0], args.landmark, weights)
+            found.append([*measures.values()])
     save_figure(figure, args.out, 100)
-    means = np.mean([[a.measures for a in attentions] for _, _, attentions in seen], 0)
+    means = np.reshape(found, (len(args.photos), len(stacks), -1)).mean(axis=0)
     rows = [[str(i), *(f'{v:.3g}' for v in row)] for i, row in enumerate(means, 1)]
-    print(markdown(['stack', *COLUMNS], rows))
+    print(markdown(['stack', *measures], rows))
 
 
 if __name__ == '__main__':

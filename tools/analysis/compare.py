@@ -7,18 +7,15 @@ from pathlib import Path
 
 import torch
 from analysis.decoders import decode
-from analysis.errors_file import ErrorsFile, read_errors
-from analysis.face_panels import draw_faces
-from analysis.heatmap_panels import draw_heatmaps
+from analysis.errors_file import read_errors
 from analysis.markdown import markdown
-from analysis.models import TestedModel
+from analysis.panels import draw_faces, draw_heatmaps, open_model
 from analysis.paper_tables import NORMALIZERS
 from analysis.plot_ced import plot_ced
 from mmengine.logging import MMLogger
 
 from mhhn_mmpose.apis.loading import load_config
 
-SUBSETS = ('common', 'challenge', 'full')
 NUM_FACES = 6
 DRAWN = (17, 30, 36, 54)  # of 300W's 68: end of a brow, nose tip, corner of an eye, of the mouth
 LEGEND = (
@@ -45,21 +42,19 @@ def compare(
     models, scores, errors = [], {}, {}
     for name, file in configs.items():
         config = load_config(file)
-        config.test_dataloader.dataset.data_root = f'{root}/'
-        models.append(TestedModel(config, checkpoints[name], name=name))
+        data = config.test_dataloader.dataset
+        data.data_root, config.test_evaluator.ann_file = f'{root}/', str(root / data.ann_file)
+        models.append(open_model(name, config, checkpoints[name]))
         folder = out / name.lower() / 'test'
         tested, moves = decode(config, checkpoints[name], out=folder)
         for decoder, found in tested.items():
-            row = f'{name}, {decoder}'
-            scores[row], errors[row] = found, read_errors(folder / decoder)
+            scores[f'{name}, {decoder}'] = found
+            errors[f'{name}, {decoder}'], _ = read_errors(folder / decoder)
         header += f'\n{name}: {moves}'
-    unit = NORMALIZERS['inter_ocular']
-    curves = {row: found.errors() for row, found in errors.items()}
-    plot_ced(curves, out / 'ced.png', 10.0, 'Test faces', unit)
+    curves = {row: [*found.values()] for row, found in errors.items()}
+    plot_ced(curves, out / 'ced.png', NORMALIZERS['inter_ocular'])
     chosen = choose_faces(next(reversed(errors.values())), NUM_FACES)
-    draw_faces(
-        models, chosen, out / 'faces.png', title=f'Test faces by SDT, NME in % of the {unit}'
-    )
+    draw_faces(models, chosen, out / 'faces.png')
     draw_heatmaps(models, chosen[1::2], DRAWN, out / 'heatmaps.png')
     parts = ['# HGs against MHHN, argmax against SDT', header.replace('\n', '  \n')]
     for key in ('inter_ocular', 'inter_pupil'):
@@ -72,22 +67,20 @@ def compare(
 def scores_table(scores: Mapping[str, Mapping[str, float]], normalizer: str) -> str:
     """Return NME, FR and AUC of each row on each subset that there is."""
     first = next(iter(scores.values()))
-    subsets = [s for s in SUBSETS if f'{s}/{normalizer}/NME' in first]
+    subsets = [s for s in ('common', 'challenge', 'full') if f'{s}/{normalizer}/NME' in first]
+    header = [cell for s in subsets for cell in (f'{s.capitalize()} NME', 'FR', 'AUC')]
     rows = []
     for name, found in scores.items():
         row = [name]
         for subset in subsets:
-            nme, std, failures, auc = (
-                found[f'{subset}/{normalizer}/{key}'] for key in ('NME', 'NME_std', 'FR', 'AUC')
-            )
-            row += [f'{nme:.2f} ± {std:.2f}', f'{failures:.2f}', f'{auc:.3f}']
+            values = (found[f'{subset}/{normalizer}/{k}'] for k in ('NME', 'NME_std', 'FR', 'AUC'))
+            row += '{:.2f} ± {:.2f}|{:.2f}|{:.3f}'.format(*values).split('|')
         rows.append(row)
-    columns = [cell for s in subsets for cell in (f'{s.capitalize()} NME', 'FR', 'AUC')]
-    return markdown(['', *columns], rows)
+    return markdown(['', *header], rows)
 
 
-def choose_faces(errors: ErrorsFile, count: int) -> list[int]:
+def choose_faces(errors: Mapping[int, float], count: int) -> list[int]:
     """Return ids of faces at evenly spaced ranks of the error, the smallest first."""
-    order = [image['id'] for image in reversed(errors.worst(len(errors.images)))]
+    order = sorted(errors, key=errors.__getitem__)
     count = min(count, len(order))
     return [order[int((rank + 0.5) / count * len(order))] for rank in range(count)]

@@ -3,71 +3,41 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from mhhn_landmarks.errors import InputError
 
 METRICS, ERRORS = 'metrics.json', 'errors.json'
 
 
-@dataclass(frozen=True)
-class ErrorsFile:
-    """What `FaceAlignmentMetric` wrote of one test.
-
-    Attributes:
-        path: The file.
-        normalizers: What errors are divided by.
-        images: A dictionary per image: ``id``, ``img_path``, ``subsets``, ``errors`` in percent.
-    """
-
-    path: Path
-    normalizers: list[str]
-    images: list[dict[str, Any]]
-
-    def check_normalizer(self, name: str | None) -> str:
-        """Return the normaliser, by default the file's first.
-
-        Raises:
-            InputError: If the file has no such normaliser.
-        """
-        name = name or self.normalizers[0]
-        if name not in self.normalizers:
-            known = ', '.join(self.normalizers)
-            raise InputError(f'{self.path} has no normaliser {name!r}, only {known}')
-        return name
-
-    def of_subset(self, subset: str = 'full') -> list[dict[str, Any]]:
-        """Return the images of a subset.
-
-        Raises:
-            InputError: If there is none.
-        """
-        images = [i for i in self.images if subset == 'full' or subset in i['subsets']]
-        if not images:
-            known = ', '.join(sorted({'full'}.union(*(i['subsets'] for i in self.images))))
-            raise InputError(f'{self.path} has no subset {subset!r}, only {known}')
-        return images
-
-    def errors(self, normalizer: str | None = None, subset: str = 'full') -> np.ndarray:
-        """Return the errors (N,) of a subset's images, percent, in the order of their ids."""
-        name = self.check_normalizer(normalizer)
-        return np.array([image['errors'][name] for image in self.of_subset(subset)])
-
-    def worst(self, count: int, normalizer: str | None = None, subset: str = 'full') -> list[dict]:
-        """Return the images with the largest errors, the largest first."""
-        name = self.check_normalizer(normalizer)
-        return sorted(self.of_subset(subset), key=lambda image: -image['errors'][name])[:count]
-
-
-def read_errors(path: str | Path) -> ErrorsFile:
-    """Read errors.json.
+def read_errors(
+    path: str | Path, normalizer: str | None = None, subset: str = 'full'
+) -> tuple[dict[int, float], str]:
+    """Return the errors of a test's images in percent, by their ids, and the normaliser's name.
 
     Args:
-        path: The file, or the folder it is in.
+        path: errors.json, or the folder it is in.
+        normalizer: Such as ``'inter_pupil'``; by default the file's first.
+        subset: Such as ``'challenge'``.
+
+    Raises:
+        InputError: If the file cannot be read, or has no such normaliser or subset.
+    """
+    content = read_errors_file(path)
+    known, images = content['normalizers'], content['images']
+    normalizer = normalizer or known[0]
+    if normalizer not in known:
+        raise InputError(f'{path} has no normaliser {normalizer!r}, only {", ".join(known)}')
+    chosen = [image for image in images if subset in ('full', *image['subsets'])]
+    if not chosen:
+        subsets = sorted({'full'}.union(*(image['subsets'] for image in images)))
+        raise InputError(f'{path} has no subset {subset!r}, only {", ".join(subsets)}')
+    return {image['id']: image['errors'][normalizer] for image in chosen}, normalizer
+
+
+def read_errors_file(path: str | Path) -> dict[str, Any]:
+    """Return what `FaceAlignmentMetric` wrote: ``normalizers``, ``images`` and more.
 
     Raises:
         InputError: If it cannot be read or is another file.
@@ -78,13 +48,13 @@ def read_errors(path: str | Path) -> ErrorsFile:
         raise InputError(f'{path}: no such file; tools/test.py CONFIG CHECKPOINT writes {ERRORS}')
     content = read_json(path)
     try:
-        normalizers, images = content['normalizers'], content['images']
-        whole = bool(normalizers) and all({'errors', 'subsets'} <= set(i) for i in images)
+        whole = content['normalizers'] and content['images']
+        whole = whole and all({'id', 'errors', 'subsets'} <= set(i) for i in content['images'])
     except (KeyError, TypeError):
         whole = False
-    if not whole or not images:
+    if not whole:
         raise InputError(f'{path}: not what FaceAlignmentMetric writes to its errors_file')
-    return ErrorsFile(path, normalizers, images)
+    return content
 
 
 def read_json(path: Path) -> Any:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -19,27 +18,16 @@ _STEM = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Stem:
-    """What a config's name says: ``td-hm_MODEL[-tiny]_8xb4-200e_DATASET-256x256[_TEST].py``.
+class Stem(NamedTuple):
+    """What a config's name says: ``td-hm_MODEL[-tiny]_8xb4-200e_DATASET-256x256[_TEST].py``."""
 
-    Attributes:
-        model: Such as ``'hgs-hsr'``.
-        tiny: Whether it is the small form.
-        processes: How many the batch is for.
-        batch: Images per process.
-        epochs: Of training.
-        trained_on: A dataset, such as ``'300w'``.
-        dataset: What it is tested on, which may be another.
-    """
-
-    model: str
+    model: str  # such as 'hgs-hsr'
     tiny: bool
-    processes: int
-    batch: int
+    processes: int  # that the batch is for
+    batch: int  # images per process
     epochs: int
-    trained_on: str
-    dataset: str
+    trained_on: str  # a dataset, such as '300w'
+    dataset: str  # what it is tested on, which may be another
 
 
 def parse_stem(stem: str) -> Stem | None:
@@ -60,31 +48,21 @@ def parse_stem(stem: str) -> Stem | None:
 class Table:
     """One table; its columns are keys of the metric without the normaliser: ``full``, ``full/FR``.
 
-    Attributes:
-        title: Its heading.
-        dataset: As in the configs' names.
-        normalizer: The paper's.
-        columns: Key by the column's name, in the paper's order.
-        paper: The paper's cells by the row's label, in its order.
-        ours: The model of our config, and that whose weights it takes, by the row's label.
-        others: Normalisers that our rows are shown under besides.
-        extra: Columns that the paper has not.
-        later: Methods after the paper: label, source, and keys with values by normaliser.
-        notes: Sentences below it.
+    What its fields are is said in `paper_tables.yml`; rows and columns are in the paper's order.
     """
 
     title: str
     dataset: str
     normalizer: str
-    columns: Mapping[str, str]
-    paper: Mapping[str, list[str]]
-    ours: Mapping[str, tuple[str, str]]
+    columns: Mapping[str, str]  # key by the column's name
+    paper: Mapping[str, list[str]]  # cells by the row's label
+    ours: Mapping[str, tuple[str, str]]  # model of our config, and whose weights, by the label
     others: tuple[str, ...] = ()
     extra: Mapping[str, str] | None = None
     later: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def all_columns(self) -> dict[str, str]:
         """The paper's columns, then FR and AUC of the last set, then what is extra."""
         whole = 'full' if 'full' in self.columns.values() else [*self.columns.values()][-1]

@@ -14,11 +14,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.markdown import markdown
-from analysis.paper_tables import NORMALIZERS, SOURCES, TABLES, Table
+from analysis.paper_tables import NORMALIZERS, SOURCES, TABLES, Table, parse_stem
 from analysis.runs import Run, find_runs
 
-from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_landmarks.fileio import write_bytes
+from mhhn_landmarks.errors import exit_on_input_error
 
 LEGEND = (
     'NME: mean over the images, in percent of the normaliser, with the standard deviation in'
@@ -35,58 +34,53 @@ def write_report(runs: Sequence[Run], tables: Sequence[str] | None = None) -> st
         runs: From `find_runs`.
         tables: Names in `TABLES`; by default all of them.
     """
-    marks = {run.folder: f'[{number}]' for number, run in enumerate(runs, 1)}
-    parts, cited = ['# Report', LEGEND], {}
-    for name in tables or TABLES:
-        table = TABLES[name]
+    parts, cited = ['# Report', LEGEND], set()
+    for table in [TABLES[name] for name in tables or TABLES]:
         parts.append(f'## {table.title}')
         for normalizer in (table.normalizer, *table.others):
             unit = f'Errors in percent of the {NORMALIZERS[normalizer]}'
             parts.append(f'{unit}; FR and AUC at {table.threshold:g}%.')
-            parts.append(_table(table, normalizer, runs, marks, cited))
+            parts.append(_table(table, normalizer, runs))
         parts += table.notes
+        cited |= {method['source'] for method in table.later} | (
+            {'paper'} if table.paper else set()
+        )
     if runs:
-        parts += ['## Our runs', '\n'.join(f'* {marks[r.folder]} {_describe(r)}' for r in runs)]
+        described = (f'* [{number}] {_describe(run)}' for number, run in enumerate(runs, 1))
+        parts += ['## Our runs', '\n'.join(described)]
     if cited:
         sources = [SOURCES[key] for key in SOURCES if key in cited]
         parts += ['## Sources', '\n'.join(f'* {s["name"]}: {s["reference"]}.' for s in sources)]
     return '\n\n'.join(parts) + '\n'
 
 
-def _table(
-    table: Table,
-    normalizer: str,
-    runs: Sequence[Run],
-    marks: Mapping[Path, str],
-    cited: dict[str, None],
-) -> str:
-    """Return one normaliser's table, noting the sources that it cites."""
+def _table(table: Table, normalizer: str, runs: Sequence[Run]) -> str:
+    """Return one normaliser's table."""
     columns = table.all_columns
-    header = ['model', 'by', *columns]
     rows: list[list[str]] = []
     for label in dict.fromkeys([*table.paper, *table.ours]):
         if normalizer == table.normalizer and label in table.paper:
             rows.append([label, SOURCES['paper']['name'], *table.paper[label]])
-            cited['paper'] = None
-        found = [run for run in runs if (table.title, label) in rows_of(run)]
-        for run in found:
+        found = [(n, r) for n, r in enumerate(runs, 1) if (table.title, label) in rows_of(r)]
+        for number, run in found:
+            tiny = ', TINY' if 'tiny' in run.reasons else ''
+            by = f'ours [{number}]{tiny}' + (f', {MARK}' if run.reasons else '')
             cells = _cells(run.scores, normalizer, columns, run.threshold == table.threshold)
-            rows.append([label, _by(run, marks), *cells])
+            rows.append([label, by, *cells])
         if not found and label in table.ours:
             rows.append([label, 'ours: not run'])
     for method in table.later:
         if normalizer in method:
             scores = {_key(k, normalizer): v for k, v in method[normalizer].items()}
-            source = SOURCES[method['source']]['name']
-            rows.append([method['label'], source, *_cells(scores, normalizer, columns)])
-            cited[method['source']] = None
-    padded = [row + [MISSING] * (len(header) - len(row)) for row in rows]
-    return markdown(header, padded, (0, 1))
+            by = SOURCES[method['source']]['name']
+            rows.append([method['label'], by, *_cells(scores, normalizer, columns)])
+    header = ['model', 'by', *columns]
+    return markdown(header, [row + [MISSING] * (len(header) - len(row)) for row in rows], (0, 1))
 
 
 def rows_of(run: Run) -> list[tuple[str, str]]:
     """Return the tables' titles and labels of the rows that a run belongs to."""
-    stem = run.stem
+    stem = parse_stem(run.name)
     if stem is None:
         return []
     row = (stem.model, run.weights or stem.model)
@@ -108,18 +102,12 @@ def _cells(
     for column in columns.values():
         key = _key(column, normalizer)
         value, std = scores.get(key), scores.get(f'{key}_std')
-        score = key.rsplit('/', 1)[1]
-        if value is None or (score in ('FR', 'AUC') and not same):
+        if value is None or (key.endswith(('/FR', '/AUC')) and not same):
             cells.append(MISSING)
         else:
-            text = f'{value:.3f}' if score == 'AUC' else f'{value:.2f}'
+            text = f'{value:.3f}' if key.endswith('/AUC') else f'{value:.2f}'
             cells.append(text if std is None else f'{text} ({std:.2f})')
     return cells
-
-
-def _by(run: Run, marks: Mapping[Path, str]) -> str:
-    tiny = ', TINY' if 'tiny' in run.reasons else ''
-    return f'ours {marks[run.folder]}{tiny}' + (f', {MARK}' if run.reasons else '')
 
 
 def _describe(run: Run) -> str:
@@ -137,16 +125,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('work_dirs', metavar='WORK_DIR', nargs='*', help='folder of runs')
-    parser.add_argument('--out', type=Path, help='file to write as well, such as report.md')
     parser.add_argument('--table', nargs='+', choices=list(TABLES), help='which; default: all')
     args = parser.parse_args()
-    text = write_report(find_runs(args.work_dirs), args.table)
-    if args.out:
-        try:
-            write_bytes(args.out, text.encode())
-        except OSError as error:
-            raise InputError(f'{args.out}: cannot be written ({error.strerror})') from error
-    print(text, end='')
+    print(write_report(find_runs(args.work_dirs), args.table), end='')
 
 
 if __name__ == '__main__':

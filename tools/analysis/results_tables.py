@@ -6,6 +6,9 @@ errors on all sets side by side, `heatmaps` for the shape of the heatmaps. `NAME
 the runs of one series. Runs that differ in nothing but their seed are one row: their mean, and in
 brackets their smallest and largest value. Columns that say nothing, or the same in
 every row, are left out.
+
+--figure draws NME on HELEN test against milliseconds a face: a point for each run that has both,
+decoded by SDT (MMPose's own codecs by their own decoding), with the flip test.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.errors_file import read_json
+from analysis.figure import COLORS, new_figure, save_figure
 from analysis.markdown import markdown
 
 from mhhn_landmarks.errors import InputError, exit_on_input_error
@@ -105,69 +109,58 @@ def sdt(faces: str, score: str = 'nme', by: str = 'inter_ocular') -> tuple[str, 
     return 'scores', faces, 'sdt', by, score
 
 
-def scores_table(groups: Sequence[list[Run]], faces: str) -> str:
-    """Return the table of one set of faces."""
-    rows = []
-    for group in groups:
-        params, train = group[0]['params'], group[0]['train']
-        rows.append(
-            {
-                'parameters': f'{params / 1e6:.2f} M' if params else MISSING,
-                'faces x epochs': f'{train["faces"]} x {train["epochs"]}',
-                'minutes': spread(group, 'train', 'minutes', digits=0),
-                'seeds': str(len(group)),
-                'argmax': spread(group, 'scores', faces, 'argmax', 'inter_ocular', 'nme'),
-                'SDT': spread(group, *sdt(faces)),
-                'std': spread(group, *sdt(faces, 'std')),
-                'FR at 10%': spread(group, *sdt(faces, 'fr10')),
-                'AUC': spread(group, *sdt(faces, 'auc10'), digits=3),
-                'SDT, inter-pupil': spread(group, *sdt(faces, by='inter_pupil')),
-                'ms a face': spread(group, 'ms_per_face', 'flip', digits=1),
-                'without flip': spread(group, 'ms_per_face', 'no_flip', digits=1),
-            }
-        )
-    return named_rows(groups, rows)
-
-
-def named_rows(groups: Sequence[list[Run]], rows: Sequence[dict[str, str]]) -> str:
-    """Return a table without the columns that miss every value, or have but one in several rows."""
-    rows = [
-        {'model': SEED.sub('', group[0]['name'])} | row
-        for group, row in zip(groups, rows, strict=True)
-    ]
-    values = {column: {row[column] for row in rows} for column in (rows[0] if rows else ())}
-    kept = [c for c, v in values.items() if v != {MISSING} and (len(v) > 1 or len(rows) == 1)]
-    return markdown(kept, [[row[column] for column in kept] for row in rows])
+def scores_row(group: Sequence[Run], faces: str) -> dict[str, str]:
+    """Return the cells of a group's row in the table of one set of faces, by their column."""
+    params, train = group[0]['params'], group[0]['train']
+    return {
+        'parameters': f'{params / 1e6:.2f} M' if params else MISSING,
+        'faces x epochs': f'{train["faces"]} x {train["epochs"]}',
+        'minutes': spread(group, 'train', 'minutes', digits=0),
+        'seeds': str(len(group)),
+        'argmax': spread(group, 'scores', faces, 'argmax', 'inter_ocular', 'nme'),
+        'SDT': spread(group, *sdt(faces)),
+        'std': spread(group, *sdt(faces, 'std')),
+        'FR at 10%': spread(group, *sdt(faces, 'fr10')),
+        'AUC': spread(group, *sdt(faces, 'auc10'), digits=3),
+        'SDT, inter-pupil': spread(group, *sdt(faces, by='inter_pupil')),
+        'ms a face': spread(group, 'ms_per_face', 'flip', digits=1),
+        'without flip': spread(group, 'ms_per_face', 'no_flip', digits=1),
+    }
 
 
 def make_table(name: str, runs: Sequence[Run]) -> str:
     """Return one table, the best row first; runs that were not measured for it are left out.
+
+    Columns that miss every value, or have but one in several rows, are left out.
 
     Raises:
         InputError: If there is no table of that name.
     """
     if name == 'heatmaps':
         groups = group_seeds([run for run in runs if run.get('heatmaps')])
-        columns = dict.fromkeys(key for group in groups for run in group for key in run['heatmaps'])
-        return named_rows(
-            groups,
-            [
-                {c.replace('_', ' '): spread(group, 'heatmaps', c, digits=3) for c in columns}
-                for group in groups
-            ],
-        )
-    if name not in (*SETS, 'hard'):
+        measures = dict.fromkeys(m for group in groups for run in group for m in run['heatmaps'])
+        rows = [
+            {m.replace('_', ' '): spread(group, 'heatmaps', m, digits=3) for m in measures}
+            for group in groups
+        ]
+    elif name in (*SETS, 'hard'):
+        faces = name
+        if name == 'hard':  # sorted by the faces of which the hard ones were made
+            runs = [run for run in runs if 'occluded' in run['scores']]
+            faces = 'helen_test' if any('helen_test' in run['scores'] for run in runs) else 'dev'
+        groups = group_seeds([run for run in runs if look_up(run, *sdt(faces)) is not None])
+        groups.sort(key=lambda group: mean(look_up(run, *sdt(faces)) for run in group))
+        if name == 'hard':
+            rows = [{SETS[s]: spread(group, *sdt(s)) for s in SETS} for group in groups]
+        else:
+            rows = [scores_row(group, faces) for group in groups]
+    else:
         raise InputError(f'no table {name!r}, only {", ".join([*SETS, "hard", "heatmaps"])}')
-    faces = name
-    if name == 'hard':  # sorted by the faces of which the hard ones were made
-        runs = [run for run in runs if 'occluded' in run['scores']]
-        faces = 'helen_test' if any('helen_test' in run['scores'] for run in runs) else 'dev'
-    groups = group_seeds([run for run in runs if look_up(run, *sdt(faces)) is not None])
-    groups.sort(key=lambda group: mean(look_up(run, *sdt(faces)) for run in group))
-    if name == 'hard':
-        rows = [{SETS[s]: spread(group, *sdt(s)) for s in SETS} for group in groups]
-        return named_rows(groups, rows)
-    return scores_table(groups, name)
+    names = [SEED.sub('', group[0]['name']) for group in groups]
+    rows = [{'model': name} | row for name, row in zip(names, rows, strict=True)]
+    values = {column: {row[column] for row in rows} for column in (rows[0] if rows else ())}
+    kept = [c for c, v in values.items() if v != {MISSING} and (len(v) > 1 or len(rows) == 1)]
+    return markdown(kept, [[row[column] for column in kept] for row in rows])
 
 
 def fill(text: str, runs: Sequence[Run]) -> str:
@@ -180,27 +173,49 @@ def fill(text: str, runs: Sequence[Run]) -> str:
     return SPOT.sub(table, text)
 
 
-def main() -> int:
-    """Fill the page."""
+def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
+    """Draw error against time, a point a run and a colour a series."""
+    series: dict[str, list[tuple[float, float, str]]] = {}
+    for run in runs:
+        time, error = look_up(run, 'ms_per_face', 'flip'), look_up(run, *sdt('helen_test'))
+        if time and error is not None:
+            series.setdefault(run['series'], []).append((time, error, run['name']))
+    figure = new_figure(6.4, 4)
+    axes = figure.subplots()
+    for color, (label, points) in zip(COLORS, series.items(), strict=False):
+        times, errors, _ = zip(*points, strict=True)
+        axes.plot(times, errors, 'o', color=color, label=label)
+        for index, (*place, name) in enumerate(sorted(points, key=lambda p: (p[0], -p[1]))):
+            offset = (4, -12 if index % 2 else 5)  # neighbours' names apart
+            axes.annotate(name, place, offset, textcoords='offset points', fontsize=8)
+    axes.set(xscale='log', yscale='log', ylabel='NME on HELEN test, %')
+    axes.set_xlabel('ms a face, one thread, flip test')
+    axes.yaxis.set_major_formatter('{x:g}')
+    axes.yaxis.set_minor_formatter('{x:g}')
+    axes.margins(x=0.4, y=0.1)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    save_figure(figure, out_file, 100)
+
+
+def main() -> None:
+    """Fill the page, draw the figure."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('--runs', type=Path, default=DOCS / 'results', help='folder of run files')
     parser.add_argument('--page', type=Path, default=DOCS / 'results.md', help='to be filled')
-    parser.add_argument('--check', action='store_true', help='write nothing; 1 if the page is old')
+    parser.add_argument('--figure', help='picture to draw: .png, .pdf or .svg')
     args = parser.parse_args()
     if not args.page.is_file():
         raise InputError(f'{args.page}: no such page; write it with <!-- table: dev --> in it')
-    text = args.page.read_text(encoding='utf-8')
-    filled = fill(text, read_runs(args.runs))
-    tables = ', '.join(found[1] for found in SPOT.findall(filled))
-    if args.check:
-        print(f'{args.page}: {"as the runs say" if filled == text else "OLD"} ({tables})')
-        return int(filled != text)
+    runs = read_runs(args.runs)
+    filled = fill(args.page.read_text(encoding='utf-8'), runs)
     write_bytes(args.page, filled.encode())
-    print(f'{args.page}: {tables}')
-    return 0
+    if args.figure:
+        draw_times(runs, args.figure)
+    print(f'{args.page}: {", ".join(found[1] for found in SPOT.findall(filled))}')
 
 
 if __name__ == '__main__':
-    sys.exit(exit_on_input_error('results_tables', main))
+    exit_on_input_error('results_tables', main)

@@ -1,9 +1,8 @@
 """Train and test the rows of one of the paper's tables, then print its report.
 
-What an earlier call finished is not done again, and a training that was stopped goes on. --tiny
-takes the small configs, which two CPU cores train in minutes: rows are then comparable with each
-other, not with the paper. A row that only decodes another's weights, such as MSE+SDT, trains that
-one; COFW-68 is tested with models trained on 300W.
+What an earlier call finished is not done again, and a training that was stopped goes on. A row
+that only decodes another's weights, such as MSE+SDT, trains that one; COFW-68 is tested with models
+trained on 300W.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mmengine.config import Config
@@ -37,23 +35,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Job:
-    """A config to train and test, or to test with another's checkpoint.
-
-    Attributes:
-        config: Its file.
-        stem: What its name says.
-        folder: The run's.
-        processes: To start.
-        options: Of --cfg-options.
-        weights: The job whose checkpoint is tested, if another's.
-    """
+    """A config to train and test, or to test with another's checkpoint."""
 
     config: Path
-    stem: Stem
-    folder: Path
+    stem: Stem  # what its name says
+    folder: Path  # of the run
     processes: int
-    options: dict[str, str]
-    weights: Job | None = None
+    options: dict[str, str]  # of --cfg-options
+    weights: Job | None = None  # the job whose checkpoint is tested, if another's
 
     @property
     def checkpoint(self) -> Path:
@@ -68,14 +57,22 @@ class Job:
         batch = max(self.stem.processes * self.stem.batch // self.processes, 1)
         # What a stopped training loses at most: 5 epochs.
         own = {'train_dataloader.batch_size': batch, 'default_hooks.checkpoint.interval': 5}
-        words = ['tools/dist_train.sh', self.config, self.processes, '--work-dir', self.folder]
-        return [*map(str, words), '--resume', *_options({**own, **self.options})]
+        return self._command('train', self.config, self.processes, resume=True, **own)
 
     @property
     def test_command(self) -> list[str]:
         """How to test it."""
-        words = ['tools/dist_test.sh', self.config, self.checkpoint, self.processes]
-        return [*map(str, [*words, '--work-dir', self.folder]), *_options(self.options)]
+        return self._command('test', self.config, self.checkpoint, self.processes)
+
+    def _command(self, kind: str, *words: object, resume: bool = False, **own: object) -> list[str]:
+        words = (f'tools/dist_{kind}.sh', *words, '--work-dir', self.folder)
+        options = [f'{key}={value}' for key, value in {**own, **self.options}.items()]
+        return [
+            *map(str, words),
+            *['--resume'] * resume,
+            *['--cfg-options'] * bool(options),
+            *options,
+        ]
 
     @property
     def record(self) -> Path:
@@ -83,44 +80,31 @@ class Job:
         return self.folder / 'command.txt'
 
 
-def _options(options: dict) -> list[str]:
-    return ['--cfg-options'] * bool(options) + [f'{key}={value}' for key, value in options.items()]
-
-
 def plan(table: str, args: argparse.Namespace) -> list[Job]:
     """Return what is to be trained and tested, without writing anything.
 
     Raises:
-        InputError: If a row that is asked for does not exist, or has no config.
+        InputError: If a row that is asked for does not exist.
     """
     rows, dataset = TABLES[table].ours, TABLES[table].dataset
     known = list(dict.fromkeys(model for model, _ in rows.values()))
-    for pattern in args.rows:
-        if not any(fnmatchcase(model, pattern) for model in known):
-            raise InputError(f'table {table} has no row {pattern}, only {", ".join(known)}')
+    if unknown := [model for model in args.rows if model not in known]:
+        raise InputError(f'table {table} has no row {unknown[0]}, only {", ".join(known)}')
     leaves = [(parse_stem(path.stem), path) for path in sorted(ROOT.glob('configs/*/*.py'))]
-    configs = {(s.model, s.dataset): (s, p) for s, p in leaves if s and s.tiny == args.tiny}
+    configs = {(s.model, s.dataset): (s, p) for s, p in leaves if s and not s.tiny}
 
-    def job(stem: Stem, path: Path, weights: Job | None = None) -> Job:
-        other = weights is not None and weights.stem.model != stem.model
-        folder = f'{path.stem}-of-{weights.stem.model}' if other and weights else path.stem
-        processes = args.processes or stem.processes
-        return Job(path, stem, args.work_dir / folder, processes, args.cfg_options, weights)
+    def job(key: tuple[str, str], weights: Job | None = None) -> Job:
+        stem, path = configs[key]
+        other = f'-of-{weights.stem.model}' if weights and weights.stem.model != key[0] else ''
+        folder = args.work_dir / f'{path.stem}{other}'
+        return Job(path, stem, folder, args.processes or stem.processes, args.cfg_options, weights)
 
     jobs = []
-    for label, (model, trained) in rows.items():
-        if args.rows and not any(fnmatchcase(model, pattern) for pattern in args.rows):
-            continue
-        if (model, dataset) not in configs:
-            if args.tiny and not args.rows:
-                continue
-            kind = 'tiny config' if args.tiny else 'config'
-            raise InputError(f'{label}: no {kind} of {model} on {dataset} in configs/*/')
-        stem, path = configs[model, dataset]
-        same = trained == model and stem.trained_on == dataset
-        jobs.append(job(stem, path, None if same else job(*configs[trained, stem.trained_on])))
-    if not jobs:
-        raise InputError(f'table {table} has no row with a tiny config')
+    for model, trained in rows.values():
+        key = model, dataset
+        if not args.rows or model in args.rows:
+            source = trained, configs[key][0].trained_on
+            jobs.append(job(key) if source == key else job(key, job(source)))
     return jobs
 
 
@@ -139,14 +123,10 @@ def check(jobs: Sequence[Job]) -> None:
     for job in with_weights(jobs):
         config = Config.fromfile(job.config)
         config.merge_from_dict(job.options)
-        for kind in ('test',) if job.weights else ('train', 'val', 'test'):
-            data = config[f'{kind}_dataloader'].dataset
-            file = Path(data.data_root, data.ann_file)
-            if not file.is_file():
-                raise InputError(
-                    f'{job.folder.name}: no {file}; convert the archive with'
-                    ' tools/dataset_converters, or set data_root by --cfg-options'
-                )
+        data = config.test_dataloader.dataset
+        if not (file := Path(data.data_root, data.ann_file)).is_file():
+            hint = 'convert the archive with tools/dataset_converters'
+            raise InputError(f'{job.folder.name}: no {file}; {hint}, or set data_root')
         made = job.record.read_text() if job.record.is_file() else None
         if job.folder.exists() and made != shlex.join(job.train_command):
             raise InputError(
@@ -179,8 +159,7 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('table', choices=list(TABLES), help='which table')
-    parser.add_argument('--rows', nargs='+', default=[], help="models, such as mhhn 'hgs*'")
-    parser.add_argument('--tiny', action='store_true', help='the small configs, for a CPU')
+    parser.add_argument('--rows', nargs='+', default=[], help='models, such as mhhn hgs-hsr')
     parser.add_argument(
         '--processes', type=int, help='default: as the configs say; the batch stays the same'
     )

@@ -4,47 +4,29 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from analysis.errors_file import METRICS, read_errors, read_json
+from analysis.errors_file import METRICS, read_errors_file, read_json
 from analysis.paper_tables import DATASETS, Stem, parse_stem
 from mmengine.config import Config
 
 from mhhn_landmarks.errors import InputError
 from mhhn_mmpose.apis.loading import load_config
 
-_EPOCH = re.compile(r'epoch_(\d+)\.pth$')
 
-
-@dataclass(frozen=True)
-class Run:
-    """One test.
-
-    Attributes:
-        folder: Where it is.
-        name: Its config's.
-        scores: By `FaceAlignmentMetric`'s keys.
-        weights: The model that was trained, if another than the config's.
-        threshold: Of FR and AUC, percent.
-        reasons: Why the scores are not comparable with published ones; empty if they are.
-        facts: What else there is to say of it.
-    """
+class Run(NamedTuple):
+    """One test."""
 
     folder: Path
-    name: str
-    scores: dict[str, float]
-    weights: str | None
-    threshold: float
-    reasons: list[str]
-    facts: list[str]
-
-    @property
-    def stem(self) -> Stem | None:
-        """What the config's name says."""
-        return parse_stem(self.name)
+    name: str  # its config's
+    scores: dict[str, float]  # by `FaceAlignmentMetric`'s keys
+    weights: str | None  # the model that was trained, if another than the config's
+    threshold: float  # of FR and AUC, percent
+    reasons: list[str]  # why the scores are not comparable with published ones, if they are not
+    facts: list[str]  # what else there is to say of it
 
 
 def find_runs(folders: Sequence[str | Path]) -> list[Run]:
@@ -53,7 +35,7 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
     Raises:
         InputError: If a folder is missing or holds no test, or a file cannot be read.
     """
-    found: dict[Path, Run] = {}
+    found: dict[Path, Run | None] = {}
     for top in map(Path, folders):
         if not top.is_dir():
             raise InputError(f'{top}: no such folder')
@@ -61,11 +43,11 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
         if not inside:
             raise InputError(f'{top}: no {METRICS} in it, which tools/test.py writes')
         found |= {path.resolve(): read_run(path) for path in inside}
-    return [run for run in found.values() if run.scores]
+    return [run for run in found.values() if run]
 
 
-def read_run(folder: Path) -> Run:
-    """Read one test's folder.
+def read_run(folder: Path) -> Run | None:
+    """Read one test's folder; None if its metric is another than `FaceAlignmentMetric`.
 
     Raises:
         InputError: If a file in it is missing or cannot be read.
@@ -74,61 +56,52 @@ def read_run(folder: Path) -> Run:
     if config_file is None:
         raise InputError(f'{folder}: no config beside {METRICS}; test again with tools/test.py')
     config, stem = load_config(config_file), parse_stem(config_file.stem)
-    metrics = read_json(folder / METRICS)
-    scores = {key: value for key, value in metrics.items() if key.count('/') == 2}
-    evaluators = config.get('test_evaluator') or {}
-    evaluator = evaluators[0] if isinstance(evaluators, list) else evaluators
-    source = parse_stem(Path(config.get('load_from') or '').parent.name)
-    weights = source.model if source and stem and source.model != stem.model else None
+    scores = {k: v for k, v in read_json(folder / METRICS).items() if k.count('/') == 2}
+    if not scores:
+        return None
+    faces = read_errors_file(folder)['images']
+    subsets = Counter(name for face in faces for name in {'full', *face['subsets']})
     size, tiny = _describe_model(config)
-    images = _count_subsets(read_errors(folder).images) if scores else {}
-    trained_on = _count_training_faces(config)
-    counts = [f'{images.get("full")} test faces']
-    counts += [f'{trained_on} training faces'] * (trained_on is not None)
-    reasons = ['tiny'] * tiny + _differences(stem, config, images, trained_on)
-    trained = _EPOCH.search(config.get('load_from') or '')
-    epoch = [f'epoch {trained[1]}'] if trained and 'epoch' not in ''.join(reasons) else []
-    return Run(
-        folder=folder,
-        name=config_file.stem,
-        scores=scores,
-        weights=weights,
-        threshold=float(evaluator.get('failure_threshold') or 10),
-        reasons=reasons,
-        facts=[f'weights of {weights}'] * (weights is not None) + [size, *epoch, *counts],
-    )
-
-
-def _differences(
-    stem: Stem | None, config: Config, images: Mapping[str, int], trained_on: int | None
-) -> list[str]:
-    """Say what of a test is not as where the published scores were measured."""
+    facts, reasons = [size], ['tiny'] * tiny
+    checkpoint = Path(config.get('load_from') or '')
+    epoch = re.search(r'epoch_(\d+)\.pth$', checkpoint.name)
     if stem is None:
-        return ['unknown config']
-    reasons = []
-    checkpoint = os.path.basename(config.get('load_from') or '')
-    epoch = _EPOCH.search(checkpoint)
-    if checkpoint.startswith('best_'):
+        reasons.append('unknown config')
+    elif checkpoint.name.startswith('best_'):
         reasons.append('epoch chosen by validation, on the test set')
     elif epoch is None:
         reasons.append('epochs unknown')
     elif int(epoch[1]) < stem.epochs:
         reasons.append(f'epoch {epoch[1]} of {stem.epochs}')
+    else:
+        facts.append(f'epoch {epoch[1]}')
+    trained_on = _count_training_faces(config)
+    facts += [f'{len(faces)} test faces']
+    facts += [f'{trained_on} training faces'] * (trained_on is not None)
+    reasons += _other_faces(stem, subsets, trained_on) if stem else []
+    source = parse_stem(checkpoint.parent.name)
+    weights = source.model if source and stem and source.model != stem.model else None
+    facts = [f'weights of {weights}'] * (weights is not None) + facts
+    threshold = float(config.test_evaluator.get('failure_threshold') or 10)
+    return Run(folder, config_file.stem, scores, weights, threshold, reasons, facts)
+
+
+def _other_faces(stem: Stem, subsets: Counter[str], trained_on: int | None) -> list[str]:
+    """Say which faces are not those that the published scores were measured on."""
+    reasons = []
     for subset, count in DATASETS.get(stem.dataset, {}).get('test', {}).items():
-        if (found := images.get(subset, 0)) != count:
-            reasons.append(f'not the official {count} {subset} test faces but {found}')
+        if subsets[subset] != count:
+            reasons = [f'not the official {count} {subset} test faces but {subsets[subset]}']
             break
     count = DATASETS.get(stem.trained_on, {}).get('train')
-    if trained_on not in (None, count):
-        reasons.append(f'not the official {count} training faces')
-    return reasons
+    return reasons + [f'not the official {count} training faces'] * (
+        trained_on not in (None, count)
+    )
 
 
 def _describe_model(config: Config) -> tuple[str, bool]:
     """Return the model's size in words, and whether it is smaller than the paper's."""
-    model = config.get('model') or {}
-    backbone, decoder = model.get('backbone') or {}, (model.get('head') or {}).get('decoder') or {}
-    size = decoder.get('input_size', (0,))[0]
+    backbone, size = config.model.backbone, config.model.head.decoder.input_size[0]
     if backbone.get('type') != 'MCGHourglass':
         return f'{backbone.get("type")}, {size} px', size < 256
     stacks, channels = backbone.get('num_stacks', 4), backbone.get('feat_channels', 256)
@@ -141,12 +114,3 @@ def _count_training_faces(config: Config) -> int | None:
     dataset = (config.get('train_dataloader') or {}).get('dataset', {})
     path = Path(dataset.get('data_root') or '', dataset.get('ann_file') or '')
     return len(read_json(path)['annotations']) if path.is_file() else None
-
-
-def _count_subsets(faces: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Count faces by their ``subsets``; ``full`` are all of them."""
-    counts = {'full': len(faces)}
-    for face in faces:
-        for subset in set(face['subsets']) - {'full'}:
-            counts[subset] = counts.get(subset, 0) + 1
-    return counts
