@@ -27,12 +27,11 @@ def find(pixels):
     """Two faces in any picture but a grey one."""
     if pixels.std() < 1:
         return []
-    box, scores = np.array([10, 20, 60, 60]), np.array([0.0, 0.5, 1.0])
+    scores = dict(scores=np.array([0.0, 0.5, 1.0]), box_score=0.9, angle=-7.0)
+    boxes = np.array([[10, 20, 60, 60], [110, 20, 60, 60]])
     return [
-        SimpleNamespace(
-            box=box + [x, 0, 0, 0], points=POINTS + [x, 0], scores=scores, box_score=0.9, angle=-7.0
-        )
-        for x in (0, 100)
+        SimpleNamespace(box=box, points=POINTS + [x, 0], **scores)
+        for box, x in zip(boxes, (0, 100), strict=True)
     ]
 
 
@@ -47,12 +46,8 @@ def server():
     thread.join()
 
 
-@pytest.fixture
-def address(server):
-    return f'http://127.0.0.1:{server.server_port}'
-
-
-def ask(url, content=None, **headers):
+def ask(server, path, content=None, **headers):
+    url = f'http://127.0.0.1:{server.server_port}/{path}'
     request = urllib.request.Request(url, content, headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as reply:
@@ -61,10 +56,10 @@ def ask(url, content=None, **headers):
         return error.code, error.read()
 
 
-def test_a_photo_is_answered_with_numbers_of_the_upright_photo(address, tmp_path, monkeypatch):
+def test_a_photo_is_answered_with_numbers_of_the_upright_photo(server, tmp_path, monkeypatch):
     monkeypatch.setitem(WEB['answer'].__globals__, 'LONGEST_SHOWN', 100)
     write_turned(tmp_path / 'a.jpg', 6)
-    status, reply = ask(f'{address}/find?name=caf%C3%A9.jpg', (tmp_path / 'a.jpg').read_bytes())
+    status, reply = ask(server, 'find?name=caf%C3%A9.jpg', (tmp_path / 'a.jpg').read_bytes())
     answer = json.loads(reply)
     height, width = PICTURE.shape[:2]
     assert status == 200 and (answer['width'], answer['height']) == (width, height)
@@ -81,24 +76,24 @@ def test_a_photo_is_answered_with_numbers_of_the_upright_photo(address, tmp_path
     assert np.abs(small.astype(int) - shown).mean() < 2 * JPEG_ERROR
 
 
-def test_what_is_no_photo_is_said(address):
-    status, reply = ask(f'{address}/find?name=a.pdf', b'%PDF-1.7')
+def test_what_is_no_photo_is_said(server):
+    status, reply = ask(server, 'find?name=a.pdf', b'%PDF-1.7')
     assert status == 400 and json.loads(reply)['error'].startswith('a.pdf: this is a PDF')
     for content, length, expected in ((b'', 0, 400), (b'a', 10**12, 413)):
-        status, reply = ask(f'{address}/find', content, **{'Content-Length': str(length)})
+        status, reply = ask(server, 'find', content, **{'Content-Length': str(length)})
         assert status == expected and b'at most 100 MB' in reply
-    assert ask(f'{address}/../README.md')[0] == 404 and ask(f'{address}/other', b'a')[0] == 400
+    assert ask(server, '../README.md')[0] == 404 and ask(server, 'other', b'a')[0] == 400
+    with pytest.raises(InputError, match='try another --port'):
+        WEB['serve'](find, '127.0.0.1', server.server_port)
 
 
-def test_a_fault_of_the_model_is_said_and_a_browser_that_leaves_is_not(
-    server, address, monkeypatch, capfd
-):
+def test_a_fault_of_the_model_is_said_and_a_browser_that_leaves_is_not(server, monkeypatch, capfd):
     def fail(_):
         raise RuntimeError('out of memory')
 
     monkeypatch.setattr(server.RequestHandlerClass, 'find', staticmethod(fail))
     photo = cv2.imencode('.png', PICTURE)[1].tobytes()
-    status, reply = ask(f'{address}/find', photo)
+    status, reply = ask(server, 'find', photo)
     assert status == 500 and json.loads(reply)['error'] == 'RuntimeError: out of memory'
     for error in (ConnectionResetError(), BrokenPipeError(), TimeoutError(), RuntimeError('ours')):
         capfd.readouterr()
@@ -107,11 +102,6 @@ def test_a_fault_of_the_model_is_said_and_a_browser_that_leaves_is_not(
         except Exception:
             server.handle_error(None, ('127.0.0.1', 1))
         assert ('Traceback' in capfd.readouterr().err) == isinstance(error, RuntimeError)
-
-
-def test_a_taken_port_is_said(address):
-    with pytest.raises(InputError, match='try another --port'):
-        WEB['serve'](find, '127.0.0.1', int(address.rpartition(':')[2]))
 
 
 DRIVER = """<iframe src="/" width="390" height="900"></iframe><script>
@@ -135,7 +125,7 @@ onload = async () => {
 };</script>"""
 
 
-def test_the_page_in_a_browser_of_a_phones_width(server, address, tmp_path, monkeypatch):
+def test_the_page_in_a_browser_of_a_phones_width(server, tmp_path, monkeypatch):
     if not (browser := shutil.which('chromium') or shutil.which('google-chrome')):
         pytest.skip('no Chromium here; apt install chromium')
     (tmp_path / 'drive.html').write_text(DRIVER)
@@ -151,7 +141,8 @@ def test_the_page_in_a_browser_of_a_phones_width(server, address, tmp_path, monk
     off = 'gpu quic background-networking component-update sync'.split()
     command = [browser, '--headless', '--no-sandbox', '--no-first-run',
                '--remote-debugging-port=0', f'--user-data-dir={tmp_path / "user"}',
-               *(f'--disable-{name}' for name in off), f'{address}/drive.html']  # fmt: skip
+               *(f'--disable-{name}' for name in off),
+               f'http://127.0.0.1:{server.server_port}/drive.html']  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             answer = said.get(timeout=120)

@@ -20,25 +20,24 @@ from mhhn_landmarks.boxes import squares
 from mhhn_landmarks.sessions import open_session
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.deployment import CropsToLandmarks, HeatmapsToLandmarks
+from mhhn_mmpose.deployment import HeatmapsToLandmarks
 
 pytest.importorskip('onnx', reason='pip install onnx "ml_dtypes<0.6"')
 
 TOOL = runpy.run_path(str(ROOT / 'tools/deployment/export_onnx.py'))
-SMALL = ['model.backbone.feat_channels=16', 'model.backbone.depth=1', 'model.head.in_channels=16']
-UDP = ['model.head.decoder.type=UDPHeatmap', 'test_dataloader.dataset.pipeline.2.use_udp=True']
-# name: config's model, arguments of the tool, config overrides
-MODELS = {'mhhn': ('mhhn', [], []), 'udp': ('hgs', ['--sdt', '--no-flip-test'], SMALL + UDP)}
+# The config's model, and the tool's options.
+MODELS = {
+    'mhhn': [],
+    'hgs': [
+        *('--sdt', '--no-flip-test', '--cfg-options', 'model.backbone.feat_channels=16'),
+        *('model.backbone.depth=1', 'model.head.in_channels=16'),
+        *('model.head.decoder.type=UDPHeatmap', 'test_dataloader.dataset.pipeline.2.use_udp=True'),
+    ],
+}
 
 
 def config_file(model):
     return str(ROOT / f'configs/300w/td-hm_{model}-tiny_2xb8-30e_300w-128x128.py')
-
-
-def read_config(args):
-    cfg = Config.fromfile(args.model)
-    cfg.merge_from_dict(args.cfg_options or {})
-    return cfg
 
 
 def write_checkpoint(path, cfg):
@@ -59,20 +58,18 @@ def write_checkpoint(path, cfg):
 @pytest.fixture(scope='module', params=MODELS)
 def exported(request, tmp_path_factory):
     """(the ONNX file, the aligner in PyTorch that does the same)."""
-    model, arguments, overrides = MODELS[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     checkpoint, out = str(folder / 'weights.pth'), str(folder / 'made' / 'model.onnx')
-    words = [config_file(model), checkpoint, out, *arguments]
-    words += ['--cfg-options', *overrides] if overrides else []
+    words = [config_file(request.param), checkpoint, out, *MODELS[request.param]]
     args = TOOL['parse_args'](words)
-    write_checkpoint(checkpoint, read_config(args))
+    cfg = Config.fromfile(args.model)
+    cfg.merge_from_dict(args.cfg_options or {})
+    write_checkpoint(checkpoint, cfg)
     TOOL['main'](words)
-    cfg = read_config(args)
     if args.sdt:
         cfg.model.head.decoder = TOOL['as_sdt'](cfg.model.head.decoder)
-    file = folder / f'td-hm_{model}.py'
-    cfg.dump(file)
-    aligner = FaceAligner(file, checkpoint, 'cpu')
+    cfg.dump(folder / 'td-hm.py')
+    aligner = FaceAligner(folder / 'td-hm.py', checkpoint, 'cpu')
     assert aligner.model.test_cfg['flip_test']  # unless told otherwise
     aligner.model.test_cfg['flip_test'] = not args.no_flip_test
     return out, aligner
@@ -94,30 +91,26 @@ def test_photo_to_photo_is_mmpose(exported, angle):
         assert np.ptp(found.points, axis=0).min() > 20  # not all in one place
 
 
-@pytest.mark.parametrize('batch', [1, 5])
-def test_any_number_of_crops(exported, batch):
-    out, aligner = exported
-    crops = TOOL['draw_crops'](batch, (128, 128))
-    differences = TOOL['largest_difference'](
-        CropsToLandmarks(aligner.model), open_session(out), crops
-    )
-    assert differences[0] < 1e-2 and differences[1] < 1e-3
-
-
 def test_the_file_describes_itself_and_nothing_of_this_machine(exported):
     out, aligner = exported
     session = open_session(out)
     facts = session.get_modelmeta().custom_metadata_map
     decoder = aligner.codec
-    span = '127 127' if decoder.convention == 'udp' else '128 128'
-    assert facts['input_size'] == '128 128' and facts['crop_span'] == span
-    assert facts['padding'] == '1.25' and facts['color_order'] == 'BGR'
-    assert facts['landmarks'] == '300w' and facts['num_landmarks'] == '68'
     assert facts['config'].startswith('td-hm_') and '/' not in facts['config']
-    assert facts['flip_test'] == str(aligner.model.test_cfg['flip_test']).lower()
-    told = json.loads(facts['decoder'])
-    assert told['type'] == 'SDTHeatmap' and told['activation'] == decoder.activation
-    assert told['sigma'] == 1.5 and told['convention'] == decoder.convention
+    assert (
+        facts.items()
+        >= dict(
+            input_size='128 128',
+            crop_span='127 127' if decoder.convention == 'udp' else '128 128',
+            padding='1.25',
+            color_order='BGR',
+            landmarks='300w',
+            num_landmarks='68',
+            flip_test=str(aligner.model.test_cfg['flip_test']).lower(),
+        ).items()
+    )
+    told = dict(type='SDTHeatmap', activation=decoder.activation, convention=decoder.convention)
+    assert json.loads(facts['decoder']).items() >= dict(told, sigma=1.5).items()
     assert [i.type for i in session.get_inputs()] == ['tensor(uint8)']
     assert str(ROOT).encode() not in Path(out).read_bytes()
 
@@ -156,21 +149,16 @@ def test_bad_maps(activation, tmp_path):
         np.testing.assert_allclose(scores, wanted_scores, rtol=1e-4, atol=1e-5)
 
 
-def refusal(*words):
-    with pytest.raises(SystemExit) as stop:
-        TOOL['main'](list(words))
-    assert '\n' not in str(stop.value)
-    return str(stop.value)
-
-
 def test_refusals_are_one_line(tmp_path):
-    config, out = config_file('hgs'), str(tmp_path / 'a.onnx')
-    weights = str(tmp_path / 'a.pth')
+    config, out, weights = config_file('hgs'), str(tmp_path / 'a.onnx'), str(tmp_path / 'a.pth')
     write_checkpoint(weights, Config.fromfile(config))
-    assert 'no such config' in refusal('none.py', weights, out)
-    assert 'no such checkpoint' in refusal(config, 'none.pth', out)
-    options = ['--cfg-options', 'model.head.decoder.type=MSRAHeatmap']
-    assert 'add --sdt' in refusal(config, weights, out, *options)
-    options = ['--cfg-options', 'model.head.decoder.convention=udp']
-    assert 'use_udp=False' in refusal(config, weights, out, *options)
+    good = [config, weights, out, '--cfg-options']
+    for words, reason in (
+        (['none.py', weights, out], 'no such config'),
+        ([config, 'none.pth', out], 'no such checkpoint'),
+        ([*good, 'model.head.decoder.type=MSRAHeatmap'], 'add --sdt'),
+        ([*good, 'model.head.decoder.convention=udp'], 'use_udp=False'),
+    ):
+        with pytest.raises(SystemExit, match=f'^[^\n]*{reason}[^\n]*$'):
+            TOOL['main'](words)
     assert not (tmp_path / 'a.onnx').exists()

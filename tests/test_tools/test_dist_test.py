@@ -4,34 +4,16 @@ import json
 import os
 import socket
 
-import conftest
 import pytest
 import torch
 import torch.multiprocessing as mp
-from conftest import ROOT, cfg_options, run_tool
-from mmengine.config import Config
-
-from mhhn_mmpose.apis.loading import load_model
-
-CONFIG = ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py'
-SMALL = {**conftest.SMALL, 'model.backbone.depth': 2}
+from conftest import TINY, cfg_options, run_tool
 
 
 def free_port():
     with socket.socket() as found:
         found.bind(('127.0.0.1', 0))
         return found.getsockname()[1]
-
-
-@pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory):
-    """Weights as drawn at the start: errors are large, and different for every face."""
-    cfg = Config.fromfile(str(CONFIG))
-    cfg.merge_from_dict(SMALL)
-    torch.manual_seed(0)
-    file = tmp_path_factory.mktemp('weights') / 'a.pth'
-    torch.save(dict(state_dict=load_model(cfg).state_dict()), file)
-    return file
 
 
 # What each launcher tells its processes.
@@ -50,11 +32,6 @@ def _test_on(rank, launcher, world_size, port, folder, arguments):
         assert not run_tool(patch, 'test.py', *arguments)
 
 
-def arguments_for(checkpoint, data, faces):
-    options = {'test_dataloader.dataset.indices': faces, 'test_dataloader.batch_size': 2}
-    return [CONFIG, checkpoint, *cfg_options(data, **SMALL, **options)]
-
-
 @pytest.mark.skipif(
     'fork' not in mp.get_all_start_methods(), reason='needs fork, this system has only spawn'
 )
@@ -64,10 +41,10 @@ def arguments_for(checkpoint, data, faces):
 )
 def test_same_digits(checkpoint, generated_300w, tmp_path, monkeypatch, faces, runs):
     monkeypatch.chdir(tmp_path)
-    common = arguments_for(checkpoint, generated_300w, faces)
+    options = {'test_dataloader.dataset.indices': faces, 'test_dataloader.batch_size': 2}
+    common = [TINY, checkpoint, *cfg_options(generated_300w, **options)]
     scores, errors = [], []
-    runs = [('none', 1), *runs]
-    for launcher, processes in runs:
+    for launcher, processes in [('none', 1), *runs]:
         work_dir = tmp_path / f'{launcher}_{processes}'
         arguments = [*common, '--work-dir', work_dir, '--launcher', launcher]
         if launcher == 'none':

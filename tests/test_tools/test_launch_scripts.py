@@ -47,23 +47,17 @@ def test_dist_test_on_the_second_of_two_nodes(call):
     assert recorded == [*TORCHRUN, *nodes, '--nproc_per_node=8', *tool, *EXTRA]
 
 
-@pytest.mark.parametrize(
-    ('script', 'tool'),
-    [
-        ('slurm_train.sh', ['train.py', 'c.py', '--work-dir=out', '--launcher', 'slurm']),
-        ('slurm_test.sh', ['test.py', 'c.py', 'out', '--launcher', 'slurm']),
-    ],
-)
-def test_slurm_on_two_nodes(call, script, tool):
-    variables = dict(
-        GPUS='16', GPUS_PER_NODE='8', CPUS_PER_TASK='4', SRUN_ARGS='--time=1:00 --exclusive'
-    )
+@pytest.mark.parametrize('tool, out', [('train', '--work-dir=out'), ('test', 'out')])
+def test_slurm_on_two_nodes(call, tool, out):
+    variables = dict(GPUS='16', GPUS_PER_NODE='8', CPUS_PER_TASK='4', MASTER_PORT='29513')
+    variables['SRUN_ARGS'] = '--time=1:00 --exclusive'
     arguments = ['gpu', 'mhhn', 'c.py', 'out', *EXTRA]
-    recorded, (_, _, port, threads) = call(script, *arguments, MASTER_PORT='29513', **variables)
+    recorded, (_, _, port, threads) = call(f'slurm_{tool}.sh', *arguments, **variables)
     assert recorded == [
         *('--partition=gpu', '--job-name=mhhn', '--ntasks=16', '--ntasks-per-node=8'),
         *('--gres=gpu:8', '--cpus-per-task=4', '--kill-on-bad-exit=1', '--time=1:00'),
-        *('--exclusive', 'python', '-u', str(ROOT / 'tools' / tool[0]), *tool[1:], *EXTRA),
+        *('--exclusive', 'python', '-u', str(ROOT / f'tools/{tool}.py'), 'c.py', out),
+        *('--launcher', 'slurm', *EXTRA),
     ]
     assert port == '29513'  # which MMEngine reads on every node
     assert threads == '1'  # as torchrun has it, for the same last digits
