@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.fileio import write_json_files
 from mhhn_landmarks.models import config_and_checkpoint
-from mhhn_mmpose.apis.loading import load_config, load_weights
+from mhhn_mmpose.apis.loading import check_landmarks, load_config, load_weights
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine.launching import (
     ConfigOptions,
@@ -57,6 +57,7 @@ def build_config(args: argparse.Namespace) -> Config:
         )
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    check_landmarks(cfg, 'test')
     drop_persistent_workers(cfg)
     evaluators = cfg.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]

@@ -8,7 +8,7 @@ from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_mmpose.apis.loading import load_config
+from mhhn_mmpose.apis.loading import check_landmarks, load_config
 from mhhn_mmpose.compat import prepare_cpu_launcher
 from mhhn_mmpose.engine import NonFiniteLossError
 from mhhn_mmpose.engine.launching import (
@@ -79,6 +79,7 @@ def build_config(args: argparse.Namespace) -> Config:
     if cfg.get('resume'):
         cfg.load_from = checkpoint_to_resume(cfg.get('load_from'), cfg.work_dir)
         cfg.resume = cfg.load_from is not None
+    check_landmarks(cfg, 'train', 'val')
     check_weights_to_start_from(cfg.get('load_from'))
     if args.max_minutes is not None:
         if not cfg.train_cfg.pop('by_epoch', True):

@@ -26,6 +26,7 @@ from ..weights_only import refusal
 
 ADDRESS = re.compile(r'[\w+-]{2,}:')  # of a checkpoint that MMEngine downloads; C: is a disk
 NAMES_SHOWN = 3
+COCO = dict(from_file='configs/_base_/datasets/coco.py')
 
 
 def load_model(
@@ -67,7 +68,8 @@ def load_model(
     except KeyError as error:  # how registries say that they lack a name
         raise InputError(f'{name}: no pose model ({_in_one_line(error)})') from error
     meta = {} if checkpoint is None else load_weights(model, checkpoint, name).get('meta') or {}
-    model.dataset_meta = meta.get('dataset_meta') or _dataset_meta(cfg)
+    described = meta.get('dataset_meta') or _dataset_meta(cfg, 'train')
+    model.dataset_meta = described or parse_pose_metainfo(COCO)
     model.cfg = cfg
     return model.to(device).eval()
 
@@ -88,6 +90,34 @@ def load_config(path: str | Path) -> Config:
         return get_config(str(path)) if in_package else Config.fromfile(str(path))
     except Exception as error:  # a config is code, and may raise anything
         raise InputError(f'{path}: no valid config ({_in_one_line(error)})') from error
+
+
+def check_landmarks(cfg: Config, *splits: str) -> None:
+    """Compare the number of a model's landmarks with those of its datasets' metainfo.
+
+    Args:
+        cfg: Of a training or a test.
+        splits: Of 'train', 'val' and 'test'.
+
+    Raises:
+        InputError: If they differ; MMPose would fail at some shape.
+
+    >>> check_landmarks(load_config('configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'), 'val')
+    """
+    model = cfg.get('model', {})
+    channels = model.get('head', {}).get('out_channels')
+    if 'output_keypoint_indices' in (model.get('test_cfg') or {}):
+        return  # a model of several schemes
+    for split in splits:
+        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
+        converted = 'KeypointConverter' in [step['type'] for step in dataset.get('pipeline', [])]
+        number = None if converted else (_dataset_meta(cfg, split) or {}).get('num_keypoints')
+        if channels and number and channels % number:  # UDP's combined maps are 3 a landmark
+            raise InputError(
+                f"{cfg.filename}: the model has {channels} landmarks, {split}_dataloader's dataset"
+                f' {number}; set model.head.out_channels={number}, or give the dataset another'
+                ' metainfo'
+            )
 
 
 def load_weights(
@@ -199,13 +229,12 @@ def _shapes(name: str, own: Mapping, theirs: Mapping) -> str:
     return f'{name} is {tuple(theirs[name].shape)}, not {tuple(own[name].shape)}'
 
 
-def _dataset_meta(cfg: Config) -> dict:
-    """Describe the landmarks of the training data."""
+def _dataset_meta(cfg: Config, split: str) -> dict | None:
+    """Describe the landmarks of a dataset, if its config does."""
     try:
-        meta = dataset_meta_from_config(cfg, 'train')
+        return dataset_meta_from_config(cfg, split)
     except FileNotFoundError as error:
         raise InputError(f'{cfg.filename}: its metainfo is missing ({error})') from error
-    return meta or parse_pose_metainfo(dict(from_file='configs/_base_/datasets/coco.py'))
 
 
 def _in_one_line(error: Exception) -> str:

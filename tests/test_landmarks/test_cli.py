@@ -102,6 +102,8 @@ def test_several_photos(data, tmp_path):
     options = ['--model', MODEL, '--out', str(tmp_path)]
     assert main([*photos, *options]) == 0
     assert [entry['picture'] for entry in read(tmp_path, 'photos')] == ['2.png', '0.png']
+    assert main([photos[1], str(data / 'photos/1.png'), *options]) == 0
+    assert [entry['picture'] for entry in read(tmp_path, 'photos')] == ['2.png', '0.png', '1.png']
     with pytest.raises(SystemExit, match='several photos are named 2.png'):
         main([photos[0], *photos, *options])
     with pytest.raises(SystemExit, match='none.png: no such photo or folder'):

@@ -51,6 +51,7 @@ def test_resume(run, options, tmp_path, monkeypatch):
         (['--max-minutes', '0'], 'max_minutes must be positive, got 0'),
         (['--max-minutes', '1', 'train_cfg.by_epoch=False'], 'needs train_cfg.by_epoch=True'),
         (['--launcher', 'none', 'default_hooks.checkpoint.save_best=AP'], "no score 'AP'"),
+        (['--launcher', 'none', 'model.head.out_channels=12'], 'set model.head.out_channels=68'),
     ],
 )
 def test_a_training_that_cannot_work_ends_in_one_line(
@@ -100,3 +101,5 @@ def test_test_writes_metrics_and_errors(run, options, tmp_path, monkeypatch):
     assert json.loads((tmp_path / 'again.json').read_text()) == metrics
     assert len(json.loads((tmp_path / 'errors.json').read_text())['images']) == 9
     assert Config.fromfile(tmp_path / HGS.name).load_from == str(run / 'epoch_1.pth')
+    other = [HGS, run / 'epoch_1.pth', *arguments, 'model.head.out_channels=12']
+    assert 'set model.head.out_channels=68' in run_tool(monkeypatch, 'test.py', *other)
