@@ -1,5 +1,9 @@
 """Train a model: `tools/train.py CONFIG`, or `tools/dist_train.sh CONFIG NUM_PROCESSES`."""
 
+import time
+
+STARTED = time.monotonic()  # before the imports, which take seconds: --max-minutes counts them
+
 import argparse
 import os
 
@@ -44,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--max-minutes',
         type=float,
-        help='end by then, the schedule complete; a resumed run has the rest of it',
+        help='end the command by then, the schedule complete; a resumed run has the rest of it',
     )
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'
@@ -108,6 +112,9 @@ def main() -> None:
             if cfg.get('resume'):
                 timed = args.max_minutes is not None
                 check_resumable(runner.model, cfg.load_from, args.config, timed)
+            if cfg.train_cfg.get('type') == 'TimeBudgetLoop':
+                startup = time.monotonic() - STARTED
+                runner.train_loop.startup = startup
             runner.train()
     except NonFiniteLossError:
         raise SystemExit(1) from None  # the log has said which faces

@@ -23,10 +23,13 @@ PEAK = 0.1  # of the learning rate
 class Clock(Hook):
     """A step takes a second, a validation none or some, whatever the real time."""
 
-    def __init__(self, monkeypatch, validation=0.0, killed_after=None):
+    def __init__(self, monkeypatch, validation=0.0, killed_after=None, startup=0):
         self.now, self.step = 0.0, 1
-        self.validation, self.killed_after = validation, killed_after
+        self.validation, self.killed_after, self.startup = validation, killed_after, startup
         monkeypatch.setattr(time_budget_loop.time, 'monotonic', lambda: self.now)
+
+    def before_train(self, runner):
+        runner.train_loop.startup = self.startup  # without an effect on MMEngine's own loop
 
     def after_train_iter(self, runner, **_):
         self.now += self.step
@@ -52,9 +55,11 @@ def test_a_training_that_is_fast_enough_is_the_plain_one(tmp_path, monkeypatch):
     torch.testing.assert_close(*weights, rtol=1e-6, atol=0)
 
 
-def test_the_schedule_ends_with_the_budget(tmp_path, monkeypatch):
-    seconds, clock = 41, Clock(monkeypatch)
-    runner = train_for(seconds, tmp_path, clock)
+@pytest.mark.parametrize('startup', [0, 11])
+def test_the_schedule_ends_with_the_budget(tmp_path, monkeypatch, startup):
+    """Of which the program's start takes its part."""
+    seconds, clock = 41, Clock(monkeypatch, startup=startup)
+    runner = train_for(seconds + startup, tmp_path, clock)
     rates = np.array(runner.record.rates)
     assert 0.9 * seconds < len(rates) == clock.now <= seconds
     assert rates[0] == 0.01 * PEAK and rates.max() > 0.9 * PEAK and rates[-1] < 0.01 * PEAK

@@ -33,13 +33,17 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
     that is left.
 
     The time spent is part of each checkpoint, so a resumed run has the rest of its budget. What
-    was lost since that checkpoint does not count, and neither does starting the program.
+    was lost since that checkpoint does not count. There is always one step and its validation.
 
     Args:
         runner: As in `EpochBasedTrainLoop`.
         dataloader: As in `EpochBasedTrainLoop`.
         max_minutes: Of training and validating, for this run and those it resumes.
         kwargs: As in `EpochBasedTrainLoop`; `max_epochs` too is a limit.
+
+    Attributes:
+        startup: Seconds of this run before the loop was built; tools/train.py sets it. They leave
+            less time for the schedule.
 
     Raises:
         InputError: If `max_minutes` is not positive.
@@ -50,7 +54,7 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
     ) -> None:
         if not max_minutes > 0:
             raise InputError(f'max_minutes must be positive, got {max_minutes:g}')
-        self._started = time.monotonic()
+        self._started, self.startup = time.monotonic(), 0.0
         super().__init__(runner, dataloader, **kwargs)
         self._schedule = copy.deepcopy(runner.param_schedulers) or []  # not built yet
         self.budget = 60.0 * max_minutes  # seconds
@@ -60,7 +64,7 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
         self._validation: float | None = None
 
     def spent(self) -> float:
-        """Seconds of the budget that are gone."""
+        """Seconds of the budget that training and validating have taken."""
         return self._spent_before + time.monotonic() - self._started
 
     def run(self) -> nn.Module:
@@ -89,8 +93,8 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         position = self._position()
         self.runner.logger.info(
-            f'{self.spent() / 60:.1f} of {self.budget / 60:g} minutes spent, the schedule is at'
-            f' {100 * position:.0f}%'
+            f'{(self.startup + self.spent()) / 60:.1f} of {self.budget / 60:g} minutes spent, the'
+            f' schedule is at {100 * position:.0f}%'
         )
         start = time.monotonic()
         for idx, data_batch in enumerate(self.dataloader):
@@ -110,7 +114,7 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
 
     def _position(self) -> float:
         """Where in the schedule the next iteration is; 1 or more ends the training."""
-        by_time = self.spent() / (self.budget - self._reserve())
+        by_time = self.spent() / max(self.budget - self.startup - self._reserve(), 1e-9)
         by_time = _of_main_process(by_time)
         # A run that used up its time has nothing left, although the reserve is yet to be spent.
         spent = max(self.spent(), self.budget) if by_time >= 1 else self.spent()
@@ -131,7 +135,7 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
             return False
         if self._epoch >= self._max_epochs:
             return True
-        left = _of_main_process((self.budget - self.spent()) / self._reserve())
+        left = _of_main_process((self.budget - self.startup - self.spent()) / self._reserve())
         return self._epoch % self.val_interval == 0 and left >= 3
 
     def _set_rates(self, position: float) -> None:
