@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,9 +24,9 @@ from dataset_converters import convert_300w
 from dataset_converters.conversion import report
 from dataset_converters.face_300w import FOLDERS
 from generated_faces import write_archive
-from steps import Step, StepError, command_environment, run_side_by_side
+from steps import Step, command_environment, run_side_by_side
 
-from mhhn_landmarks.errors import InputError
+from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes, write_json_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,37 +56,35 @@ def parse_args() -> argparse.Namespace:
         '--epochs', type=int, help=f'{GENERATED_EPOCHS}, or on real faces what the configs say'
     )
     args = parser.parse_args()
+    args.data, args.out = (path and path.absolute() for path in (args.data, args.out))
     if args.data and not args.data.is_dir():
         parser.error(f'--data {args.data} is no folder')
-    if args.out and (bad := re.search(r'[\s,()[\]"\']', str(args.out.absolute()))):
+    if args.out and (bad := re.search(r'[\s,()[\]"\']', str(args.out))):
         # MMEngine's --cfg-options drops or splits at these.
         parser.error(f'--out must not contain {bad[0]!r}, got {args.out}')
     if not args.data and args.faces < 24:
         parser.error(f'--faces must be 24 or more, got {args.faces}')
+    if not args.out:  # real faces never share a folder, nor with the generated
+        args.out = Path('work_dirs/quickstart')
+        if args.data:
+            name = re.sub(r'[^\w.-]', '_', args.data.resolve().name)
+            key = hashlib.sha256(bytes(args.data.resolve())).hexdigest()[:6]
+            args.out = Path(f'work_dirs/quickstart-{name}-{key}')
     return args
 
 
-def output_folder(data: Path | None) -> Path:
-    """Return the folder of a data set: real ones never share one, nor with the generated."""
-    if data is None:
-        return Path('work_dirs/quickstart')
-    path = data.resolve()
-    name = re.sub(r'[^\w.-]', '_', path.name)
-    return Path(f'work_dirs/quickstart-{name}-{hashlib.sha256(bytes(path)).hexdigest()[:6]}')
-
-
-def start_over_if_changed(args: argparse.Namespace, out: Path) -> None:
+def start_over_if_changed(args: argparse.Namespace) -> None:
     """Remove what an earlier call made of other faces, options or configs."""
     parts = [str(args.data), str(args.faces), str(args.epochs)]
-    files = [path for part in FOLDERS for path in ((args.data or out) / part.path).glob('*')]
+    files = [file for part in FOLDERS for file in ((args.data or args.out) / part.path).glob('*')]
     parts += [f'{p} {p.stat().st_size} {p.stat().st_mtime_ns}' for p in sorted(files)]
     configs = sorted([*map(Path, CONFIGS.values()), *Path('configs/_base_').rglob('*.py')])
     parts += [path.read_text(encoding='utf-8') for path in configs]
     key = hashlib.sha256('\n'.join(parts).encode()).hexdigest()
-    state = out / 'state.json'
+    state = args.out / 'state.json'
     if not state.is_file() or json.loads(state.read_text()) != key:
         for name in ('data', 'hgs', 'mhhn', 'results.md'):
-            path = out / name
+            path = args.out / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         write_json_files({state: key})
 
@@ -94,7 +93,7 @@ def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
     """Write or find the faces and convert them; return the data root.
 
     Raises:
-        StepError: If the archives cannot be used.
+        InputError: If the archives cannot be used.
     """
     source, root = data or out / 'data' / 'generated', out / 'data' / '300w'
     if data is None:
@@ -108,7 +107,7 @@ def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
         written, problems = convert_300w(source, root)
         problems.warnings[:] = problems.warnings if data else []  # of sizes that are not official
         if report(written, problems, False):
-            raise StepError(f'{source}: its faces could not be converted')
+            raise InputError(f'{source}: its faces could not be converted')
     return root
 
 
@@ -131,78 +130,51 @@ def training(name: str, root: Path, folder: Path, args: argparse.Namespace) -> S
         launch = [sys.executable, 'tools/train.py', CONFIGS[name]]
     words = ['--work-dir', folder, '--resume', '--no-validate', '--cfg-options']
     command = [*launch, *words, *(f'{key}={value}' for key, value in options.items())]
-    return Step(f'train {name}', command, [folder / f'epoch_{epochs}.pth'], epochs)
-
-
-def describe_faces(ann_file: Path, generated: bool) -> str:
-    """Say which faces an annotation file has, such as ``HELEN train (870 of 2000)``.
-
-    Args:
-        ann_file: From `convert_300w`.
-        generated: The faces are drawn: their folders' official sizes are of no interest.
-    """
-    files = [image['file_name'] for image in json.loads(ann_file.read_text())['images']]
-    parts = []
-    for folder in FOLDERS:
-        count = sum(str(Path(name).parent.as_posix()) == folder.path for name in files)
-        if count:
-            archive, *rest = folder.path.split('/')
-            name = ' '.join([archive.upper(), *(part.removesuffix('set') for part in rest)])
-            official = '' if generated or count == folder.count else f' of {folder.count}'
-            parts.append(f'{name} ({count}{official})')
-    return f'{len(files)} faces: {", ".join(parts)}'
+    return Step(f'train {name}', tuple(command), folder / f'epoch_{epochs}.pth', epochs)
 
 
 def header(args: argparse.Namespace, root: Path, trainings: Mapping[str, Step]) -> str:
     """Say what was trained and tested on what."""
-    generated = args.data is None
-    faces = 'Generated faces' if generated else f'Faces of {args.data.resolve().name}'
-    trained_on, tested_on = (describe_faces(root / part, generated) for part in (TRAIN, VALID))
+    faces = f'Faces of {args.data.resolve().name}' if args.data else 'Generated faces'
+    counts = []
+    for part in (TRAIN, VALID):
+        images = json.loads((root / part).read_text())['images']
+        folders = Counter(Path(image['file_name']).parent.as_posix() for image in images)
+        counts.append(f'{len(images)} faces: {", ".join(f"{f} ({n})" for f, n in folders.items())}')
     lengths = (f'{n} `{Path(CONFIGS[n]).stem}`, {s.epochs} epochs' for n, s in trainings.items())
     return (
-        f'{faces}. Train: {trained_on}.\nTest: {tested_on}.\n{"; ".join(lengths)}; one seed.\n'
+        f'{faces}. Train: {counts[0]}.\nTest: {counts[1]}.\n{"; ".join(lengths)}; one seed.\n'
         'Tiny models, briefly trained: compare rows with each other, not with published tables.'
     )
 
 
-def run(args: argparse.Namespace) -> None:
-    """Do all steps, then print the table."""
-    started = time.monotonic()
-    out = args.out or output_folder(args.data)
-    results = out / 'results.md'
-    start_over_if_changed(args, out)
-    if not results.is_file():
-        root = prepare_data(args.data, out, args.faces)
-        steps = {name: training(name, root, out / name.lower(), args) for name in CONFIGS}
-        # Two processes cannot share one GPU, and models this small do not need it.
-        env = command_environment(CUDA_VISIBLE_DEVICES='')
-        run_side_by_side(list(steps.values()), out / 'logs', env)
-        from analysis.compare import compare  # torch and MMPose: seconds, and not needed above
-
-        checkpoints = {name: step.outputs[0] for name, step in steps.items()}
-        text = compare(CONFIGS, checkpoints, root, out, header(args, root, steps))
-        write_bytes(results, text.encode())
-    print(f'\n{results.read_text()}\nWritten in {time.monotonic() - started:.0f} s:')
-    print(*(f'  {out / name}' for name in (results.name, *PICTURES)), sep='\n')
-
-
 def main() -> int:
-    """Parse and run; a stopped quickstart goes on where it was when called again."""
+    """Do all steps, print the table; a stopped quickstart goes on when it is called again."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    args = parse_args()
-    args.data, args.out = (path and path.absolute() for path in (args.data, args.out))
+    args, started = parse_args(), time.monotonic()
     os.chdir(ROOT)
+    results = args.out / 'results.md'
     try:
-        run(args)
-    except (StepError, InputError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        start_over_if_changed(args)
+        if not results.is_file():
+            root = prepare_data(args.data, args.out, args.faces)
+            steps = {name: training(name, root, args.out / name.lower(), args) for name in CONFIGS}
+            # Two processes cannot share one GPU, and models this small do not need it.
+            env = command_environment(CUDA_VISIBLE_DEVICES='')
+            run_side_by_side(list(steps.values()), args.out / 'logs', env)
+            from analysis.compare import compare  # torch and MMPose: seconds, not needed above
+
+            checkpoints = {name: step.output for name, step in steps.items()}
+            text = compare(CONFIGS, checkpoints, root, args.out, header(args, root, steps))
+            write_bytes(results, text.encode())
     except KeyboardInterrupt:
         print('stopped; the same command goes on from here', file=sys.stderr)
         return 130
+    print(f'\n{results.read_text()}\nWritten in {time.monotonic() - started:.0f} s:')
+    print(*(f'  {args.out / name}' for name in (results.name, *PICTURES)), sep='\n')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(exit_on_input_error('quickstart', main))

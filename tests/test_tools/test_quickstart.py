@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import cv2
 import pytest
@@ -18,8 +19,8 @@ TRAIN = (
 )
 
 
-def bash(title, script, *outputs):
-    return Step(title, ['bash', '-c', script], outputs)
+def bash(title, script, output=Path('nowhere')):
+    return Step(title, ('bash', '-c', script), output)
 
 
 def run(tmp_path, *steps):
@@ -107,7 +108,7 @@ def test_from_end_to_end(quickstart, tmp_path):
     status, said, error = quickstart(*arguments)
     assert status == 0, said + error
     results = (out / 'results.md').read_text()
-    assert 'Train: 24 faces: AFW (3), HELEN train (15), LFPW train (6).' in results
+    assert 'Train: 24 faces: afw (3), helen/trainset (15), lfpw/trainset (6).' in results
     table = results.split('inter-pupil')[0].splitlines()
     rows = [line.split('|')[1].strip() for line in table if line.startswith('| ')]
     assert rows[2:] == ['HGs, argmax', 'HGs, SDT', 'MHHN, argmax', 'MHHN, SDT']
