@@ -22,21 +22,21 @@ from mhhn_landmarks.errors import InputError
 NAMES = ['eye_left', 'eye_right', 'nose', 'mouth_left', 'mouth_right']
 SIZE = (150, 170)  # height, width
 SHAPE = np.array([(60.25, 50), (110, 48.5), (86, 75), (64, 100), (107, 99)])
-COUNT = 10
-POINTS = [SHAPE + np.random.default_rng(k).uniform(-6, 6, (5, 2)).round(2) for k in range(COUNT)]
-PHOTOS = [f'{chr(97 + k // 2)}_{k % 2}.jpg' for k in range(COUNT)]  # two photos a person
+POINTS = [SHAPE + np.random.default_rng(k).uniform(-6, 6, (5, 2)).round(2) for k in range(10)]
+PHOTOS = [f'{chr(97 + k // 2)}_{k % 2}.jpg' for k in range(10)]  # two photos a person
 HIDDEN = 3, 2  # the nose of the fourth face is not annotated
+KNOWN = np.ones((10, 5), bool)
+KNOWN[HIDDEN] = False
 
 
 def coco(folder, first=0.0, **more):
-    keypoints = [np.column_stack([p + first, np.full(5, 2)]) for p in POINTS]
-    keypoints[HIDDEN[0]][HIDDEN[1]] = 0
     images = [dict(id=k, file_name=name, width=170, height=150) for k, name in enumerate(PHOTOS)]
-    annotations = [
-        dict(id=k + 1, image_id=k, category_id=1, iscrowd=0, num_keypoints=5,
-             bbox=[*p.min(0) + first, *np.ptp(p, axis=0)], keypoints=values.ravel().tolist()) | more
-        for k, (p, values) in enumerate(zip(POINTS, keypoints, strict=True))
-    ]  # fmt: skip
+    annotations = []
+    for k, points in enumerate(POINTS):
+        values = np.column_stack([points + first, np.full(5, 2)]) * KNOWN[k][:, None]
+        bbox = [*points.min(0) + first, *np.ptp(points, axis=0)]
+        face = dict(id=k + 1, image_id=k, category_id=1, iscrowd=0, num_keypoints=5, bbox=bbox)
+        annotations.append(face | dict(keypoints=values.ravel().tolist()) | more)
     category = dict(id=1, name='face', keypoints=NAMES, skeleton=[])
     content = dict(categories=[category], images=images, annotations=annotations)
     (folder / 'annotations').mkdir()
@@ -48,11 +48,10 @@ def coco_by_cvat(folder):
 
 
 def labelme(folder):
-    for k, (name, points) in enumerate(zip(PHOTOS, POINTS, strict=True)):
+    for name, points, known in zip(PHOTOS, POINTS, KNOWN, strict=True):
         shapes = [
-            dict(label=label, points=[(xy + 0.5).tolist()], shape_type='point', group_id=None)
-            for index, (label, xy) in enumerate(zip(NAMES, points, strict=True))
-            if (k, index) != HIDDEN
+            dict(label=NAMES[i], points=[(points[i] + 0.5).tolist()], shape_type='point')
+            for i in np.flatnonzero(known)
         ]
         content = dict(version='5.4', shapes=shapes, imagePath=f'..\\{name}')
         (folder / name).with_suffix('.json').write_text(json.dumps(content))
@@ -60,16 +59,14 @@ def labelme(folder):
 
 def cvat(folder):
     images = []
-    for k, (name, points) in enumerate(zip(PHOTOS, POINTS, strict=True)):
-        parts = [
-            f'<points label="{label}" outside="{int((k, i) == HIDDEN)}" occluded="0"'
-            f' points="{x + 0.5:.2f},{y + 0.5:.2f}"/>'
-            for i, (label, (x, y)) in enumerate(zip(NAMES, points, strict=True))
-        ]
-        skeleton = f'<skeleton label="face">{"".join(parts)}</skeleton>'
-        images.append(f'<image id="{k}" name="sub/{name}">{skeleton}</image>')
-    text = f'<annotations><version>1.1</version>{"".join(images)}</annotations>'
-    (folder / 'annotations.xml').write_text('<?xml version="1.0"?>\n' + text)
+    for name, points, known in zip(PHOTOS, POINTS, KNOWN, strict=True):
+        parts = ''.join(
+            f'<points label="{label}" outside="{int(not seen)}" points="{x:.2f},{y:.2f}"/>'
+            for label, (x, y), seen in zip(NAMES, points + 0.5, known, strict=True)
+        )
+        images.append(f'<image name="sub/{name}"><skeleton label="f">{parts}</skeleton></image>')
+    text = f'<?xml version="1.0"?>\n<annotations>{"".join(images)}</annotations>'
+    (folder / 'annotations.xml').write_text(text)
 
 
 def table(folder):
@@ -77,9 +74,7 @@ def table(folder):
         rows = csv.writer(file, delimiter=';')
         rows.writerow(['Photo', *(f'{name}_{axis}' for name in NAMES for axis in 'xy'), 'subsets'])
         for k, (name, points) in enumerate(zip(PHOTOS, POINTS, strict=True)):
-            values = points.astype(object)
-            if k == HIDDEN[0]:
-                values[HIDDEN[1]] = ''
+            values = np.where(KNOWN[k][:, None], points.astype(object), '')
             rows.writerow([name, *values.ravel(), 'glasses old' if k == 0 else ''])
 
 
@@ -102,28 +97,33 @@ def source(tmp_path):
     return folder
 
 
+def faces_of(out):
+    """By photo, the split and the annotation of its face."""
+    faces = {}
+    for split in ('train', 'test'):
+        content = json.loads((out / f'annotations/{split}.json').read_text())
+        photos = {image['id']: image['file_name'] for image in content['images']}
+        faces |= {photos[a['image_id']]: (split, a) for a in content['annotations']}
+    return faces
+
+
 @pytest.mark.parametrize('kind', WRITERS)
 def test_every_kind_gives_the_same_faces(kind, source, tmp_path, capsys):
     WRITERS[kind](source)
     out = tmp_path / 'data' / 'five'
     pairs = PAIRS if kind == 'pts' else []
     assert own2coco.main([str(source), str(out), '--normalizer', '0', '1', *pairs]) == 0
-    faces = {}
-    for split in ('train', 'test'):
-        content = json.loads((out / 'annotations' / f'{split}.json').read_text())
-        photos = {image['id']: image['file_name'] for image in content['images']}
-        faces |= {photos[a['image_id']]: (split, a) for a in content['annotations']}
-    assert sorted(faces) == PHOTOS
+    faces = faces_of(out)
+    assert sorted(faces) == PHOTOS and {split for split, _ in faces.values()} == {'train', 'test'}
     for k, name in enumerate(PHOTOS):
         split, annotation = faces[name]
         assert split == faces[f'{name[0]}_0.jpg'][0]  # persons stay together
         values = np.reshape(annotation['keypoints'], (5, 3))
-        seen = [kind == 'pts' or (k, index) != HIDDEN for index in range(5)]
+        seen = KNOWN[k] | (kind == 'pts')
         np.testing.assert_allclose(values[seen, :2], POINTS[k][seen], atol=1e-6)
-        assert (values[:, 2] > 0).tolist() == seen
+        assert (values[:, 2] > 0).tolist() == seen.tolist()
         assert annotation['scale'] * 200 == pytest.approx(np.ptp(POINTS[k], axis=0).max(), abs=2)
         assert annotation['subsets'] == (['glasses', 'old'] if (kind, k) == ('csv', 0) else [])
-    assert {split for split, _ in faces.values()} == {'train', 'test'}
     said = capsys.readouterr().err
     assert 'mirror' not in said  # of right pairs
     assert ('so 0.5 is taken off x and y; --first-pixel 0' in said) == (kind == 'coco_by_cvat')
@@ -131,10 +131,9 @@ def test_every_kind_gives_the_same_faces(kind, source, tmp_path, capsys):
     cfg = Config.fromfile(out / 'five.py')
     init_default_scope(cfg.default_scope)
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
-        dataset = DATASETS.build(loader.dataset)
-        assert dataset.metainfo['flip_indices'] == [1, 0, 2, 4, 3]
-        names = ['0', '1', '2', '3', '4'] if kind == 'pts' else NAMES
-        assert list(dataset.metainfo['keypoint_name2id']) == names
+        metainfo = DATASETS.build(loader.dataset).metainfo
+        assert metainfo['flip_indices'] == [1, 0, 2, 4, 3]
+        assert list(metainfo['keypoint_name2id']) == (list('01234') if kind == 'pts' else NAMES)
     assert cfg.model.head.out_channels == 5
     assert cfg.val_evaluator.normalizers[0].keypoint_indices == [0, 1]
 
@@ -162,25 +161,6 @@ def test_from_photos_to_scores_by_the_page(source, tmp_path, monkeypatch):
     assert scores['full/inter_ocular/NME'] > 0
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        ([], 'which landmarks change places'),
-        (['--flip-pairs', '0:9'], "no landmark '9'; there are 0, 1, 2, 3, 4"),
-        (['--flip-pairs', '0:1', '1:2'], '1:2: a landmark is in one pair'),
-        (['--flip-pairs', '0'], 'no landmark'),
-        (['--names', 'a', 'b'], '5 landmarks, but 2 names: a, b'),
-        ([*PAIRS, '--normalizer', 'x', '1'], "no landmark 'x'"),
-        (['--metainfo', '300w'], '5 landmarks, but 68 names'),
-    ],
-)
-def test_wrong_arguments_are_one_line(arguments, message, source, tmp_path):
-    pts(source)
-    with pytest.raises(InputError, match=message):
-        own2coco.main([str(source), str(tmp_path / 'out'), *arguments])
-    assert not (tmp_path / 'out').exists()
-
-
 def spoil_labelme(folder):
     file = folder / 'b_0.json'
     content = json.loads(file.read_text())
@@ -188,21 +168,32 @@ def spoil_labelme(folder):
     file.write_text(json.dumps(content))
 
 
+def kept(folder):
+    """Spoil nothing."""
+
+
 @pytest.mark.parametrize(
-    ('kind', 'spoil', 'message'),
+    ('kind', 'spoil', 'arguments', 'message'),
     [
-        ('labelme', spoil_labelme, "b_0.json: two points 'eye_left' of one face"),
-        ('csv', lambda f: pts(f), r'it holds .*name the one file'),
-        ('csv', lambda f: (f / 'landmarks.csv').write_text('a,b\n1,2\n'), 'csv:1: columns photo'),
-        ('cvat', lambda f: (f / 'annotations.xml').write_text('<annotations>'), 'no XML'),
-        ('coco', lambda f: shutil.rmtree(f / 'annotations'), 'no COCO, LabelMe or CVAT'),
+        ('pts', kept, [], 'which landmarks change places'),
+        ('pts', kept, ['--flip-pairs', '0:9'], "no landmark '9'; there are 0, 1, 2, 3, 4"),
+        ('pts', kept, ['--flip-pairs', '0:1', '1:2'], '1:2: a landmark is in one pair'),
+        ('pts', kept, ['--names', 'a', 'b'], '5 landmarks, but 2 names: a, b'),
+        ('pts', kept, [*PAIRS, '--normalizer', 'x', '1'], "no landmark 'x'"),
+        ('pts', kept, ['--metainfo', '300w'], '5 landmarks, but 68 names'),
+        ('labelme', spoil_labelme, [], "b_0.json: two points 'eye_left' of one face"),
+        ('csv', pts, [], r'it holds .*name the one file'),
+        ('csv', lambda f: (f / 'landmarks.csv').write_text('a,b\n1,2'), [], 'csv:1: columns photo'),
+        ('cvat', lambda f: (f / 'annotations.xml').write_text('<annotations>'), [], 'no XML'),
+        ('coco', lambda f: shutil.rmtree(f / 'annotations'), [], 'no COCO, LabelMe or CVAT'),
     ],
 )
-def test_sources_that_cannot_be_read(kind, spoil, message, source, tmp_path):
+def test_what_cannot_be_read_is_one_line(kind, spoil, arguments, message, source, tmp_path):
     WRITERS[kind](source)
     spoil(source)
     with pytest.raises(InputError, match=message):
-        own2coco.main([str(source), str(tmp_path / 'out')])
+        own2coco.main([str(source), str(tmp_path / 'out'), *arguments])
+    assert not (tmp_path / 'out').exists()
 
 
 def test_bad_faces_are_named_and_odd_pairs_noted(source, tmp_path, capsys):
@@ -222,26 +213,16 @@ def test_bad_faces_are_named_and_odd_pairs_noted(source, tmp_path, capsys):
 
 def test_faces_framed_as_the_detector_finds_them(source, tmp_path, monkeypatch):
     table(source)
-    sides = iter([80.0, 80.0, None, *[80.0] * 7])
-
-    def detect(picture):
-        assert picture.shape == (*SIZE, 3)
-        side = next(sides)
-        other = [0.0, 0, 9, 9, 1]
-        return np.array([other] if side is None else [other, [40.0, 30, 40 + side, 110, 0.9]])
-
-    monkeypatch.setattr(own2coco, 'build_detector', lambda *_: detect)
+    found = np.array([[0.0, 0, 9, 9, 1], [40, 30, 120, 110, 0.9]])
+    squares = iter([found, found, found[:1], *[found] * 7])
+    monkeypatch.setattr(own2coco, 'build_detector', lambda *_: lambda pixels: next(squares))
     assert own2coco.main([str(source), str(tmp_path / 'out'), '--boxes', 'detector']) == 0
-    boxes = {}
-    for split in ('train', 'test'):
-        content = json.loads((tmp_path / f'out/annotations/{split}.json').read_text())
-        names = {image['id']: image['file_name'] for image in content['images']}
-        boxes |= {names[a['image_id']]: a['bbox'] for a in content['annotations']}
+    boxes = {photo: face['bbox'] for photo, (_, face) in faces_of(tmp_path / 'out').items()}
     missed = boxes.pop(PHOTOS[2])
     assert set(map(tuple, boxes.values())) == {(40, 30, 80, 80)}
     np.testing.assert_allclose(missed, [40, 30, 80, 80], atol=14)  # its landmarks lie elsewhere
     assert missed[2] == missed[3] and missed != [40, 30, 80, 80]
-    monkeypatch.setattr(own2coco, 'build_detector', lambda *_: lambda p: np.zeros((0, 5)))
+    monkeypatch.setattr(own2coco, 'build_detector', lambda *_: lambda pixels: found[:0])
     with pytest.raises(InputError, match='finds 0 of 10 faces; use --boxes landmarks'):
         own2coco.main([str(source), str(tmp_path / 'other'), '--boxes', 'detector'])
 

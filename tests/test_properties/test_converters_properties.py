@@ -3,9 +3,7 @@
 import tempfile
 from pathlib import Path
 
-import h5py
 import pytest
-from dataset_converters.matlab import hdf5_errors, load_matlab5
 from dataset_converters.pts import read_pts
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -32,17 +30,3 @@ def test_any_text_is_read_or_refused(folder, text):
         assert 'a.pts' in str(error)
     else:
         assert points.shape == (1, 2)
-
-
-@given(
-    head=st.sampled_from([b'', b'MATLAB 5.0', b'\x89HDF\r\n\x1a\n']),
-    content=st.binary(max_size=300),
-)
-def test_any_bytes_are_refused_as_matlab_files(folder, head, content):
-    path = folder() / 'a.mat'
-    path.write_bytes(head + content)
-    with pytest.raises(InputError, match='a.mat'):
-        load_matlab5(path, ['Points'])
-    with pytest.raises(InputError, match='a.mat: damaged, or no MATLAB 7.3 file'):
-        with hdf5_errors(path):
-            h5py.File(path)

@@ -70,27 +70,23 @@ def test_the_averaged_weights_are_published_in_half_precision_if_asked(trained, 
     assert not torch.equal(full['head.multi_final_layers.0.weight'], last)
 
 
-def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ('content', 'flags', 'said'),
+    [
+        ({'head.weight': torch.zeros(2, 3)}, (), "no tensors under 'state_dict'"),
+        (dict(state_dict=dict(w=torch.tensor([1.0, torch.nan]))), (), 'the weight w is not finite'),
+        (
+            dict(state_dict=dict(w=torch.tensor([7e4]))),
+            ('--half',),
+            'the weight w is not finite in half precision; leave out --half',
+        ),
+        (dict(state_dict=dict(w=torch.tensor([7e4]), n=torch.tensor(70000))), (), None),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, monkeypatch, content, flags, said):
     """Code in it, or no weights: test_apis/test_loading.py."""
     path = tmp_path / 'in.pth'
-    for content, reason in (
-        ({'head.weight': torch.zeros(2, 3)}, "no tensors under 'state_dict'"),
-        (dict(state_dict=dict(w=torch.tensor([1.0, torch.nan]))), 'the weight w is not finite'),
-    ):
-        torch.save(content, path)
-        said = publish(monkeypatch, path, tmp_path / 'out' / 'mhhn.pth')
-        assert said.startswith(f'publish_model: {path}: {reason}') and '\n' not in said
-        assert not (tmp_path / 'out').exists()
-
-
-def test_too_large_for_half_precision(tmp_path, monkeypatch):
-    path = tmp_path / 'in.pth'
-    torch.save(dict(state_dict=dict(w=torch.tensor([7e4]), n=torch.tensor(70000))), path)
-    said = publish(monkeypatch, path, tmp_path / 'mhhn.pth', '--half')
-    assert said.endswith(f'{path}: the weight w is not finite in half precision; leave out --half')
-    assert not publish(monkeypatch, path, tmp_path / 'mhhn.pth')
-
-
-def test_another_suffix(tmp_path, monkeypatch, capsys):
-    assert publish(monkeypatch, __file__, tmp_path) == 2
-    assert capsys.readouterr().err.strip().endswith(f'OUT must end in .pth, got {tmp_path}')
+    torch.save(content, path)
+    status = publish(monkeypatch, path, tmp_path / 'out' / 'mhhn.pth', *flags)
+    assert (tmp_path / 'out').exists() == (said is None)
+    assert not said or status.startswith(f'publish_model: {path}: {said}') and '\n' not in status
