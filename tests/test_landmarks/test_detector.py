@@ -14,18 +14,6 @@ FACE = random_face(1)
 PICTURE, POINTS = render(FACE), landmarks(FACE, '300w')
 
 
-def turned(angle):
-    """The drawn face and its points, turned clockwise in a larger picture."""
-    height, width = PICTURE.shape[:2]
-    side = int(np.hypot(height, width))
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, 1)
-    matrix[:, 2] += [(side - width) / 2, (side - height) / 2]
-    border = dict(borderMode=cv2.BORDER_REPLICATE)
-    return cv2.warpAffine(PICTURE, matrix, (side, side), **border), POINTS @ matrix[
-        :, :2
-    ].T + matrix[:, 2]
-
-
 @pytest.mark.parametrize('scale', [1, 5])
 def test_a_drawn_face_is_found(scale):
     picture = cv2.resize(PICTURE, None, fx=scale, fy=scale)  # 5: beyond what the network sees
@@ -37,11 +25,15 @@ def test_a_drawn_face_is_found(scale):
 
 @pytest.mark.parametrize('angle', [30, 60])  # 60: looked at again, turned upright
 def test_a_tilted_face_has_its_angle(angle):
-    upright = build_detector()(PICTURE)[0]
-    picture, points = turned(angle)
-    place = build_detector()(picture)[0]
+    detect, (height, width) = build_detector(), PICTURE.shape[:2]
+    side = int(np.hypot(height, width))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, 1)
+    turn[:, 2] += [(side - width) / 2, (side - height) / 2]
+    picture = cv2.warpAffine(PICTURE, turn, (side, side), borderMode=cv2.BORDER_REPLICATE)
+    upright, place = detect(PICTURE)[0], detect(picture)[0]
     assert place[5] - upright[5] == pytest.approx(angle, abs=5)
     assert place[2] - place[0] == pytest.approx(upright[2] - upright[0], rel=0.1)
+    points = POINTS @ turn[:, :2].T + turn[:, 2]
     truth = np.r_[points.min(0), points.max(0)][None]
     assert overlaps(place[None], truth).item() > 0.5
 

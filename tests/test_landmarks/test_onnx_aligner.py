@@ -1,5 +1,4 @@
 import json
-import re
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 from mhhn_landmarks import OnnxAligner
 from mhhn_landmarks.cli import load_aligner, main
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.models import MODELS, config_and_checkpoint
+from mhhn_landmarks.models import config_and_checkpoint
 
 FACE = random_face(1)
 PICTURE, POINTS = render(FACE), landmarks(FACE, '300w')
@@ -97,25 +96,17 @@ def test_given_boxes_are_x_y_w_h():
         ([PICTURE], None, 'a list where one photo is meant'),
         (3, None, 'int: give a path or pixels'),
         (PICTURE[..., 0], None, 'grey pixels .*cvtColor'),
-        (PICTURE[..., :1], None, 'grey pixels .*cvtColor'),
         (PICTURE / 255, None, r'pixels of float64: .*\(pixels \* 255\)'),
         (PICTURE.astype(np.int64), None, 'pixels of int64: give uint8'),
         (PICTURE[None], None, '1 pictures'),
         (PICTURE.transpose(2, 0, 1), None, r'transpose\(1, 2, 0\)'),
         (np.zeros((4, 5, 4), np.uint8), None, r'pixels\[..., :3\]'),
-        (np.zeros((0, 5, 3), np.uint8), None, 'give BGR'),
         (PICTURE.astype(float), None, r'0 to 255, pixels\.astype'),
         (Image.fromarray(PICTURE), None, r'Image: give a path .*image\.convert'),
-        (
-            PICTURE,
-            [10, 20, 30, 40],
-            r'boxes: 10 is no box; a list of boxes: \[\[10, 20, 30, 40\]\]',
-        ),
+        (PICTURE, [1, 2, 3, 4], r'boxes: 1 is no box; a list of boxes: \[\[1, 2, 3, 4\]\]'),
         (PICTURE, [[0.1, 0.2, 0.5, 0.5]], 'boxes are in pixels'),
-        (PICTURE, [[10, 20, 30]], 'is no box'),
         (PICTURE, [[10, 20, -3, 40]], 'has no area'),
         (PICTURE, [[9000, 20, 3, 40]], 'boxes: box 9000,20,3,40 is outside'),
-        (PICTURE, 7, 'boxes: a list of boxes expected'),
     ],
 )
 def test_a_wrong_call_ends_in_one_sentence(photo, boxes, words):
@@ -133,25 +124,18 @@ def test_wrong_models(tmp_path, monkeypatch):
     ):
         with pytest.raises(InputError, match=words):
             OnnxAligner(name)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match='mine.py: no such config file'):
-        config_and_checkpoint('mine.py')
-    (tmp_path / 'mine.py').write_text('')
-    with pytest.raises(InputError, match=re.escape('no weights in work_dirs/mine; give the CHECK')):
-        config_and_checkpoint('mine.py')
     with pytest.raises(InputError, match='huge: no model of this name; there are best, tiny'):
         load_aligner(['huge'])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine.py').write_text('')
+    with pytest.raises(InputError, match='no weights in work_dirs/mine; give the CHECK'):
+        config_and_checkpoint('mine.py')
     (tmp_path / 'work_dirs/mine').mkdir(parents=True)
     for name in ('best_NME_epoch_2.pth', 'epoch_3.pth'):
         (tmp_path / 'work_dirs/mine' / name).write_bytes(b'')
     found = config_and_checkpoint('configs/mine.py')
     assert found == ('configs/mine.py', 'work_dirs/mine/best_NME_epoch_2.pth')
     assert config_and_checkpoint('a.py', 'b.pth') == ('a.py', 'b.pth')
-
-
-@pytest.mark.parametrize('name', MODELS)
-def test_a_models_name_stands_for_its_files(name):
-    """What they score: test_apis/test_models_that_ship.py."""
-    config, checkpoint = config_and_checkpoint(name)
-    assert config.startswith('mhhn_mmpose::300w/') and checkpoint.endswith(f'{name}.pth')
+    config, checkpoint = config_and_checkpoint('tiny')
+    assert config.startswith('mhhn_mmpose::300w/') and checkpoint.endswith('tiny.pth')
     assert config_and_checkpoint(config) == (config, checkpoint)

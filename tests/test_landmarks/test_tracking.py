@@ -75,8 +75,6 @@ def test_frames_come_one_late_and_no_later():
     for item, _, _ in follow(frames()):
         assert taken == list(range(min(item + 2, 4)))
     assert list(follow([])) == []
-    ((_, boxes, names),) = follow([('a', np.array([square(300, 200)]))])
-    assert len(boxes) == 1 and names.tolist() == [0]
 
 
 def test_an_angle_is_calmed_too_and_goes_the_short_way():

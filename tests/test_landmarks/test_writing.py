@@ -172,7 +172,6 @@ def test_one_time_or_a_leap_of_days_is_no_endless_video(tmp_path, encoder, monke
         ([0, 4, 8], 25, 1),  # a slide show
         ([0, 0.001, 0.002], 1000, 60),
         ([0], 25, 25),
-        ([], 25, 25),
     ],
 )
 def test_the_rate_is_that_of_the_frames(times, stated, expected):
@@ -180,8 +179,7 @@ def test_the_rate_is_that_of_the_frames(times, stated, expected):
 
 
 def test_frames_of_another_size_are_fitted_into_the_first_ones():
-    assert fit(FRAME, (64, 48)).shape == (48, 64, 3) and fit(FRAME, (64, 48)).min() == 120
-    for size in ((30, 64), (200, 20), (64, 200)):
+    for size in ((64, 48), (30, 64), (200, 20), (64, 200)):
         frame = fit(FRAME, size)
         assert frame.shape == (size[1], size[0], 3) and frame[0, 0].min() == 120
 
