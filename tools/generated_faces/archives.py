@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +24,6 @@ from .sampling import random_face
 from .schemes import landmarks, occluded
 
 WFLW_EVENTS = ('12--Group', '0--Parade', '37--Soccer')
-TURNED = 30.0  # degrees of yaw from which AFLW's far brow's and eye's outer ends count as hidden
-FAR_ENDS = {1: [5, 11], -1: [0, 6]}  # looking to the picture's right, left
 
 
 def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int) -> None:
@@ -100,18 +98,14 @@ def _write_300w(root: Path, seed: int, train: int, common: int, challenge: int) 
 
 
 def wflw_attributes(face: Face) -> dict[str, bool]:
-    """Return WFLW's six attributes as far as the generator knows them.
-
-    WFLW's were judged by people and have no threshold; with these 19 to 40% of the faces carry
-    each. ``makeup`` is always False: lips of any colour are drawn, but nothing says why.
-    """
+    """WFLW's six attributes, which people judged; here 19 to 40% of the faces carry each."""
     e = face.expression
     muscles = [e.mouth_open, e.smile, e.pucker, e.brow_raise, e.frown]
     return dict(
         pose=abs(face.pose.yaw) > 30,
         expression=max(map(abs, muscles)) > 0.9,
         illumination=face.look.contrast > 0.6 or abs(np.log(face.camera.gamma)) > 0.3,
-        makeup=False,
+        makeup=False,  # lips of any colour are drawn
         occlusion=occluded(face, 'wflw').mean() > 0.1,  # hair covers an end of nearly every jaw
         blur=face.camera.blur > 0.8,
     )
@@ -145,10 +139,7 @@ def _write_wflw(root: Path, seed: int, train: int, test: int) -> None:
 
 
 def _write_aflw(root: Path, seed: int, train: int, test: int) -> None:
-    """Write ``data/flickr/{0,2}`` with photos, and ``AFLWinfo_release.mat``.
-
-    Covered landmarks, as well as those a far turned head hides, are masked.
-    """
+    """Write ``data/flickr`` with photos, and ``AFLWinfo_release.mat``, which masks the hidden."""
     count = train + test
     names, rows = np.empty((count, 1), dtype=object), []
     for index in tqdm(range(count), 'drawing', disable=None):
@@ -156,8 +147,8 @@ def _write_aflw(root: Path, seed: int, train: int, test: int) -> None:
         names[index, 0] = f'{(2, 0)[index % 2]}/image{index + 1:05d}.jpg'
         _write_photo(root / 'data/flickr' / names[index, 0], render(face))
         points, hidden = landmarks(face, 'aflw'), occluded(face, 'aflw')
-        if abs(face.pose.yaw) > TURNED:
-            hidden[FAR_ENDS[int(np.sign(face.pose.yaw))]] = True
+        if abs(face.pose.yaw) > 30:  # the far brow's and eye's outer ends
+            hidden[[5, 11] if face.pose.yaw > 0 else [0, 6]] = True
         # Of AFLW's two published rectangles: whole pixels, square, about 1.3 times the landmarks'
         # height, a little above their middle.
         low, high = points.min(axis=0), points.max(axis=0)
@@ -167,45 +158,39 @@ def _write_aflw(root: Path, seed: int, train: int, test: int) -> None:
     points, visible, boxes = map(np.stack, zip(*rows, strict=True))
     order = np.random.default_rng([seed, 19]).permutation(count)
     content = dict(bbox=boxes, data=points, mask_new=visible, nameList=names, ra=1.0 + order[None])
-    savemat(root / MAT, content, do_compression=True)
+    savemat(root / MAT, content)
 
 
 def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
     """Write ``COFW_train_color.mat``, ``COFW_test_color.mat`` and the COFW-68 benchmark."""
     for part, count in zip(PARTS, (train, test), strict=True):
-        numbers = range(1, count + 1)
-        faces = [archive_face('cofw', part.split, number, seed) for number in numbers]
+        faces = [archive_face('cofw', part.split, i + 1, seed) for i in range(count)]
         photos = [render(face)[:, :, ::-1] for face in tqdm(faces, part.split, disable=None)]  # RGB
         photos = [p[:, :, 0] if f.camera.gray else p for p, f in zip(photos, faces, strict=True)]
-        shapes = [
-            np.r_[(landmarks(face, 'cofw') + 1.0).T.ravel(), occluded(face, 'cofw')]
-            for face in faces
-        ]
+        places = [(landmarks(face, 'cofw') + 1.0).T.ravel() for face in faces]
+        hidden = [occluded(face, 'cofw') for face in faces]
         boxes = [_box(face, 'cofw') for face in faces]
-        write_cofw_mat(root / part.file_name, part.suffix, photos, shapes, boxes)
+        write_cofw_mat(
+            root / part.file_name, part.suffix, photos, np.hstack([places, hidden]), boxes
+        )
     folder = root / 'cofw68-benchmark/COFW68_Data'
     (folder / 'test_annotations').mkdir(parents=True)
     for number, face in enumerate(faces, start=1):
-        hidden = occluded(face, '300w').astype(float)[None]
-        content = dict(Points=landmarks(face, '300w') + 1.0, Occ=hidden)
-        savemat(folder / f'test_annotations/{number}_points.mat', content, do_compression=True)
+        content = dict(Points=landmarks(face, '300w') + 1.0, Occ=1.0 * occluded(face, '300w')[None])
+        savemat(folder / f'test_annotations/{number}_points.mat', content)
     boxes = np.vstack([_box(face, '300w') for face in faces])
-    savemat(folder / 'cofw68_test_bboxes.mat', dict(bboxes=boxes), do_compression=True)
+    savemat(folder / 'cofw68_test_bboxes.mat', dict(bboxes=boxes))
 
 
 def write_cofw_mat(
     path: Path, suffix: str, photos: Sequence, shapes: Sequence, boxes: Sequence
 ) -> None:
-    """Write a COFW file as MATLAB 7.3 does, in HDF5 with every array's axes reversed.
+    """Write a COFW file: HDF5, where MATLAB's arrays have their axes reversed.
 
-    Args:
-        path: The file.
-        suffix: With which names of variables end, ``Tr`` or ``T``.
-        photos: (H, W, 3) RGB or (H, W).
-        shapes: 29 x, 29 y, both counted from 1, and 29 flags of each face.
-        boxes: x, y, width and height of each.
+    Names of variables end in ``suffix``, ``Tr`` or ``T``. Of each face: a photo (H, W, 3) RGB or
+    (H, W), a shape of 29 x, 29 y and 29 flags, and a box x, y, width, height; pixels from 1.
     """
-    with h5py.File(path, 'w', userblock_size=512) as file:  # for MATLAB's own header
+    with h5py.File(path, 'w') as file:
         cells = [
             file.create_dataset(f'#refs#/photo{number}', data=photo.T, compression='gzip').ref
             for number, photo in enumerate(photos, start=1)
@@ -213,9 +198,6 @@ def write_cofw_mat(
         file[f'Is{suffix}'] = np.array([cells], h5py.ref_dtype)
         file[f'phis{suffix}'] = np.transpose(shapes).astype(float)
         file[f'bboxes{suffix}'] = np.transpose(boxes).astype(float)
-    with path.open('r+b') as file:
-        text = b'MATLAB 7.3 MAT-file, Platform: generated, HDF5 schema 1.00 .'
-        file.write(text.ljust(116) + bytes(8) + b'\x00\x02IM')  # version 2.0, little-endian
 
 
 def _box(face: Face, scheme: str) -> np.ndarray:
@@ -227,6 +209,4 @@ def _box(face: Face, scheme: str) -> np.ndarray:
     return np.concatenate([low, high - low])
 
 
-WRITERS: dict[str, Callable[..., None]] = {
-    '300w': _write_300w, 'wflw': _write_wflw, 'aflw': _write_aflw, 'cofw': _write_cofw,
-}  # fmt: skip
+WRITERS = {'300w': _write_300w, 'wflw': _write_wflw, 'aflw': _write_aflw, 'cofw': _write_cofw}

@@ -118,4 +118,4 @@ def dress(face: Face, rng: np.random.Generator) -> Face:
         front += _hair_before(face, rng, volume, fringe, parting)
     if rng.random() < 0.2:
         front += _glasses(face, rng, sun=rng.random() < 0.3)
-    return replace(face, look=replace(face.look, back=tuple(back), front=tuple(front)))
+    return replace(face, back=tuple(back), front=tuple(front))

@@ -90,7 +90,7 @@ def _eyes(face: Face, light: Light) -> Patches:
     for top, bottom, (center,) in zip(c['eye_top'], c['eye_bottom'], c['pupil'], strict=True):
         opening = _ring(top, bottom)
         white = max(0.45, light(project(face, opening)))
-        glint = center + (0.5 * radius * np.sign(look.light[0] or 1.0), -0.5 * radius, 0.0)
+        glint = center + (0.5 * radius * np.sign(look.light_x or 1.0), -0.5 * radius, 0.0)
         yield Patch(opening, (222.0, 225.0, 228.0))
         for points, color, alpha, blur in (
             (disc(center, radius), dark(look.iris, 0.45), 1.0, 0.0),
@@ -127,10 +127,10 @@ def _nose(face: Face, light: Light) -> Patches:
     yield soft(base + (0.0, 0.05, -0.05), dark(skin, 0.4), 0.5, 0.045)
     body = np.vstack([sides[0], wings[0], base, wings[1], sides[1][::-1]])
     yield Patch(body, None, blur=0.025)
-    lit = -1.0 if look.light[0] < 0 else 1.0  # the side that the light comes from
+    lit = -1.0 if look.light_x < 0 else 1.0  # the side that the light comes from
     far = 1 if lit < 0 else 0
     flank = np.vstack([bridge[8:], base[len(base) // 2], wings[far], sides[far][::-1]])
-    yield soft(flank, dark(skin, 0.5), 0.25 + 0.5 * abs(look.light[0]) * look.contrast, 0.035)
+    yield soft(flank, dark(skin, 0.5), 0.25 + 0.5 * abs(look.light_x) * look.contrast, 0.035)
     glow = np.minimum(255.0, 1.25 * skin + 12.0)
     yield line(bridge[6:] + (0.02 * lit, 0.0, 0.0), glow, 0.05, 0.5, blur=0.025)
     yield soft(disc(bridge[-1] + (0.02 * lit, -0.02, 0.0), 0.06), glow, 0.6, 0.025)

@@ -15,12 +15,12 @@ T = TypeVar('T')
 SKINS = np.array([
     [150, 180, 232], [128, 165, 224], [105, 145, 208], [85, 125, 190], [65, 98, 160],
     [48, 72, 122], [36, 52, 88],
-], dtype=float)  # fmt: skip
+])  # fmt: skip
 HAIRS = np.array([
     [18, 18, 22], [25, 35, 52], [35, 52, 88], [62, 98, 148], [105, 160, 205], [35, 60, 150],
     [150, 152, 155], [205, 208, 210],
-], dtype=float)  # fmt: skip
-IRISES = np.array([[35, 55, 90], [45, 75, 115], [150, 115, 75], [90, 120, 90], [25, 35, 55]], float)
+])  # fmt: skip
+IRISES = np.array([[35, 55, 90], [45, 75, 115], [150, 115, 75], [90, 120, 90], [25, 35, 55]])
 
 
 def _normal(rng: np.random.Generator, deviation: float) -> float:
@@ -75,7 +75,8 @@ def _look(rng: np.random.Generator, hard: bool) -> Look:
     skin, hair, brow, lips, iris = np.clip([skin, hair, brow, lips, iris], 4.0, 250.0)
     return Look(
         skin, hair, brow, lips, iris,
-        light=(oblique * np.cos(direction), oblique * np.sin(direction)),
+        light_x=oblique * np.cos(direction),
+        light_y=oblique * np.sin(direction),
         contrast=rng.uniform(0.2, 0.85 if hard else 0.6),
         beard=_sometimes(rng, 0.25, 0.1, stubble),
         age=rng.uniform(0, 1),
@@ -138,6 +139,5 @@ def random_face(seed: int | list[int] | np.random.Generator, *, hard: bool = Fal
     face = dress(_place(face, rng), rng)
     for chance in (0.7, 0.25) if hard else (0.18,):
         if rng.random() < chance:
-            front = face.look.front + occluder(face, rng)
-            face = replace(face, look=replace(face.look, front=front))
+            face = replace(face, front=face.front + occluder(face, rng))
     return face

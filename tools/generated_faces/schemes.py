@@ -59,7 +59,7 @@ def occluded(face: Face, scheme: str) -> np.ndarray:
     """
     points = landmarks(face, scheme).astype(np.float32)
     hidden = np.zeros(len(points), dtype=bool)
-    for patch in face.look.front:
+    for patch in face.front:
         if not patch.width and patch.alpha >= 0.5:
             polygon = project(face, patch.points).astype(np.float32)
             hidden |= [cv2.pointPolygonTest(polygon, p, False) >= 0 for p in points.tolist()]
