@@ -1,6 +1,5 @@
 """The pages' code runs as it stands there: every Python block of docs/parts.md, README's config."""
 
-import ast
 import re
 
 import numpy as np
@@ -100,12 +99,3 @@ def test_steps_are_found_at_any_depth_and_missed_aloud():
         with_codec(dict(dataset=dict(pipeline=[dict(type='BottomupResize')])), codec)
     with pytest.raises(ValueError, match="'LoadImage'"):
         with_step(loader, 'LoadImage', type='LoadFaceImage')
-
-
-def test_the_mathematics_needs_nothing_of_openmmlab():
-    for path in (ROOT / 'mhhn_mmpose' / 'ops').glob('*.py'):
-        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.level != 1:
-                names = ['..' if node.level else node.module]
-            assert set(names) <= {'__future__', 'math', 'torch', 'typing'}, path.name

@@ -26,7 +26,6 @@ def read(path: str) -> dict:
 
 CONTENT = {path: read(path) for path in METAFILES}
 MODELS = {m['Name']: m for content in CONTENT.values() for m in content['Models']}
-COLLECTIONS = [c for content in CONTENT.values() for c in content.get('Collections', [])]
 
 
 def test_the_index_imports_every_metafile():
@@ -41,16 +40,6 @@ def test_every_config_is_listed_once_and_every_listed_one_exists():
     for path, content in CONTENT.items():
         folder = path.rpartition('/')[0]
         assert {m['Config'].rpartition('/')[0] for m in content['Models']} == {folder}
-
-
-def test_collections_are_complete_and_used():
-    names = [c['Name'] for c in COLLECTIONS]
-    assert sorted(names) == sorted({m['In Collection'] for m in MODELS.values()})
-    for collection in COLLECTIONS:
-        assert collection['Metadata']['Architecture']
-        assert collection['Paper']['Title']
-        assert collection['Paper']['URL'].startswith('https://')
-        assert (ROOT / collection['README']).is_file()
 
 
 @pytest.mark.parametrize('name', MODELS)

@@ -101,17 +101,6 @@ def test_order_batches_and_repetitions_do_not_matter():
         assert evaluate([samples[i] for i in (*order, *order[:2])], batch=batch) == expected
 
 
-def test_scale_rotation_and_place_leave_nme_alone():
-    turn, rules = np.array([[0.9, -1.7], [1.7, 0.9]]), ['inter_ocular', 'inter_pupil']
-    samples = [make_sample(i) for i in range(3)]
-    expected = evaluate(samples, normalizers=rules)
-    for sample in samples:
-        for key in ('gt_instances', 'pred_instances'):
-            sample[key]['keypoints'] = sample[key]['keypoints'] @ turn.T + [13.0, -40.0]
-    found = evaluate(samples, normalizers=rules)
-    assert found == pytest.approx(expected, rel=1e-9)
-
-
 @pytest.mark.parametrize(
     ('dataset', 'rule', 'num_points', 'first', 'second'),
     [
