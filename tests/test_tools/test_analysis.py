@@ -1,5 +1,6 @@
 """The scripts in tools/analysis, as a user calls them, and what they compute."""
 
+import json
 import re
 
 import cv2
@@ -13,7 +14,6 @@ from conftest import ROOT, cfg_options, run_tool
 from mmpose.registry import KEYPOINT_CODECS
 
 from mhhn_mmpose.apis.loading import load_config, load_model
-from mhhn_mmpose.evaluation import FaceAlignmentMetric
 from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
 
 CONFIGS = [
@@ -36,22 +36,14 @@ def call(monkeypatch, capsys):
 
 @pytest.fixture
 def errors(tmp_path):
-    """What the metric writes of five faces, three of them of the subset challenge."""
-    rng = np.random.default_rng(7)
-    metric = FaceAlignmentMetric(
-        ['inter_ocular', 'inter_pupil'], errors_file=str(tmp_path / 'hgs' / 'errors.json')
-    )
-    metric.dataset_meta = dict(dataset_name='300w')
-    for number in range(1, 6):
-        points = rng.uniform(20, 200, (1, 68, 2))
-        points[0, 45] = points[0, 36] + [30.0, 40.0]
-        truth = dict(keypoints=points, keypoints_visible=np.ones((1, 68)))
-        predicted = dict(keypoints=points + rng.normal(0, 1, points.shape))
-        subset = 'challenge' if number > 2 else 'common'
-        face = dict(id=number, img_path='a.jpg', raw_ann_info=dict(subsets=[subset]))
-        metric.process(None, [face | dict(gt_instances=truth, pred_instances=predicted)])
-    metric.evaluate(5)
-    return tmp_path / 'hgs' / 'errors.json'
+    """Errors of five faces, three of them of the subset challenge."""
+    by = dict(inter_ocular=3.0, inter_pupil=4.5)
+    subsets = [['common']] * 2 + [['challenge']] * 3
+    images = [dict(id=i, subsets=s, errors=by) for i, s in enumerate(subsets)]
+    path = tmp_path / 'hgs' / 'errors.json'
+    path.parent.mkdir()
+    path.write_text(json.dumps(dict(normalizers=list(by), images=images)))
+    return path
 
 
 def test_plot_ced(call, errors, tmp_path):
@@ -161,36 +153,20 @@ def test_maps_of_all_models_have_one_scale():
     assert displayable(np.array([[[-900.0, 900.0]]]), 'softmax').tolist() == [[[0, 1]]]
     np.testing.assert_allclose(displayable(logits, 'sigmoid'), target, atol=1e-6)
     assert displayable(np.array([[[-0.2, 1.3]]]), None).tolist() == [[[0, 1]]]
-
-
-def test_the_box_spans_a_crops_outer_edges():
-    """An input of (64, 32) on 128 x 64 photo pixels: each input pixel is 2 photo pixels wide."""
+    # An input of (64, 32) on 128 x 64 photo pixels: each input pixel is 2 photo pixels wide.
     assert heatmap_box((100.0, 50.0), (128.0, 64.0), (64, 32)) == (35.0, 17.0, 163.0, 81.0)
 
 
-@pytest.fixture(scope='module')
-def weights(tmp_path_factory):
-    """Checkpoints of two tiny models, not trained."""
-    folder, files = tmp_path_factory.mktemp('weights'), []
+def test_decoders_and_panels(call, generated_300w, tmp_path, monkeypatch):
+    pairs, options = [], cfg_options(generated_300w)
     for number, config in enumerate(CONFIGS):
         torch.manual_seed(number)
-        files.append(folder / f'{number}.pth')
-        torch.save(load_model(config).state_dict(), files[-1])
-    return files
-
-
-@pytest.fixture
-def models(weights, generated_300w):
-    """CONFIG CHECKPOINT pairs, and the options that name the data."""
-    return [CONFIGS[0], weights[0], CONFIGS[1], weights[1]], cfg_options(generated_300w)
-
-
-def test_decoders_and_panels(call, models, tmp_path, monkeypatch):
-    pairs, options = models
+        pairs += [config, tmp_path / f'{number}.pth']
+        torch.save(load_model(config).state_dict(), pairs[-1])
     test, decoded = tmp_path / 'test', tmp_path / 'decoded'
-    assert not run_tool(
+    assert not run_tool(  # of MHHN, which decodes by SDT
         monkeypatch, 'test.py', *pairs[2:], '--work-dir', test, *options
-    )  # of MHHN, which decodes by SDT
+    )
     end, text = call('decoders', *pairs[2:], '--out', decoded, *options)
     assert not end and 'SDT moves' in text
     tested, _ = read_errors(test)
@@ -200,7 +176,7 @@ def test_decoders_and_panels(call, models, tmp_path, monkeypatch):
 
     out = tmp_path / 'faces.png'
     end, text = call('panels', *pairs, '--out', out, '--worst', test, *options)
-    worst = sorted(read_errors(test)[0].values(), reverse=True)[:3]
+    worst = sorted(tested.values(), reverse=True)[:3]
     assert not end and text.endswith(f'mhhn-tiny {", ".join(f"{e:.2f}" for e in worst)}\n')
     assert cv2.imread(str(out)).std() > 20
 
