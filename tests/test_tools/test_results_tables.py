@@ -1,9 +1,10 @@
 """tools/analysis/results_tables.py: run files to a page's tables."""
 
-import json
-
+import cv2
 import pytest
-from conftest import run_tool
+from analysis.results_tables import DOCS, PAGE, draw_times, fill, read_runs
+
+from mhhn_landmarks.errors import InputError
 
 
 def run(name, seed, sdt, **more):
@@ -23,21 +24,10 @@ def run(name, seed, sdt, **more):
     ) | dict(more)
 
 
-@pytest.fixture
-def page(tmp_path):
-    files = [run('mhhn', 0, 3.5), run('hgs', 0, 3.2), run('hgs', 1, 3.4, heatmaps=dict(peak=0.5))]
-    for number, content in enumerate(files):
-        (tmp_path / f'{number}.json').write_text(json.dumps(content))
-    path = tmp_path / 'results.md'
+def test_seeds_are_one_row_with_mean_and_range():
+    runs = [run('mhhn', 0, 3.5), run('hgs', 0, 3.2), run('hgs', 1, 3.4, heatmaps=dict(peak=0.5))]
     spots = (f'<!-- table: {n} -->\nold\n<!-- end -->' for n in ('dev', 'hard', 'heatmaps'))
-    path.write_text('A\n\n' + '\n\nB\n\n'.join(spots) + '\n')
-    return path
-
-
-def test_seeds_are_one_row_with_mean_and_range(page, monkeypatch):
-    arguments = ['analysis/results_tables.py', '--runs', page.parent, '--page', page]
-    assert not run_tool(monkeypatch, *arguments)
-    text = page.read_text()
+    text = fill('A\n\n' + '\n\nB\n\n'.join(spots) + '\n', runs)
     dev, hard, heatmaps = text.split('B\n')
     rows = [[c.strip() for c in line.split('|')[1:-1]] for line in dev.splitlines() if '|' in line]
     assert [row[0] for row in rows[2:]] == ['hgs', 'mhhn']  # the best first
@@ -46,16 +36,18 @@ def test_seeds_are_one_row_with_mean_and_range(page, monkeypatch):
     assert rows[3][2:5] == ['1', '3.50', '3.50']
     assert 'hgs' not in hard and '0.500' in heatmaps and 'mhhn' not in heatmaps
     assert text.startswith('A\n') and 'old' not in text
+    with pytest.raises(InputError, match="no table 'all', only dev, helen_test"):
+        fill('<!-- table: all -->\n<!-- end -->', runs)
 
 
-@pytest.mark.parametrize(
-    ('name', 'content', 'message'),
-    [
-        ('0.json', '{"name": "a"}', 'no run file, it lacks config, overrides, params'),
-        ('results.md', '<!-- table: all -->\n<!-- end -->', "no table 'all', only dev, helen_test"),
-    ],
-)
-def test_refuses(page, monkeypatch, name, content, message):
-    (page.parent / name).write_text(content)
-    end = run_tool(monkeypatch, 'analysis/results_tables.py', '--runs', page.parent, '--page', page)
-    assert message in end
+def test_the_page_is_as_the_runs_say_and_the_figure_is_drawn(tmp_path):
+    runs, page = read_runs(DOCS / 'results'), PAGE.read_text(encoding='utf-8')
+    assert fill(page, runs) == page, 'run tools/analysis/results_tables.py'
+    draw_times(runs, tmp_path / 'a.png')
+    assert cv2.imread(str(tmp_path / 'a.png')).std() > 10
+
+
+def test_refuses_another_file(tmp_path):
+    (tmp_path / '0.json').write_text('{"name": "a"}')
+    with pytest.raises(InputError, match='no run file, it lacks config, overrides, params'):
+        read_runs(tmp_path)

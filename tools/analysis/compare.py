@@ -17,12 +17,11 @@ from mmengine.logging import MMLogger
 from mhhn_mmpose.apis.loading import load_config
 
 NUM_FACES = 6
-DRAWN = (17, 30, 36, 54)  # of 300W's 68: end of a brow, nose tip, corner of an eye, of the mouth
 LEGEND = (
-    'NME: mean ± standard deviation over the images, in percent of the {}. FR: percent of the'
-    ' images with an error above 10 %. AUC: area under the cumulative error distribution from 0 to'
-    ' 10 %, in [0, 1].'
+    'NME: mean ± standard deviation over the images. FR: percent of the images with an error above'
+    ' 10 %. AUC: area under the cumulative error distribution from 0 to 10 %, in [0, 1].'
 )
+DRAWN = (17, 30, 36, 54)  # of 300W's 68: end of a brow, nose tip, corner of an eye, of the mouth
 
 
 def compare(
@@ -56,10 +55,9 @@ def compare(
     chosen = choose_faces(next(reversed(errors.values())), NUM_FACES)
     draw_faces(models, chosen, out / 'faces.png')
     draw_heatmaps(models, chosen[1::2], DRAWN, out / 'heatmaps.png')
-    parts = ['# HGs against MHHN, argmax against SDT', header.replace('\n', '  \n')]
+    parts = ['# HGs against MHHN, argmax against SDT', header.replace('\n', '  \n'), LEGEND]
     for key in ('inter_ocular', 'inter_pupil'):
         parts += [f'## Errors in percent of the {NORMALIZERS[key]}', scores_table(scores, key)]
-        parts += [LEGEND.format(NORMALIZERS[key])]
     parts += ['\n'.join(f'![{p}]({p}.png)' for p in ('ced', 'faces', 'heatmaps'))]
     return '\n\n'.join(parts) + '\n'
 

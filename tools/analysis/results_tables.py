@@ -32,6 +32,7 @@ from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
 
 DOCS = Path(__file__).resolve().parents[2] / 'docs'
+PAGE = DOCS / 'results.md'
 SETS = {
     'dev': 'held out',
     'helen_test': 'HELEN test',
@@ -203,18 +204,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--runs', type=Path, default=DOCS / 'results', help='folder of run files')
-    parser.add_argument('--page', type=Path, default=DOCS / 'results.md', help='to be filled')
     parser.add_argument('--figure', help='picture to draw: .png, .pdf or .svg')
     args = parser.parse_args()
-    if not args.page.is_file():
-        raise InputError(f'{args.page}: no such page; write it with <!-- table: dev --> in it')
-    runs = read_runs(args.runs)
-    filled = fill(args.page.read_text(encoding='utf-8'), runs)
-    write_bytes(args.page, filled.encode())
+    runs = read_runs(DOCS / 'results')
+    filled = fill(PAGE.read_text(encoding='utf-8'), runs)
+    write_bytes(PAGE, filled.encode())
     if args.figure:
         draw_times(runs, args.figure)
-    print(f'{args.page}: {", ".join(found[1] for found in SPOT.findall(filled))}')
+    print(f'{PAGE}: {", ".join(found[1] for found in SPOT.findall(filled))}')
 
 
 if __name__ == '__main__':

@@ -31,6 +31,7 @@ from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
+RECORD = 'command.txt'  # in a run's folder: how it was made
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,6 @@ class Job:
             *['--cfg-options'] * bool(options),
             *options,
         ]
-
-    @property
-    def record(self) -> Path:
-        """Where it is written down how the folder was made."""
-        return self.folder / 'command.txt'
 
 
 def plan(table: str, args: argparse.Namespace) -> list[Job]:
@@ -127,7 +123,8 @@ def check(jobs: Sequence[Job]) -> None:
         if not (file := Path(data.data_root, data.ann_file)).is_file():
             hint = 'convert the archive with tools/dataset_converters'
             raise InputError(f'{job.folder.name}: no {file}; {hint}, or set data_root')
-        made = job.record.read_text() if job.record.is_file() else None
+        record = job.folder / RECORD
+        made = record.read_text() if record.is_file() else None
         if job.folder.exists() and made != shlex.join(job.train_command):
             raise InputError(
                 f'{job.folder} was made with other options; choose another --work-dir, or remove it'
@@ -138,7 +135,7 @@ def execute(jobs: Sequence[Job]) -> list[str]:
     """Train and test what is not finished; return a message per row that failed."""
     failures = []
     for job in with_weights(jobs):
-        write_bytes(job.record, shlex.join(job.train_command).encode())
+        write_bytes(job.folder / RECORD, shlex.join(job.train_command).encode())
         commands = [] if job.checkpoint.is_file() else [job.train_command]
         if job.weights is not None and commands:
             failures.append(f'{job.folder.name}: its weights are missing')
