@@ -110,20 +110,16 @@ def test_codec(activation, record_property):
 
 
 def test_metric():
-    random = np.random.default_rng(0)
-
-    def evaluate(device):
+    points, errors = np.random.default_rng(0).uniform(0, 200, (2, 1, 68, 2))
+    found = []
+    for device in ('cpu', DEVICE):
         metric = FaceAlignmentMetric(['inter_ocular', 'inter_pupil'])
         metric.dataset_meta = dict(dataset_name='300w')
-        for number, (points, errors) in enumerate(faces):
-            truth = dict(keypoints=points, keypoints_visible=np.ones((1, 68)))
-            predicted = torch.from_numpy(points + errors).to(device)
-            sample = dict(id=number, gt_instances=truth, pred_instances=dict(keypoints=predicted))
-            metric.process(None, [sample])
-        return metric.evaluate(len(faces))
-
-    faces = [(random.uniform(0, 200, (1, 68, 2)), random.normal(0, 9, (1, 68, 2))) for _ in 'abc']
-    assert evaluate(DEVICE) == evaluate('cpu')
+        truth = dict(keypoints=points, keypoints_visible=np.ones((1, 68)))
+        predicted = dict(keypoints=torch.from_numpy(points + errors / 9).to(device))
+        metric.process(None, [dict(id=0, gt_instances=truth, pred_instances=predicted)])
+        found.append(metric.evaluate(1))
+    assert found[0] == found[1]
 
 
 def tiny_model():
@@ -171,22 +167,6 @@ def test_training_step_with_amp(dtype, record_property):
     record_property('losses', losses)
     # Not closer: where a map is flat, as before training, its maximum moves by rounding.
     assert losses['amp'] == pytest.approx(losses['float32'], rel=0.2)
-
-
-def test_one_process_and_its_collective_library(monkeypatch):
-    """NCCL on a GPU, gloo on a CPU."""
-    import torch.distributed as dist
-
-    monkeypatch.setenv('MASTER_ADDR', '127.0.0.1')
-    monkeypatch.setenv('MASTER_PORT', '29511')
-    dist.init_process_group('nccl' if DEVICE == 'cuda' else 'gloo', rank=0, world_size=1)
-    try:
-        layer = torch.nn.Linear(3, 2).to(DEVICE)
-        model = torch.nn.parallel.DistributedDataParallel(layer)
-        model(torch.ones(4, 3, device=DEVICE)).sum().backward()
-    finally:
-        dist.destroy_process_group()
-    assert torch.equal(layer.weight.grad.cpu(), torch.full((2, 3), 4.0))
 
 
 @needs_gpu

@@ -31,6 +31,7 @@ def prepare(args: argparse.Namespace) -> None:
         if not torch.cuda.is_available():
             raise SystemExit(f'--device {args.device}: torch finds no CUDA device')
         name = torch.cuda.get_device_name(args.device)
+        torch.backends.cudnn.benchmark = True  # chooses kernels by trial
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
     print(f'{name}; torch {torch.__version__}, numpy {np.__version__}')

@@ -86,14 +86,14 @@ class Trainee:
         for name, parameter in self.model.named_parameters():
             factors = [value['lr_mult'] for key, value in keys.items() if key in name]
             groups.setdefault(factors[-1] if factors else 1.0, []).append(parameter)
+        # A graph reads the rates from the device.
+        rates = [torch.zeros((), device=self.device) if self.on_gpu else 0.0 for _ in groups]
         optimizer = torch.optim.AdamW(
-            # A graph reads the rate from the device.
-            [dict(params=p, lr=torch.zeros((), device=self.device) if self.on_gpu else 0.0)
-             for p in groups.values()],
+            [dict(params=p, lr=rate) for p, rate in zip(groups.values(), rates, strict=True)],
             weight_decay=0.0,
             capturable=self.on_gpu,
             fused=self.on_gpu,
-        )  # fmt: skip
+        )
         return optimizer, list(groups)
 
     def rate(self, done: float) -> float:

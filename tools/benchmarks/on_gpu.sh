@@ -13,19 +13,17 @@ mkdir -p "$out"
 cd "$(dirname "$0")/../.."
 
 run() {  # NAME SECONDS COMMAND...: a command that may fail, or take too long, without the others
-    echo "== $1, at most $2 s"
-    timeout "$2" python -W ignore "${@:3}" 2>&1 | tee "$out/$1.txt" || echo "== $1: exit status $?"
+    echo "== $1, at most $(($2 * patience)) s"
+    timeout "$(($2 * patience))" python -W ignore "${@:3}" 2>&1 | tee "$out/$1.txt" || echo "== $1: exit status $?"
 }
 
 models=(--models mhhn hgs hourglass hrnetv2-w18-dark)
-here=(--device "$MHHN_DEVICE") tiny=()
+here=(--device "$MHHN_DEVICE") tiny=() speed=(--batch 32 --amp --channels-last) patience=1
 if [ "$MHHN_DEVICE" = cpu ]; then
-    here+=(--repeats 1) tiny=(--tiny)
-    speed=(--tiny --batch 2)
-else
-    speed=(--batch 32 --amp --channels-last)
+    here+=(--repeats 1) tiny=(--tiny) speed=(--tiny --batch 2) patience=10
 fi
-run correct 70 -m pytest -q -o addopts= -p no:cacheprovider --junitxml="$out/correct.xml" tests/test_gpu.py
+run correct 70 -m pytest -q -o addopts= -o junit_family=xunit1 -p no:cacheprovider \
+    --junitxml="$out/correct.xml" tests/test_gpu.py
 run decoding 30 tools/benchmarks/decoding.py "${here[@]}"
 run training 60 tools/benchmarks/model_speed.py training "${models[@]}" "${speed[@]}" "${here[@]}"
 run graph 30 tools/benchmarks/model_speed.py graph --models mhhn hgs "${speed[@]}" "${here[@]}"
