@@ -112,13 +112,14 @@ def main() -> None:
     parser.add_argument('--minutes', type=float, required=True, help='for the training, at most')
     parser.add_argument('--data', type=Path, default=Path('data/300w'), help='converted 300W')
     parser.add_argument('--device', default='cuda')
-    parser.add_argument('--tiny', action='store_true', help='8 steps of tiny models, as a trial')
+    parser.add_argument('--tiny', action='store_true', help='4 steps of tiny models, as a trial')
     args = parser.parse_args()
     MMLogger.get_current_instance().setLevel(logging.ERROR)
+    torch.set_num_threads(1)
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = True
     args.out.mkdir(parents=True, exist_ok=True)
-    limit = 16 if args.tiny else None
+    limit = 8 if args.tiny else None
     kinds = dict(helen_test=None, occluded='occluded', rotated='rotated', poor='poor')
     test = 'face_landmarks_300w_valid.json'
     tests = {name: load_faces(args.data, test, kind, limit) for name, kind in kinds.items()}
@@ -126,7 +127,7 @@ def main() -> None:
     steps, models = SERIES[args.series]
     jobs = [make_job(*model, args.tiny) for model in models]
     pairs = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
-    steps = 8 if args.tiny else steps
+    steps = 4 if args.tiny else steps
     for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes):
         save(trainee, describe(trainee, args.series), tests, args.out)
 
