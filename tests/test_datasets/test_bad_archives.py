@@ -6,7 +6,6 @@ import h5py
 import numpy as np
 import pytest
 from archive_edits import (
-    BOXES,
     COFW,
     COFW68,
     LIST,
@@ -48,9 +47,9 @@ FACE = {
         (cut('lfpw/trainset/gen_0001.png'), 'unreadable photo'),
         (text('ibug/gen_0001.jpg'), 'this is a web page or SVG'),
         (resize('ibug/gen_0001.jpg', 1, 1), f'px outside the 1x1 photo; {NOT_AT_HOME}'),
-        (remove(PTS), 'no annotation gen_0001.pts'),
-        (remove('ibug/gen_0001.jpg'), 'no photo gen_0001.jpg'),
-        (double, 'several photos (gen_0001.jpg, gen_0001.png)'),
+        (remove(PTS), 'trainset: a photo and gen_0001.pts expected, found gen_0001.jpg;'),
+        (remove('ibug/gen_0001.jpg'), 'ibug: a photo and gen_0001.pts expected, found'),
+        (double, 'expected, found gen_0001.jpg, gen_0001.png, gen_0001.pts;'),
     ],
     'wflw': [
         (fields(lambda f: f.pop()), 'train.txt:2: 206 fields, 207 expected'),
@@ -96,11 +95,6 @@ FACE = {
         (variables(POINTS, Points='left eye'), "'Points' is no array of numbers"),
         (variables(POINTS, Points=lambda v: v * np.nan), 'landmark 0 is not finite'),
         (variables(POINTS, Occ=lambda v: v[:, 1:]), 'Occ must be 68 flags of 0 or 1'),
-        (variables(BOXES, bboxes=lambda v: v[:2]), 'face 3: there are 2 boxes only'),
-        (
-            variables(BOXES, bboxes=lambda v: v * [[1, 1, 1, 1], [1, 1, 0, 1], [1, 1, 1, 1]]),
-            'face 2: no usable box',
-        ),
     ],
 }
 
@@ -145,7 +139,7 @@ WHOLE = {  # with the number of faces that are left
         (more_training_faces, '1348 faces; the official 1345 at most', 6),
         (
             lambda root: shutil.copy(root / POINTS, (root / POINTS).with_name('9_points.mat')),
-            'face 9: there are 3 boxes only',
+            '9_points.mat: no',
             10,
         ),
         (

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import scipy.io
 from archive_edits import (
-    BOXES,
     COFW,
     LIST,
     MAT,
@@ -179,10 +178,5 @@ def test_what_cofw68_can_do_without(copy, tmp_path, generated):
     variables(POINTS, Points=np.transpose, Occ=np.transpose)(root)
     written, problems = convert('cofw', root, tmp_path)
     assert len(written) == 1 and not problems.errors and load(tmp_path, 'cofw68_test') == expected
-    variables(BOXES, bboxes=lambda boxes: boxes[:, :3])(root)
-    _, problems = convert('cofw', root, tmp_path)
-    note = 'bboxes is 3 x 3, 507 x 4 expected; the boxes are left out'
-    assert not problems.errors and any(note in warning for warning in problems.warnings)
-    assert 'detection_box' not in load(tmp_path, 'cofw68_test')['annotations'][0]
     (error,) = convert('cofw', root, tmp_path / 'other')[1].errors
     assert 'test_annotations: COFW-68 needs the test photos' in error

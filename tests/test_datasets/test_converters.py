@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import scipy.io
 from archive_edits import (
-    BOXES,
     LIST,
     MAT,
     PTS,
@@ -107,8 +106,6 @@ def test_records_of_cofw(archive, generated):
         assert 0 < hidden.sum() < len(hidden) == annotation['num_keypoints']
         assert annotation['occluded'] == hidden.tolist()
         assert annotation['keypoints'][2::3] == (2 - hidden).tolist()
-    x, y, width, height = scipy.io.loadmat(archive('cofw') / BOXES)['bboxes'][2].tolist()
-    assert annotation['detection_box'] == [x - 1, y - 1, width, height]
     annotation = load(generated('cofw'), 'cofw_test')['annotations'][2]
     assert 'center' not in annotation and 'scale' not in annotation
     with h5py.File(archive('cofw') / TEST) as file:

@@ -9,7 +9,6 @@ authors before any use but research:
   SOURCE/COFW_test_color.mat                       507         test, 29 points
   SOURCE/cofw68-benchmark/COFW68_Data/
     test_annotations/{1..507}_points.mat           507         COFW-68 (optional), 68 points
-    cofw68_test_bboxes.mat                                     its face boxes (optional)
 
 Each may also lie in another folder below SOURCE. A part of it works too, with a warning.
 

@@ -15,7 +15,6 @@ from .matlab import load_matlab5, size_text
 
 NUM_POINTS = 68
 NUM_FACES = 507
-BOXES = 'cofw68_test_bboxes.mat'  # beside the folder of annotations; the benchmark's detections
 FIRST_TEST_ID = 1346  # MMPose counts through both files: 1345 training faces come first
 
 
@@ -25,19 +24,10 @@ def photo_name(number: int) -> str:
 
 
 def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
-    """Read each ``N_points.mat``, writing nothing.
-
-    Args:
-        folder: The benchmark's ``test_annotations``.
-        images: Where COFW's test photos were written.
-        problems: Takes up what is found wrong.
-
-    Returns:
-        COCO-style content, ids as the photos'. ``detection_box`` is the benchmark's own face box
-        ``[x, y, w, h]``, 0-based, where its file is there.
+    """Read each ``N_points.mat`` of the benchmark's ``test_annotations``; ids are the photos'.
 
     Raises:
-        InputError: If there is no annotation, or no photo at all.
+        InputError: If there is none, or none of COFW's test photos in ``images``.
     """
     names = [re.fullmatch(r'([1-9]\d*)_points\.mat', path.name) for path in folder.glob('*')]
     numbers = sorted(int(name[1]) for name in names if name)
@@ -48,15 +38,11 @@ def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
         reason = f'COFW-68 needs the test photos, none in {images}'
         raise InputError(f'{folder}: {reason}; put COFW_test_color.mat beside it')
     problems.compare(folder, len(numbers), NUM_FACES)
-    boxes = _read_boxes(folder.parent / BOXES, problems)
 
     def read(number: int) -> Face:
         path, sample_id = folder / f'{number}_points.mat', FIRST_TEST_ID + number - 1
         points, occluded = _read_face(path)
-        extra = dict(subsets=[], occluded=occluded.tolist())
-        if boxes is not None:
-            extra['detection_box'] = _box(boxes, number, folder.parent / BOXES)
-        visible = 2 - occluded
+        extra, visible = dict(subsets=[], occluded=occluded.tolist()), 2 - occluded
         return Face('test', photos[number], points, str(path), visible, {}, extra, sample_id)
 
     about = dict(test=f'COFW-68 test, {NUM_POINTS} points, 0-based')
@@ -73,27 +59,3 @@ def _read_face(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if flags.size != NUM_POINTS or not np.isin(flags, (0, 1)).all():
         raise InputError(f'{path}: Occ must be {NUM_POINTS} flags of 0 or 1')
     return points - 1.0, flags.ravel().astype(int)  # MATLAB counts pixels from 1
-
-
-def _read_boxes(path: Path, problems: Problems) -> np.ndarray | None:
-    """Return the detections (N, 4) if their file is there and usable."""
-    try:
-        boxes = load_matlab5(path, ['bboxes'])['bboxes'] if path.is_file() else None
-        if boxes is None or (boxes.ndim == 2 and boxes.shape[1] == 4):
-            return boxes
-        reason = f'bboxes is {size_text(boxes.shape)}, {NUM_FACES} x 4 expected'
-        problems.warnings.append(f'{path}: {reason}; the boxes are left out')
-    except InputError as error:
-        problems.warnings.append(f'{error}; the boxes are left out')
-    return None
-
-
-def _box(boxes: np.ndarray, number: int, path: Path) -> list[float]:
-    """Return the face's detection ``[x, y, w, h]``, 0-based pixels."""
-    if number > len(boxes):
-        raise InputError(f'{path}, face {number}: there are {len(boxes)} boxes only')
-    x, y, width, height = boxes[number - 1].tolist()
-    if not np.isfinite([x, y, width, height]).all() or min(width, height) <= 0:
-        reason = f'no usable box: {x:g} {y:g} {width:g} {height:g}'
-        raise InputError(f'{path}, face {number}: {reason}')
-    return [x - 1.0, y - 1.0, width, height]

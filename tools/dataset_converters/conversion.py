@@ -79,15 +79,11 @@ def refuse_link(folder: Path) -> None:
 
 def _link_images(photos: Path, link: Path, problems: Problems) -> None:
     """Make ``link`` a relative symbolic link to ``photos``, or say how to do without."""
-    if link.exists() and link.samefile(photos):
-        return
-    remedy = f"point data_prefix=dict(img=...) at '{photos}' in the config"
-    if os.path.lexists(link):
-        problems.warnings.append(f'{link}: exists and is not {photos}; remove it, or {remedy}')
-        return
     try:
-        link.symlink_to(os.path.relpath(photos.resolve(), link.parent.resolve()), True)
+        if not (link.exists() and link.samefile(photos)):
+            link.symlink_to(os.path.relpath(photos.resolve(), link.parent.resolve()), True)
     except (OSError, NotImplementedError, ValueError) as error:
+        remedy = f"remove it, or point data_prefix=dict(img=...) at '{photos}' in the config"
         problems.warnings.append(f'{link}: cannot be linked to the photos ({error}); {remedy}')
 
 

@@ -116,26 +116,19 @@ def _read_boxes(source: Path, problems: Problems) -> dict[tuple[str, str], list[
 
 def _pair_up(source: Path, folder: Folder, problems: Problems) -> list[tuple[Path, Path]]:
     """Return the folder's (annotation, photo) pairs by name, noting what has no partner."""
-    root = source / folder.path
-    annotations: dict[str, Path] = {}
-    photos: dict[str, list[Path]] = defaultdict(list)
+    root, pairs = source / folder.path, []
+    files: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(root.glob('[!.]*')):
-        if path.suffix.lower() == '.pts':
-            annotations[path.stem] = path
-        elif path.suffix.lower() in PHOTO_SUFFIXES:
-            photos[path.stem].append(path)
-    pairs = []
-    for name in sorted(annotations.keys() | photos.keys()):
-        found, annotation = photos.get(name, []), annotations.get(name)
-        if annotation is None:
-            problems.errors.append(f'{found[0]}: no annotation {name}.pts beside it; unpack it')
-        elif not found:
-            problems.errors.append(f'{annotation}: no photo {name}.jpg or .png beside it')
-        elif len(found) > 1:
-            names = ', '.join(path.name for path in found)
-            problems.errors.append(f'{annotation}: several photos ({names}); keep one')
+        if path.suffix.lower() in ('.pts', *PHOTO_SUFFIXES):
+            files[path.stem].append(path)
+    for name, found in sorted(files.items()):
+        photos = [path for path in found if path.suffix.lower() != '.pts']
+        if len(found) == 2 and len(photos) == 1:
+            pairs.append((*(path for path in found if path not in photos), *photos))
         else:
-            pairs.append((annotation, found[0]))
+            names = ', '.join(path.name for path in found)
+            reason = f'a photo and {name}.pts expected, found {names}; unpack it again'
+            problems.errors.append(f'{root}: {reason}')
     # The private test set came later and many do without it: its absence is no news.
     if pairs or folder.split != 'test':
         problems.compare(root, len(pairs), folder.count)

@@ -194,13 +194,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('ann_file', type=Path, help='annotations of a converted test set')
     parser.add_argument('photos', type=Path, help="the folder that the photos' names begin in")
     parser.add_argument('out', type=Path, help='data root to write, such as data/300w_hard')
-    parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS))
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args(argv)
     content = read_annotation_file(args.ann_file)
     names = {image['id']: image['file_name'] for image in content['images']}
     written = {}
-    for kind in args.kinds:
+    for kind in KINDS:
         images, annotations = [], []
         for face in tqdm(content['annotations'], kind, disable=None):
             photo = read_photo(args.photos / names[face['image_id']])

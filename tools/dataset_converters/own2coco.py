@@ -166,9 +166,7 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         trained = len(contents['train']['annotations'])
         if trained and (args.skip_bad or not problems.errors):
             write_metainfo(out, names, swaps)
-            if not write_config(config_file(out), len(names), between, trained):
-                note = 'is kept, and differs from a new one; remove it to have it written anew'
-                problems.warnings.append(f'{config_file(out)} {note}')
+            write_config(out, len(names), between, trained, problems)
         return contents, root
 
     return collect
@@ -196,16 +194,10 @@ def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:
     return ['test' if group in tested else 'train' for group in groups]
 
 
-def config_file(out: Path) -> Path:
-    """Return the config's path: its name is also that of the run's folder in ``work_dirs``."""
-    return out / f'{out.resolve().name.replace(".", "_")}.py'
-
-
-def write_config(path: Path, count: int, between: Sequence[int], faces: int) -> bool:
-    """Write the config; return False if there is another, which is kept.
-
-    It is for so many landmarks, the normaliser's two, and so many faces to train on.
-    """
+def write_config(
+    out: Path, count: int, between: Sequence[int], faces: int, problems: Problems
+) -> None:
+    """Write the config for so many landmarks and faces to train on; another one is kept."""
     name, normalizer = 'landmark_box', "'landmark_box'"
     if between:
         name, normalizer = 'inter_ocular', f"dict(name='inter_ocular', keypoint_indices={between})"
@@ -213,10 +205,17 @@ def write_config(path: Path, count: int, between: Sequence[int], faces: int) -> 
     text = CONFIG.format(
         count=count, name=name, normalizer=normalizer, epochs=epochs, interval=max(epochs // 5, 1)
     )
-    if path.exists():
-        return path.read_text() == text
-    write_bytes(path, text.encode())
-    return True
+    path = out / f'{folder_name(out)}.py'
+    if not path.exists():
+        write_bytes(path, text.encode())
+    elif path.read_text() != text:
+        note = 'is kept, and differs from a new one; remove it to have it written anew'
+        problems.warnings.append(f'{path} {note}')
+
+
+def folder_name(out: Path) -> str:
+    """Return the config's name, which is also that of the run's folder in ``work_dirs``."""
+    return out.resolve().name.replace('.', '_')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -226,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = report(written, problems, args.skip_bad)
     if written:
         tool = os.path.relpath(Path(__file__).resolve().parents[1] / 'train.py')
-        print('next:', shlex.join(['python', tool, str(config_file(args.out))]))
+        print('next:', shlex.join(['python', tool, f'{args.out / folder_name(args.out)}.py']))
     return status
 
 
