@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,9 +181,7 @@ def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
     savemat(folder / 'cofw68_test_bboxes.mat', dict(bboxes=boxes))
 
 
-def write_cofw_mat(
-    path: Path, suffix: str, photos: Sequence, shapes: Sequence, boxes: Sequence
-) -> None:
+def write_cofw_mat(path: Path, suffix: str, photos: list, shapes: list, boxes: list) -> None:
     """Write a COFW file: HDF5, where MATLAB's arrays have their axes reversed.
 
     Names of variables end in ``suffix``, ``Tr`` or ``T``. Of each face: a photo (H, W, 3) RGB or

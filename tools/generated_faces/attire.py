@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.random import Generator
 
 from .features import Patches, dark, disc, line
 from .geometry import SIDES, curves, half, slide, spline, whole
@@ -14,7 +15,7 @@ def _outline(face: Face, x: list[float], y: list[float], z: list[float]) -> np.n
     return whole([slide(face, half(side, x, y, z, to_middle=True), side) for side in SIDES])
 
 
-def _body(face: Face, rng: np.random.Generator) -> Patches:
+def _body(face: Face, rng: Generator) -> Patches:
     """Shoulders and neck, the latter dark under the chin."""
     skin, clothes = face.look.skin, rng.uniform(15, 235, 3)
     slope, broad = rng.uniform(0.1, 0.5), rng.uniform(1.7, 2.4)
@@ -47,16 +48,13 @@ def _hair_behind(face: Face, volume: float, length: float) -> Patch:
 
 
 def _hair_before(
-    face: Face, rng: np.random.Generator, volume: float, fringe: float, parting: float
+    face: Face, rng: Generator, volume: float, fringe: float, parting: float
 ) -> Patches:
     """The hair over the forehead down to ``fringe`` (0 hairline, 1 brows), and its strands."""
     w, h, hair = face.shape.width, face.shape.height, np.asarray(face.look.hair)
-    crown = _outline(
-        face,
-        [1.03 * w, 1.05 * w * (1 + 0.5 * volume), 0.94 * w, 0.58 * w, 0.0],
-        [0.2, -0.32, (-0.78 - volume) * h, (-1.13 - volume) * h, (-1.25 - volume) * h],
-        [-0.62, -0.6, -0.48, -0.32, -0.25],
-    )
+    x = [1.03 * w, 1.05 * w * (1 + 0.5 * volume), 0.94 * w, 0.58 * w, 0.0]
+    y = [0.2, -0.32, (-0.78 - volume) * h, (-1.13 - volume) * h, (-1.25 - volume) * h]
+    crown = _outline(face, x, y, [-0.62, -0.6, -0.48, -0.32, -0.25])
     x = np.linspace(-1.0, 1.0, 9)
     drop = fringe * 0.42 * (1 - x**2) + rng.normal(0, 0.03, 9)
     y = (-0.86 + 0.5 * np.abs(x) ** 3) * h + drop - 0.12 * np.exp(-(((x - parting) / 0.2) ** 2))
@@ -85,7 +83,7 @@ def _lens(face: Face, side: float, size: float, square: float) -> np.ndarray:
     return np.stack([side * (0.45 * face.shape.eye_spacing + x), 0.04 + y, z], 1)
 
 
-def _glasses(face: Face, rng: np.random.Generator, sun: bool) -> Patches:
+def _glasses(face: Face, rng: Generator, sun: bool) -> Patches:
     """Clear or dark lenses, their frames, the bridge and the temples."""
     frame = rng.choice([[20, 20, 25], [30, 45, 90], [150, 150, 155], [60, 90, 140]])
     size, square, width = rng.uniform(0.9, 1.2), rng.uniform(0.45, 1.0), rng.uniform(0.025, 0.06)
@@ -104,7 +102,7 @@ def _glasses(face: Face, rng: np.random.Generator, sun: bool) -> Patches:
     yield line(spline(np.stack([left, (0.0, -0.02, 0.26), right])), frame, width)
 
 
-def dress(face: Face, rng: np.random.Generator) -> Face:
+def dress(face: Face, rng: Generator) -> Face:
     """The face with a random body, ears, hair and now and then glasses."""
     volume, parting = rng.uniform(0.02, 0.22), rng.uniform(-0.5, 0.5)
     bald = rng.random() < 0.1

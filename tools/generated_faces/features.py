@@ -32,9 +32,7 @@ def soft(points: np.ndarray, color: Color, alpha: float, blur: float) -> Patch:
     return Patch(points, color, alpha=alpha, blur=blur)
 
 
-def line(
-    points: np.ndarray, color: Color, width: float, alpha: float = 1.0, blur: float = 0.0
-) -> Patch:
+def line(points: np.ndarray, color: Color, width: float, alpha=1.0, blur=0.0) -> Patch:
     """An open stroke."""
     return Patch(points, color, alpha=alpha, width=width, blur=blur, closed=False)
 
@@ -84,7 +82,6 @@ def _mouth(face: Face, light: Light) -> Patches:
 
 
 def _eyes(face: Face, light: Light) -> Patches:
-    """Balls, irises, pupils, lids, lashes and bags."""
     c, look = curves(face), face.look
     radius = 0.088 * face.shape.iris_size * face.shape.eye_size
     for top, bottom, (center,) in zip(c['eye_top'], c['eye_bottom'], c['pupil'], strict=True):
@@ -110,7 +107,6 @@ def _eyes(face: Face, light: Light) -> Patches:
 
 
 def _brows(face: Face, light: Light) -> Patches:
-    """Tapered brows with a few hairs across them."""
     c, brow = curves(face), face.look.brow
     for top, bottom in zip(c['brow_top'], c['brow_bottom'], strict=True):
         yield Patch(_ring(top, bottom), brow, alpha=0.85, blur=0.012)

@@ -30,12 +30,10 @@ def spline(control: np.ndarray, to_middle: bool = False) -> np.ndarray:
 
     With ``to_middle`` it ends on the midline and goes on mirrored, hence level, beyond it.
     """
+    before, after = 2.0 * control[0] - control[1], 2.0 * control[-1] - control[-2]
     if to_middle:
-        # 2 * middle - x, so that the curve stays level however the middle is shifted.
-        after = control[-2] * (-1.0, 1.0, 1.0) + (2.0 * control[-1, 0], 0.0, 0.0)
-    else:
-        after = 2.0 * control[-1] - control[-2]
-    p = np.vstack([2.0 * control[0] - control[1], control, after])
+        after[1:] = control[-2, 1:]  # level, however the middle is shifted
+    p = np.vstack([before, control, after])
     windows = np.stack([p[i : len(p) - 3 + i] for i in range(4)], 1)
     return np.vstack([(BASIS @ windows).reshape(-1, 3), control[-1:]])
 
@@ -109,11 +107,8 @@ def _eye(face: Face, side: float) -> Half:
     shut = np.array([0.0, 0.032, 0.042, 0.025, 0.0]) * s.eye_size
     up = shut + (wide - shut) * max(0.0, e.eye_open + side * a.eye_open)
     pupil = side * (middle + side * 0.06 * e.gaze_x), level[2] - 0.015 + 0.03 * e.gaze_y, 0.03
-    return dict(
-        eye_top=half(side, x, level + up, z),
-        eye_bottom=half(side, x, level + low, z),
-        pupil=np.array([pupil]),
-    )
+    top, bottom = half(side, x, level + up, z), half(side, x, level + low, z)
+    return dict(eye_top=top, eye_bottom=bottom, pupil=np.array([pupil]))
 
 
 def _nose(face: Face, side: float) -> Half:

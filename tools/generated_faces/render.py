@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .features import bare_face
 from .geometry import project
@@ -53,21 +54,17 @@ def paint(image: np.ndarray, patch: Patch) -> None:
     elif patch.color_end is not None:
         t = np.linspace(0.0, 1.0, size[1], dtype=np.float32)[:, None, None]
         color = color * (1 - t) + np.asarray(patch.color_end, np.float32) * t
-    color = np.ascontiguousarray(np.broadcast_to(color, region.shape))
+    color = np.full(region.shape, color)
     mask *= np.float32(patch.alpha)
     region[:] = cv2.blendLinear(region, color, 1.0 - mask, mask)
 
 
-def smooth_noise(
-    rng: np.random.Generator, height: int, width: int, cells: int, channels: int
-) -> np.ndarray:
-    """(H, W, channels) float32 noise in about 0..1 with ``cells`` knots a side."""
-    coarse = rng.random((cells, cells, channels), dtype=np.float32)
-    fine = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return fine.reshape(height, width, channels)
+def _noise(rng: Generator, size: tuple[int, int], *knots: int) -> np.ndarray:
+    """(H, W) or (H, W, 3) float32 noise in about 0..1, smooth between (cells, cells[, 3]) knots."""
+    return cv2.resize(rng.random(knots, np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def _shapes(rng: np.random.Generator, image: np.ndarray) -> None:
+def _shapes(rng: Generator, image: np.ndarray) -> None:
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(1, 6))):
         center = rng.uniform(0.0, 1.0, 2) * (width, height)
@@ -82,17 +79,19 @@ def _shapes(rng: np.random.Generator, image: np.ndarray) -> None:
         paint(image, Patch(points, color, end, alpha=0.8, blur=blur, width=stroke))
 
 
-def background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+def _background(rng: Generator, height: int, width: int) -> np.ndarray:
     """A random (H, W, 3) float32 background in about 0..255."""
     low, high = np.sort(rng.uniform(0, 255, (2, 3)), axis=0).astype(np.float32)
     faded = np.float32(rng.uniform(0.2, 1.0))  # rooms and streets are seldom gaudy
     low, high = (c + faded * (c.mean() - c) for c in (low, high))
     half = (height + 1) // 2, (width + 1) // 2  # nothing here is finer than two pixels
-    image = low + (high - low) * smooth_noise(rng, *half, int(rng.integers(2, 9)), 3)
+    cells = rng.integers(2, 9)
+    image = low + (high - low) * _noise(rng, half, cells, cells, 3)
     if rng.random() < 0.6:
         _shapes(rng, image)
     if rng.random() < 0.5:
-        fine = smooth_noise(rng, *half, int(rng.integers(20, 70)), 1)
+        cells = rng.integers(20, 70)
+        fine = _noise(rng, half, cells, cells)[:, :, None]
         image += (fine - 0.5) * np.float32(rng.uniform(10, 70))
     if rng.random() < 0.6:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 2.5)))
@@ -119,14 +118,14 @@ def _light(face: Face) -> np.ndarray:
     return fine[: face.height, : face.width]
 
 
-def _skin(face: Face, shade: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _skin(face: Face, shade: np.ndarray, rng: Generator) -> np.ndarray:
     """(H, W, 3) lit skin with a faint mottle; shadows turn a little redder."""
-    light = shade * (1.0 + 0.06 * (smooth_noise(rng, *shade.shape, 70, 1)[:, :, 0] - 0.5))
+    light = shade * (1.0 + 0.06 * (_noise(rng, shade.shape, 70, 70) - 0.5))
     b, g, r = face.look.skin
     return cv2.merge([light * b * (0.85 + 0.15 * np.minimum(shade, 1.0)), light * g, light * r])
 
 
-def _photograph(image: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
+def _photograph(image: np.ndarray, camera: Camera, rng: Generator) -> np.ndarray:
     """Blur, exposure, noise and grey: (H, W, 3) float32 to uint8."""
     if camera.blur > 0.05:
         image = cv2.GaussianBlur(image, (0, 0), camera.blur)
@@ -149,7 +148,7 @@ def render(face: Face) -> np.ndarray:
         (height, width, 3) uint8 BGR. Features lie on ``landmarks(face, ...)`` to within 0.1 px.
     """
     rng = np.random.default_rng(face.texture_seed)
-    image = background(rng, face.height, face.width)
+    image = _background(rng, face.height, face.width)
     shade = _light(face)
     skin = _skin(face, shade, rng)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.random import Generator
 
 from .attire import dress
 from .geometry import curves, project
@@ -23,12 +24,12 @@ HAIRS = np.array([
 IRISES = np.array([[35, 55, 90], [45, 75, 115], [150, 115, 75], [90, 120, 90], [25, 35, 55]])
 
 
-def _normal(rng: np.random.Generator, deviation: float) -> float:
+def _normal(rng: Generator, deviation: float) -> float:
     """Normal about 0, cut at two and a half deviations."""
     return deviation * np.clip(rng.standard_normal(), -2.5, 2.5)
 
 
-def _normals(cls: type[T], rng: np.random.Generator, strength: float = 1.0) -> T:
+def _normals(cls: type[T], rng: Generator, strength: float = 1.0) -> T:
     """A `Shape` or `Asymmetry`, its fields drawn about their means."""
     values = {
         field.name: field.default + strength * _normal(rng, field.metadata['deviation'])
@@ -37,13 +38,13 @@ def _normals(cls: type[T], rng: np.random.Generator, strength: float = 1.0) -> T
     return cls(**values)
 
 
-def _sometimes(rng: np.random.Generator, chance: float, low: float, high: float) -> float:
+def _sometimes(rng: Generator, chance: float, low: float, high: float) -> float:
     """Uniform with that chance, otherwise 0."""
     value = rng.uniform(low, high)
     return rng.choice([0.0, value], p=[1 - chance, chance])
 
 
-def _expression(rng: np.random.Generator, strength: float) -> Expression:
+def _expression(rng: Generator, strength: float) -> Expression:
     mouth = rng.choice([0.0, rng.uniform(0, 0.3), rng.uniform(0.2, 1.0)], p=[0.5, 0.3, 0.2])
     wide = rng.choice([rng.uniform(0.75, 1.1), rng.uniform(0.0, 0.75)], p=[0.82, 0.18])
     smile = rng.uniform(-0.25, 0.25) if rng.random() < 0.5 else rng.uniform(0.2, 1.0)
@@ -59,7 +60,7 @@ def _expression(rng: np.random.Generator, strength: float) -> Expression:
     )
 
 
-def _look(rng: np.random.Generator, hard: bool) -> Look:
+def _look(rng: Generator, hard: bool) -> Look:
     place = rng.uniform(0, len(SKINS) - 1)
     skin = SKINS[int(place)] + (place % 1) * (SKINS[int(place) + 1] - SKINS[int(place)])
     skin = skin * rng.uniform(0.92, 1.08) * (1 + rng.normal(0, 0.03, 3))
@@ -83,7 +84,7 @@ def _look(rng: np.random.Generator, hard: bool) -> Look:
     )  # fmt: skip
 
 
-def _camera(rng: np.random.Generator, hard: bool) -> Camera:
+def _camera(rng: Generator, hard: bool) -> Camera:
     rough = 2.0 if hard else 1.0
     return Camera(
         blur=_sometimes(rng, 0.5, 0.3 * rough, rough),
@@ -94,27 +95,22 @@ def _camera(rng: np.random.Generator, hard: bool) -> Camera:
     )
 
 
-def _extent(face: Face) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest picture coordinates of jaw and brows, (2,) each."""
-    c = curves(face)
-    points = project(face, np.vstack([*c['jaw'], *c['brow_top'], *c['bridge']]))
-    return points.min(0), points.max(0)
-
-
-def _place(face: Face, rng: np.random.Generator) -> Face:
+def _place(face: Face, rng: Generator) -> Face:
     """Chooses size and place: about 45% of the picture's side, off centre, wholly inside."""
-    size = np.array([face.width, face.height])
-    low, high = _extent(face)
-    scale = face.pose.scale * (rng.uniform(0.38, 0.55) * size.min()) / np.sqrt(np.prod(high - low))
+    size, c = np.array([face.width, face.height]), curves(face)
+    core = np.vstack([*c['jaw'], *c['brow_top'], *c['bridge']])
+    target = rng.uniform(0.38, 0.55) * size.min()
+    scale = face.pose.scale * target / np.sqrt(np.prod(np.ptp(project(face, core), axis=0)))
     face = replace(face, pose=replace(face.pose, scale=scale))
-    low, high = _extent(face)
+    points = project(face, core)
+    low, high = points.min(0), points.max(0)
     room = (size - 1 - (high - low)) / 2
     off = np.clip(rng.normal(0, 0.07, 2) * size, -0.85 * room, 0.85 * room)
     x, y = (size - 1) / 2 - (low + high) / 2 + off + (face.pose.center_x, face.pose.center_y)
     return replace(face, pose=replace(face.pose, center_x=x, center_y=y))
 
 
-def random_face(seed: int | list[int] | np.random.Generator, *, hard: bool = False) -> Face:
+def random_face(seed: int | list[int] | Generator, *, hard: bool = False) -> Face:
     """Draws a face with everything that its picture needs.
 
     Args:
