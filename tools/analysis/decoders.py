@@ -109,7 +109,8 @@ def decode(
         raise InputError(f'the test data are missing ({error})') from error
     evaluators = {}
     for name in decoders:
-        written = dict(errors_file=str(out / name / ERRORS)) if out else {}
+        by_face = out and config.test_evaluator.type == 'FaceAlignmentMetric'
+        written = dict(errors_file=str(out / name / ERRORS)) if by_face else {}
         evaluators[name] = Evaluator({**config.test_evaluator, **written})
         evaluators[name].dataset_meta = loader.dataset.metainfo
     samples: dict[str, list[PoseDataSample]] = {name: [] for name in decoders}
