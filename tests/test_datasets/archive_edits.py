@@ -39,18 +39,12 @@ def pts(number, *lines):
 
 
 def fields(change):
-    """Change the second line of WFLW's list."""
-
-    def split(line):
-        values = line.split()
-        change(values)
-        return [' '.join(values)]
-
-    return change_line(LIST, 2, split)
+    """Change the list of fields of the second line of WFLW's list."""
+    return change_line(LIST, 2, lambda line: [' '.join(change(line.split()))])
 
 
 def field(index, value):
-    return fields(lambda values: values.__setitem__(index, value))
+    return fields(lambda values: values.__setitem__(index, value) or values)
 
 
 def variables(file, **changes):

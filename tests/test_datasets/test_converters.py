@@ -131,7 +131,7 @@ def test_attributes_of_wflw_and_occlusion_of_aflw(archive, generated):
         ('300w', remove(PTS), {'afw: 0 faces': 337, 'ibug: 1 faces': 135}),
         (
             'wflw',
-            fields(lambda f: f.pop()),
+            fields(lambda f: f[:-1]),
             {'train.txt: 4 faces': 7500, 'test.txt: 3 faces': 2500},
         ),
         ('aflw', aflw('data', (1, 3), np.nan), {'4 train faces': 20000, 'frontal faces': 1314}),
