@@ -34,7 +34,7 @@ from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
 from mhhn_landmarks.photos import read_photo
 from mhhn_mmpose.apis.loading import load_config, load_model
-from mhhn_mmpose.visualization.heatmaps import heatmap_box
+from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
 
 # Of Okabe and Ito's palette the pair that stands off skin, hair and each other.
 COLORS = {'annotated': '#56B4E9', 'predicted': '#F0E442'}
@@ -212,13 +212,12 @@ def absolute_heatmaps(output: np.ndarray, activation: str | None, sigma: float) 
         activation: The codec's: None, 'softmax' or 'sigmoid'.
         sigma: Of the target, heatmap pixels.
     """
-    maps = np.asarray(output, dtype=np.float64)
+    if activation is None:
+        return np.asarray(output, dtype=np.float64).clip(0, None)
+    maps = displayable(output, activation)
     if activation == 'softmax':
-        maps = np.exp(maps - maps.max(axis=(1, 2), keepdims=True))
-        return maps / maps.sum(axis=(1, 2), keepdims=True) * (2 * np.pi * sigma**2)
-    if activation == 'sigmoid':
-        return 0.5 * (1 + np.tanh(maps / 2))  # no overflow
-    return maps.clip(0, None)
+        maps *= 2 * np.pi * sigma**2 / maps.sum(axis=(1, 2), keepdims=True)
+    return maps
 
 
 def parse_args() -> argparse.Namespace:
