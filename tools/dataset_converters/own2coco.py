@@ -123,24 +123,27 @@ def photo_finder(root: Path) -> Callable[[FoundFace], str]:
 
 def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content], Path]]:
     """Read the source and return what `convert` is to call, which also writes the settings."""
-    found = read_source(args.source, args.out)
-    names, swaps, notes = names_and_swaps(found, args)
+    kind, names, found = read_source(args.source, args.out)
+    if not found:
+        raise InputError(f'{args.source}: no face in it')
+    count = args.landmarks or len(names or found[0].landmarks)
+    names, swaps, notes = names_and_swaps(names, count, args)
     between = [find_landmark(part, names) for part in args.normalizer or ()]
-    first = FIRST_PIXEL[found.kind] if args.first_pixel is None else args.first_pixel
-    if found.kind == CVAT_COCO and args.first_pixel is None:
+    first = FIRST_PIXEL[kind] if args.first_pixel is None else args.first_pixel
+    if kind == CVAT_COCO and args.first_pixel is None:
         note = f'exported by CVAT, so {first:g} is taken off x and y; --first-pixel 0 keeps them'
-        notes.append(f'{found.faces[0].file}: {note}')
+        notes.append(f'{found[0].file}: {note}')
     root = args.source if args.source.is_dir() else args.source.parent
     find = photo_finder(root)
-    splits = split_faces(found.faces, args.by_photo)
+    splits = split_faces(found, args.by_photo)
     boxes = {
         index: np.add(face.box, (-first, -first, 0, 0))
-        for index, face in enumerate(found.faces)
+        for index, face in enumerate(found)
         if face.box and args.boxes == 'given'
     }
 
     def read(index: int) -> Face:
-        face = found.faces[index]
+        face = found[index]
         points, visible = face.landmarks[:, :2] - first, face.landmarks[:, 2].astype(int)
         if len(points) != len(names):
             raise InputError(f'{face.where}: {len(points)} points, {len(names)} expected')
@@ -150,7 +153,7 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
 
     if args.boxes == 'detector':
         detect, faces = build_detector(DETECTORS[0], len(names)), {}
-        for index, face in enumerate(found.faces):
+        for index, face in enumerate(found):
             if face.known.any():
                 with suppress(InputError):  # told when the face is read once more
                     faces[index] = read(index)
@@ -158,7 +161,7 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         boxes = dict(zip(faces, detector_boxes(places, detect), strict=True))
 
     def collect(source: Path, out: Path, problems: Problems) -> tuple[dict[str, Content], Path]:
-        problems.warnings += [*notes, *oddities(found.faces, names, swaps)]
+        problems.warnings += [*notes, *oddities(found, names, swaps)]
         about = {split: f'{out.name} {split}' for split in ('train', 'test')}
         contents = build_splits(range(len(splits)), read, root, about, problems, 'faces')
         for content in contents.values():

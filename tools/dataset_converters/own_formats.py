@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -54,12 +54,7 @@ class FoundFace:
         return self.landmarks[:, 2] > 0
 
 
-class Found(NamedTuple):
-    """What was read: the kind's name in `FIRST_PIXEL`, names of landmarks, faces."""
-
-    kind: str
-    names: list[str] | None
-    faces: list[FoundFace]
+Found = tuple[str, list[str] | None, list[FoundFace]]  # a key of `FIRST_PIXEL`, names, faces
 
 
 def read_source(source: Path, out: Path) -> Found:
@@ -89,8 +84,8 @@ def read_source(source: Path, out: Path) -> Found:
         reason = 'faces as one shape and as single points; use one way'
         raise InputError(f'{faces[0].file}: {reason}')
     if labelled == {True}:
-        return Found(kind, *_in_order(faces))
-    return Found(kind, next((face.names for face in faces if face.names), None), faces)
+        return kind, *_in_order(faces)
+    return kind, next((face.names for face in faces if face.names), None), faces
 
 
 def _in_order(faces: list[FoundFace]) -> tuple[list[str], list[FoundFace]]:

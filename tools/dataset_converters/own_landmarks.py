@@ -12,7 +12,7 @@ import numpy as np
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_bytes
 
-from .own_formats import Found, FoundFace
+from .own_formats import FoundFace
 
 KNOWN = ('300w', 'wflw', 'cofw', 'aflw')  # whose names and pairs MMPose has
 LANDMARKS_300W = 68
@@ -37,20 +37,20 @@ POINT = "        {k}: dict(name={name!r}, id={k}, color=[255, 0, 0], type='', sw
 
 
 def names_and_swaps(
-    found: Found, args: argparse.Namespace
+    names: Sequence[str] | None, count: int, args: argparse.Namespace
 ) -> tuple[list[str], list[int], list[str]]:
-    """Return the landmarks' names, which takes each one's place in a mirrored photo, and notes."""
-    if not found.faces:
-        raise InputError(f'{args.source}: no face in it')
-    count = args.landmarks or len(found.names or found.faces[0].landmarks)
+    """Return the landmarks' names, which takes each one's place in a mirrored photo, and notes.
+
+    The names are the source's, if it has such, and count is how many there must be.
+    """
     known, notes = args.metainfo, []
-    if count == LANDMARKS_300W and not (known or found.names or args.names or args.flip_pairs):
+    if count == LANDMARKS_300W and not (known or names or args.names or args.flip_pairs):
         known = '300w'
         notes = [f'{args.source}: 68 landmarks without names are taken for those of 300W']
     if known:
         names, swaps = known_landmarks(known)
     else:
-        names = list(map(str, args.names or found.names or range(count)))
+        names = list(map(str, args.names or names or range(count)))
     if len(names) != count or len(set(names)) != count:
         raise InputError(f'{count} landmarks, but {len(set(names))} names: {", ".join(names)}')
     return names, swaps if known else find_swaps(names, args.flip_pairs), notes

@@ -29,29 +29,22 @@ SPLITS = ('train', 'val', 'test')
 
 
 def build_datasets(cfg: Config, split: str) -> list[BaseCocoStyleDataset]:
-    """Return a split's dataset, or those it combines, their annotations unread."""
-    data = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
-    return [_build(part, f'{cfg.filename}: {split}') for part in data.get('datasets') or [data]]
-
-
-def _build(data: dict, where: str) -> BaseCocoStyleDataset:
-    """Return a dataset of annotated boxes that refuses, if there is such of its kind."""
-    kind = DATASETS.get(data.get('type', ''))
-    if kind is None or not issubclass(kind, BaseCocoStyleDataset):
-        raise InputError(
-            f'{where} dataset {data.get("type")} has no annotation file; choose another --split'
-        )
-    kind = DATASETS.get(f'Checked{kind.__name__}') or kind
-    unread = dict(type=kind, bbox_file=None, pipeline=[], lazy_init=True)
-    return DATASETS.build({**data, **unread})
+    """Return a split's dataset, or those it combines, unread; of a kind that refuses, if any is."""
+    whole = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
+    built = []
+    for data in whole.get('datasets') or [whole]:
+        kind = DATASETS.get(data.get('type', ''))
+        if kind is None or not issubclass(kind, BaseCocoStyleDataset):
+            reason = f'dataset {data.get("type")} has no annotation file; choose another --split'
+            raise InputError(f'{cfg.filename}: {split} {reason}')
+        kind = DATASETS.get(f'Checked{kind.__name__}') or kind
+        unread = dict(type=kind, bbox_file=None, pipeline=[], lazy_init=True)
+        built.append(DATASETS.build({**data, **unread}))
+    return built
 
 
 def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
-    """Return what MMPose uses of a dataset that checks nothing, and what no dataset may have.
-
-    Raises:
-        InputError: If its file as a whole cannot be used.
-    """
+    """Return what MMPose uses of a dataset that checks nothing, and what no dataset may have."""
     content = read_annotation_file(dataset.ann_file)
     if faults := record_faults(content):
         return [], faults
@@ -71,19 +64,12 @@ def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
 
 
 def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], list[str]]:
-    """Return how many annotations can be used, faults of the others, and photos perhaps damaged.
-
-    Args:
-        dataset: Its annotations unread.
-        label: For the progress bar.
-    """
+    """Return how many annotations can be used, faults of the others, and photos perhaps damaged."""
     checks = isinstance(dataset, CheckedFaces)
     faces, faults = dataset.load_and_check() if checks else read(dataset)
     load, bad, notices = LoadFaceImage(), set(), []
-    for face in tqdm(
-        list({face['img_path']: face for face in faces}.values()), label, disable=None
-    ):
-        path = face['img_path']
+    photos = {face['img_path']: face for face in faces}
+    for path, face in tqdm(photos.items(), label, disable=None):
         try:
             load({key: face[key] for key in face.keys() & COMPARED})
         except InputError as error:

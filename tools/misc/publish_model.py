@@ -24,11 +24,7 @@ META = ('dataset_meta', 'epoch', 'iter', 'mmengine_version')
 
 
 def strip(checkpoint: dict, half: bool) -> dict:
-    """Return what is published of a checkpoint.
-
-    Args:
-        checkpoint: As MMEngine writes it.
-        half: Whether floating-point weights become float16.
+    """Return what is published of a checkpoint of MMEngine.
 
     Raises:
         InputError: If it has no weights, or one that is not finite, in half precision perhaps.
@@ -49,18 +45,6 @@ def strip(checkpoint: dict, half: bool) -> dict:
     return dict(meta={k: meta[k] for k in META if k in meta}, state_dict=weights)
 
 
-def write(checkpoint: dict, out: Path) -> Path:
-    """Write a checkpoint beside `out` under a name with its hash, and return that path."""
-    # In memory, because torch.save puts a file's name into its content and so into the hash.
-    buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
-    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
-    target = out.with_name(f'{out.stem}-{digest}.pth')
-    write_bytes(target, buffer.getvalue())
-    load_checkpoint(target)
-    return target
-
-
 def main() -> None:
     """Parse, strip, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,11 +56,16 @@ def main() -> None:
     args = parser.parse_args()
     if args.out.suffix != '.pth':
         parser.error(f'OUT must end in .pth, got {args.out}')
-    checkpoint = load_checkpoint(args.checkpoint)
+    # In memory, because torch.save puts a file's name into its content and so into the hash.
+    buffer = io.BytesIO()
     try:
-        target = write(strip(checkpoint, args.half), args.out)
+        torch.save(strip(load_checkpoint(args.checkpoint), args.half), buffer)
     except InputError as error:
         raise InputError(f'{args.checkpoint}: {error}') from error
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:8]
+    target = args.out.with_name(f'{args.out.stem}-{digest}.pth')
+    write_bytes(target, buffer.getvalue())
+    load_checkpoint(target)
     size, before = (path.stat().st_size / 1e6 for path in (target, args.checkpoint))
     print(f'{target}: {size:.1f} MB of {before:.1f} MB')
 
