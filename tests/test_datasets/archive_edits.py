@@ -16,7 +16,6 @@ PHOTO = '#refs#/photo2'  # of COFW's second face
 COFW68 = 'cofw68-benchmark/COFW68_Data'
 POINTS = f'{COFW68}/test_annotations/2_points.mat'
 TEST = 'COFW_test_color.mat'
-BOXES = f'{COFW68}/cofw68_test_bboxes.mat'
 
 
 def convert(dataset, root, out, **options):

@@ -81,15 +81,20 @@ def test_faces_of_one_photo_share_its_record(photos):
     faces = [Face('train', n, POINTS + i, f'list:{i}') for i, n in enumerate(['a/1.jpg'] * 2)]
     other = Face('train', 'grün.png', POINTS, 'list:3', extra=dict(subsets=['x']))
     again = Face('test', 'a/1.jpg', POINTS, 'list:4')
-    splits, problems = build(photos, *faces, other, again, replace(again, where='list:9'))
+    outside = replace(again, where='list:10', points=POINTS - (25, 0))
+    twice = again, replace(again, where='list:9')
+    splits, problems = build(photos, *faces, other, *twice, outside)
     assert not problems.errors
-    assert problems.warnings == ['list:9: the same face as list:4; kept']
+    assert problems.warnings == [
+        'list:9: the same face as list:4; kept',
+        'list:10: a landmark lies 5 px outside the 97x83 photo; kept',
+    ]
     train = splits['train']
     assert [(i['id'], i['file_name']) for i in train['images']] == [(1, 'a/1.jpg'), (3, 'grün.png')]
     assert [(a['id'], a['image_id']) for a in train['annotations']] == [(1, 1), (2, 1), (3, 3)]
     assert train['annotations'][2]['subsets'] == ['x']
     assert train['images'][0]['width'], train['images'][0]['height'] == (WIDTH, HEIGHT)
-    assert len(splits['test']['annotations']) == 2
+    assert len(splits['test']['annotations']) == 3
 
 
 @pytest.mark.parametrize(

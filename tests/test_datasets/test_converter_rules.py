@@ -14,14 +14,12 @@ from archive_edits import (
     PTS,
     TEST,
     cells,
-    change_line,
     cofw,
     convert,
     load,
     variables,
 )
 from conftest import run_tool
-from generated_faces import random_face
 
 
 def test_private_test_set_of_300w(copy, tmp_path):
@@ -44,17 +42,6 @@ def test_line_ends_byte_order_marks_and_empty_lines_do_not_matter(copy, tmp_path
         assert load(tmp_path, name) == load(generated(dataset), name)
         shutil.rmtree(root)
         (tmp_path / 'images').unlink()
-
-
-@pytest.mark.parametrize('out', [0.9, 5.0])
-def test_landmarks_a_little_outside_are_kept(copy, tmp_path, out):
-    root = copy('300w')
-    x = random_face([0, 1, 1]).width + out  # 1-based: the last column's centre is at the width
-    change_line(PTS, 7, lambda line: [f'{x} {line.split()[1]}'])(root)
-    _, problems = convert('300w', root, tmp_path)
-    assert any('lies 5 px outside' in w for w in problems.warnings) == (out == 5.0)
-    face = load(tmp_path, 'face_landmarks_300w_train')['annotations'][0]
-    assert face['keypoints'][9] == pytest.approx(x - 1)
 
 
 def test_boxes_of_the_archives_detectors(copy, archive, tmp_path, monkeypatch, capsys):
