@@ -20,7 +20,6 @@ from memory_training import Job, Trainee, train_jobs  # noqa: E402
 
 CONFIG = ROOT / 'configs' / '300w' / 'td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
 HRNETS = [f'hrnetv2-w18-{kind}_8xb4-200e_300w-256x256' for kind in ('dark', 'msra')]
-TRAIN = 'face_landmarks_300w_train.json'
 
 
 @pytest.fixture(scope='module')
@@ -30,8 +29,12 @@ def flip_pairs():
     return parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
 
 
-def test_crops_are_those_of_the_pipeline(generated_300w, flip_pairs):
-    faces = load_faces(generated_300w, TRAIN)
+@pytest.fixture
+def faces(generated_300w):
+    return load_faces(generated_300w, 'face_landmarks_300w_train.json')
+
+
+def test_crops_are_those_of_the_pipeline(generated_300w, faces, flip_pairs):
     images, points = Cropper(faces, 128, flip_pairs).crop(torch.arange(len(faces)))
     cfg = Config.fromfile(CONFIG)
     init_default_scope(cfg.default_scope)
@@ -40,7 +43,7 @@ def test_crops_are_those_of_the_pipeline(generated_300w, flip_pairs):
     )
     pipeline = Compose(cfg.val_dataloader.dataset.pipeline[:-1])
     mean, std = (
-        torch.tensor(cfg.model.data_preprocessor[k]).view(3, 1, 1) for k in ('mean', 'std')
+        torch.tensor(cfg.model.data_preprocessor[k])[:, None, None] for k in ('mean', 'std')
     )
     for index, (image, found) in enumerate(zip(images, points, strict=True)):
         expected = pipeline(dataset.get_data_info(index))
@@ -49,14 +52,13 @@ def test_crops_are_those_of_the_pipeline(generated_300w, flip_pairs):
         assert (image * std + mean - pixels).abs().mean() < 0.5
 
 
-def test_an_augmented_landmark_stays_on_its_pixel(generated_300w, flip_pairs):
-    faces = load_faces(generated_300w, TRAIN, limit=3)
+def test_an_augmented_landmark_stays_on_its_pixel(faces, flip_pairs):
     for row, shape in zip(faces.photos, faces.points, strict=True):  # mark one landmark of each
         x, y = shape[30].round().int().tolist()
         row.zero_()
         row[:, y - 2 : y + 3, x - 2 : x + 3] = 255
     how = Augmentation(scale=0.1, shift=0.05, colour=0.0)
-    images, points = Cropper(faces, 128, flip_pairs, seed=3).augmented(torch.tensor([0, 1, 2]), how)
+    images, points = Cropper(faces, 128, flip_pairs, seed=3).augmented(torch.arange(3), how)
     for image, shape in zip(images, points, strict=True):
         bright = image[0] - image[0].min()
         y, x = torch.meshgrid(*[torch.arange(128.0)] * 2, indexing='ij')
@@ -64,8 +66,7 @@ def test_an_augmented_landmark_stays_on_its_pixel(generated_300w, flip_pairs):
         assert (center - shape[30]).abs().max() < 0.6  # the mark's middle was rounded
 
 
-def test_models_learn_side_by_side(generated_300w, flip_pairs):
-    faces = load_faces(generated_300w, TRAIN)
+def test_models_learn_side_by_side(faces, flip_pairs):
     jobs = [Job(f'seed {seed}', str(CONFIG), batch=4, seed=seed, ema=0.5) for seed in (0, 1)]
     trainees = train_jobs(jobs, faces, flip_pairs, steps=12)
     first, second = (trainee.model.state_dict() for trainee in trainees)
@@ -77,13 +78,12 @@ def test_models_learn_side_by_side(generated_300w, flip_pairs):
 
 
 @pytest.mark.parametrize('model', ['hgs-tiny_2xb8-30e_300w-128x128', *HRNETS])
-def test_scores_are_those_of_the_decoded_targets(model, generated_300w, flip_pairs):
+def test_scores_are_those_of_the_decoded_targets(model, faces, flip_pairs):
     """Ours, MMPose's DARK and its rounded targets."""
-    faces = load_faces(generated_300w, TRAIN, limit=3)
     config = CONFIG.parent / f'td-hm_{model}.py'
     trainee = Trainee(Job(model, str(config)), faces, flip_pairs, graph=False)
     width, _ = trainee.codec.input_size
-    plain = Cropper(faces, width, flip_pairs).crop(torch.arange(3))[1]
+    plain = Cropper(faces, width, flip_pairs).crop(torch.arange(len(faces)))[1]
     mirrored = plain[:, flip_pairs] * torch.tensor([-1, 1]) + torch.tensor([width - 1, 0])
     maps = iter([trainee.make_targets(points)[0] for points in (plain, mirrored)])
     trainee.outputs = lambda *_: [next(maps)]
