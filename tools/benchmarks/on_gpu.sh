@@ -21,6 +21,7 @@ models=(--models mhhn hgs hourglass hrnetv2-w18-dark)
 here=(--device "$MHHN_DEVICE") tiny=() speed=(--batch 32 --amp --channels-last) patience=1
 if [ "$MHHN_DEVICE" = cpu ]; then
     here+=(--repeats 1) tiny=(--tiny) speed=(--tiny --batch 2) patience=10
+    models=(--models mhhn hgs hrnetv2-w18-dark)  # HourglassNet needs 7 GB
 fi
 run correct 70 -m pytest -q -o addopts= -o junit_family=xunit1 -p no:cacheprovider \
     --junitxml="$out/correct.xml" tests/test_gpu.py
