@@ -94,7 +94,7 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
         position = self._position()
         self.runner.logger.info(
             f'{(self.startup + self.spent()) / 60:.1f} of {self.budget / 60:g} minutes spent, the'
-            f' schedule is at {100 * position:.0f}%'
+            f' schedule is at {100 * min(position, 1):.0f}%'
         )
         start = time.monotonic()
         for idx, data_batch in enumerate(self.dataloader):
