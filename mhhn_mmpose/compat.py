@@ -28,6 +28,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.util
+import re
 import sys
 import types
 import warnings
@@ -44,16 +45,7 @@ INSTALL = (
     'pip install "mhhn-mmpose[mmpose]" && pip install --no-deps --no-build-isolation '
     'xtcocotools==1.14.3 mmengine==0.10.7 mmcv-lite==2.1.0 mmdet==3.3.0 mmpose==1.3.2'
 )
-_NEEDED = (
-    'torch',
-    'torchvision',
-    'pkg_resources',
-    'xtcocotools',
-    'mmengine',
-    'mmcv',
-    'mmdet',
-    'mmpose',
-)
+_NEEDED = 'torch torchvision pkg_resources xtcocotools mmengine mmcv mmdet mmpose'.split()
 # (distribution to install, module, lower bound, upper bound (exclusive)); MMDetection 3.3.0 sets
 # the bound on mmcv, and mmpose.models imports MMDetection.
 _OPENMMLAB = (
@@ -77,10 +69,8 @@ def prepare() -> None:
     _check_missing()
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     warnings.filterwarnings('ignore', message='Use the existing "bbox_center"')
-    _check_torch()
+    _check_versions()
     _check_opencv()
-    for requirement, module, low, high in _OPENMMLAB:
-        _check_version(requirement, module, low, high)
     _check_xtcocotools()
     _fill_in_mmcv_ops()
     allow_checkpoint_classes()
@@ -99,13 +89,21 @@ def _check_missing() -> None:
         )
 
 
-def _check_torch() -> None:
+def _check_versions() -> None:
     found = _version_of('torch')
     if _digits(found) < (2, 6, 0):
         raise ImportError(
             f'torch {found} runs the code in a checkpoint; from 2.6 on it loads weights only. '
             'Run: pip install "torch>=2.6" torchvision'
         )
+    for requirement, module, low, high in _OPENMMLAB:
+        # Ask the metadata: importing mmdet or mmpose beside a wrong mmcv fails with an assertion.
+        found = _version_of(module)
+        if not _digits(low) <= _digits(found) < _digits(high):
+            raise ImportError(
+                f'{module} {found} is out of the range [{low}, {high}). '
+                f'Run: pip install --no-deps "{requirement}"'
+            )
 
 
 def _check_opencv() -> None:
@@ -116,17 +114,6 @@ def _check_opencv() -> None:
             f'OpenCV does not load ({error}); on a machine without a display use its headless '
             f'build. Run: {_HEADLESS_OPENCV}'
         ) from error
-
-
-def _check_version(requirement: str, module: str, low: str, high: str) -> None:
-    """Refuse `module` when its version is not in [low, high)."""
-    # Importing mmdet or mmpose beside a wrong mmcv fails with an assertion, so ask the metadata.
-    found = _version_of(module)
-    if not _digits(low) <= _digits(found) < _digits(high):
-        raise ImportError(
-            f'{module} {found} is out of the range [{low}, {high}). '
-            f'Run: pip install --no-deps "{requirement}"'
-        )
 
 
 def _version_of(module: str) -> str:
@@ -140,12 +127,8 @@ def _version_of(module: str) -> str:
 
 
 def _digits(version: str) -> tuple[int, ...]:
-    """'2.1.0rc1+cpu' -> (2, 1, 0)."""
-    parts = []
-    for part in version.split('+')[0].split('.')[:3]:
-        head = ''.join(c if c.isdigit() else ' ' for c in part).split()
-        parts.append(int(head[0]) if head else 0)
-    return tuple(parts)
+    """The numbers of a version: (2, 1, 0) of 2.1.0rc1+cpu."""
+    return tuple(int(digits) for digits in re.findall(r'\d+', version)[:3])
 
 
 def _check_xtcocotools() -> None:

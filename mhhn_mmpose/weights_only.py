@@ -15,7 +15,6 @@ way to run code, so stand-ins take the place of what numpy leaves open:
 
 from __future__ import annotations
 
-import importlib
 import pickle
 import re
 
@@ -32,7 +31,7 @@ def allow_checkpoint_classes() -> None:
     from torch._weights_only_unpickler import _get_allowed_globals
 
     _get_allowed_globals().pop(SHARES_MEMORY, None)
-    multiarray = _multiarray()
+    scalar = np.float64().__reduce__()[0]  # numpy's own maker of scalars
     numbers = {type(np.dtype(code)) for code in np.typecodes['AllInteger'] + 'efd?'}
     torch.serialization.add_safe_globals(
         [
@@ -45,7 +44,7 @@ def allow_checkpoint_classes() -> None:
             *(
                 (function, f'{core}.multiarray.{name}')
                 for core in ('numpy.core', 'numpy._core')
-                for name, function in (('_reconstruct', _empty), ('scalar', multiarray.scalar))
+                for name, function in (('_reconstruct', _empty), ('scalar', scalar))
             ),
             bytes,  # how pickle's protocol 2 writes an empty array's content
             (_history_buffer_method, 'builtins.getattr'),
@@ -63,11 +62,6 @@ def refusal(error: Exception) -> str | None:
         return f'it holds {found[1]}, which may run code'
     lines = str(error).splitlines()
     return next((line.strip() for line in lines if 'not allowed in a checkpoint' in line), None)
-
-
-def _multiarray():
-    core = 'numpy._core' if np.lib.NumpyVersion(np.__version__) >= '2.0.0' else 'numpy.core'
-    return importlib.import_module(f'{core}.multiarray')
 
 
 def _array_class(*arguments: object) -> None:

@@ -11,7 +11,7 @@ from mhhn_landmarks.aligner import Face
 from mhhn_landmarks.crop import Crop
 from mhhn_landmarks.drawing import SIZE, draw_dots
 
-from ..visualization.heatmaps import displayable
+from ..visualization.local_visualizer import displayable
 
 DIM = 0.5  # brightness that is left to a photo below heatmaps
 HEAT_COLORS = cv2.COLORMAP_INFERNO  # its brightness alone tells the order

@@ -1,13 +1,13 @@
 """What MMPose's datasets lack: checks of annotations, whole photos, batches of one size."""
 
-from .datasets import (
+from .datasets.face import (
     CheckedAFLWDataset,
     CheckedCOFWDataset,
     CheckedFace300WDataset,
     CheckedWFLWDataset,
 )
-from .samplers import FullBatchSampler
-from .transforms import LoadFaceImage
+from .samplers.full_batch_sampler import FullBatchSampler
+from .transforms.loading import LoadFaceImage
 
 __all__ = [
     'CheckedAFLWDataset',

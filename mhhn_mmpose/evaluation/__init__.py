@@ -1,3 +1,3 @@
-from .metrics import FaceAlignmentMetric
+from .metrics.face_alignment_metric import FaceAlignmentMetric
 
 __all__ = ['FaceAlignmentMetric']

@@ -1,8 +1,9 @@
 """Backbones, heads and losses, registered in MMPose's `MODELS`."""
 
-from .backbones import MCGHourglass
-from .heads import StackedHeatmapHead
-from .losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
+from .backbones.mcg_hourglass import MCGHourglass
+from .heads.stacked_heatmap_head import StackedHeatmapHead
+from .losses.divergence import HeatmapJSDLoss, HeatmapKLDLoss
+from .losses.subpixel_detection import SubpixelDetectionLoss
 
 __all__ = [
     'HeatmapJSDLoss',

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from mmengine.structures import PixelData
 from mmpose.registry import VISUALIZERS
 from mmpose.visualization import PoseLocalVisualizer
+
+
+def displayable(heatmaps: np.ndarray, activation: str | None) -> np.ndarray:
+    """Turn a model's output into what the eye can compare; for pictures only.
+
+    Args:
+        heatmaps: The model's output (K, H, W).
+        activation: The codec's: with 'softmax' the map is exp(h - max h), with 'sigmoid'
+            1 / (1 + exp(-h)), with None the output itself.
+
+    Returns:
+        Maps (K, H, W) in [0, 1].
+
+    >>> displayable(np.array([[[2.0, 9.0]]]), 'softmax').round(4)
+    array([[[9.e-04, 1.e+00]]])
+    """
+    heatmaps = np.asarray(heatmaps, dtype=np.float64)
+    if activation == 'softmax':
+        return np.exp(heatmaps - heatmaps.max(axis=(1, 2), keepdims=True))
+    if activation == 'sigmoid':
+        return 0.5 * (1 + np.tanh(heatmaps / 2))  # no overflow
+    return heatmaps.clip(0, 1)
 
 
 @VISUALIZERS.register_module()
@@ -40,10 +61,7 @@ class FaceLocalVisualizer(PoseLocalVisualizer):
         """The parent's drawing of the activated heatmaps (K, h, w)."""
         if 'heatmaps' not in fields or self.activation is None:
             return super()._draw_instance_heatmap(fields, overlaid_image)
-        maps = torch.as_tensor(fields.heatmaps)
-        maps = maps.where(maps != 0, -torch.inf)  # MMPose's fill off the crop
-        if self.activation == 'softmax':
-            maps = (maps - maps.amax((-2, -1), keepdim=True)).exp().nan_to_num()
-        else:
-            maps = maps.sigmoid()
+        maps = np.asarray(fields.cpu().heatmaps)
+        on_crop = maps != 0  # MMPose's fill
+        maps = displayable(np.where(on_crop, maps, -1e9), self.activation) * on_crop
         return super()._draw_instance_heatmap(PixelData(heatmaps=maps), overlaid_image)

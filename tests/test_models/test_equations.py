@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mhhn_mmpose.codecs import SDTHeatmap
+from mhhn_mmpose.models import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
-from mhhn_mmpose.models.losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.ops import fit_gaussian
 
 SIGMA = 2.0

@@ -9,7 +9,7 @@ import scipy.special
 import torch
 from gaussian_maps import gaussian_maps
 
-from mhhn_mmpose.models.losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
+from mhhn_mmpose.models import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.models.losses.divergence import (
     DISTRIBUTIONS,
     jensen_shannon_divergence,

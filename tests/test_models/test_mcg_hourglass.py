@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmpose.registry import MODELS
 
-from mhhn_mmpose.models.backbones import MCGHourglass
+from mhhn_mmpose.models import MCGHourglass
 
 
 def make_backbone(**arguments):

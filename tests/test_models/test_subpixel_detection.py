@@ -4,7 +4,7 @@ import pytest
 import torch
 from gaussian_maps import gaussian_maps
 
-from mhhn_mmpose.models.losses import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
+from mhhn_mmpose.models import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.models.losses.subpixel_detection import FDL_DISTANCES
 
 SIZE, SIGMA, SHIFT = (37, 33), 3.0, (0.7, -1.1)

@@ -14,7 +14,7 @@ from conftest import ROOT, cfg_options, run_tool
 from mmpose.registry import KEYPOINT_CODECS
 
 from mhhn_mmpose.apis.loading import load_config, load_model
-from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
+from mhhn_mmpose.visualization.local_visualizer import displayable
 
 CONFIGS = [
     str(ROOT / f'configs/300w/td-hm_{name}-tiny_2xb8-30e_300w-128x128.py')
@@ -153,8 +153,6 @@ def test_maps_of_all_models_have_one_scale():
     assert displayable(np.array([[[-900.0, 900.0]]]), 'softmax').tolist() == [[[0, 1]]]
     np.testing.assert_allclose(displayable(logits, 'sigmoid'), target, atol=1e-6)
     assert displayable(np.array([[[-0.2, 1.3]]]), None).tolist() == [[[0, 1]]]
-    # An input of (64, 32) on 128 x 64 photo pixels: each input pixel is 2 photo pixels wide.
-    assert heatmap_box((100.0, 50.0), (128.0, 64.0), (64, 32)) == (35.0, 17.0, 163.0, 81.0)
 
 
 def test_decoders_and_panels(call, generated_300w, tmp_path, monkeypatch):

@@ -30,11 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from analysis.errors_file import read_errors
 from analysis.figure import new_figure, save_figure
 
+from mhhn_landmarks.crop import Crop
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
 from mhhn_landmarks.photos import read_photo
 from mhhn_mmpose.apis.loading import load_config, load_model
-from mhhn_mmpose.visualization.heatmaps import displayable, heatmap_box
+from mhhn_mmpose.visualization.local_visualizer import displayable
 
 # Of Okabe and Ito's palette the pair that stands off skin, hair and each other.
 COLORS = {'annotated': '#56B4E9', 'predicted': '#F0E442'}
@@ -175,8 +176,10 @@ def _draw_map(
     axes: Axes, sample: PoseDataSample, heatmap: np.ndarray, landmark: int, bare: bool
 ) -> None:
     """Draw a map (H, W) over the face, or bare with its peak; a cross marks the truth."""
-    box = heatmap_box(sample.input_center, sample.input_scale, sample.input_size)
-    left, top, right, bottom = box
+    # Under the half-pixel convention the heatmap's border is the crop's: -1/2 to w - 1/2.
+    size = np.asarray(sample.input_size)
+    crop = Crop(sample.input_center, sample.input_scale, size)
+    (left, top), (right, bottom) = crop.to_photo(np.array([[-0.5, -0.5], size - 0.5]))
     style = dict(cmap='inferno', vmin=0, vmax=1, interpolation='bilinear')
     if bare:
         text = dict(va='top', fontsize=6, color='white', transform=axes.transAxes)

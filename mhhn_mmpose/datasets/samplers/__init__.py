@@ -1,3 +1,0 @@
-from .full_batch_sampler import FullBatchSampler
-
-__all__ = ['FullBatchSampler']

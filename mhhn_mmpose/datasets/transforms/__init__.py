@@ -1,3 +1,0 @@
-from .loading import LoadFaceImage
-
-__all__ = ['LoadFaceImage']

@@ -1,5 +1,1 @@
 """Optimizer wrappers."""
-
-from .cpu_amp_optim_wrapper import CpuAmpOptimWrapper
-
-__all__ = ['CpuAmpOptimWrapper']

@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .scores import LANDMARK_NORMALIZERS, LandmarkGroup, box_length, landmark_distance
+from .scores import LANDMARK_NORMALIZERS, LandmarkGroup
 
-BOX_RULES = ('box', 'box_diagonal')
-LANDMARK_BOX = 'landmark_box'
-FACE_SIZE = 'face_size'
-GENERAL_RULES = (LANDMARK_BOX, *BOX_RULES, FACE_SIZE)  # whatever the dataset
+GENERAL_RULES = ('landmark_box', 'box', 'box_diagonal', 'face_size')  # whatever the dataset
 
 
 @dataclass(frozen=True)
@@ -32,37 +29,40 @@ class Normalizer:
         Raises:
             ValueError: If what the rule needs is missing, or the length is not positive.
         """
-        length = self._measure(points, box, face_size)
-        if not (np.isfinite(length) and length > 0):
-            raise ValueError(f'{self.name} is {length:g} px, so no error can be divided by it')
-        return length
-
-    def _measure(self, points: np.ndarray, box: np.ndarray | None, face_size: Any) -> float:
-        """Return the length, whatever it is."""
         if self.landmarks is not None:
-            last = max(int(np.max(group)) for group in self.landmarks)
-            if last >= len(points):
-                raise ValueError(f'{self.name} needs landmark {last}, there are {len(points)}')
-            ends = np.unique(np.concatenate([np.ravel(group) for group in self.landmarks]))
-            if missing := [int(end) for end in ends if not np.isfinite(points[end]).all()]:
+            length = self._between_landmarks(points, *self.landmarks)
+        elif self.name == 'face_size':
+            if face_size is None:
                 raise ValueError(
-                    f'{self.name} needs landmarks {missing}, which this face does not have;'
-                    ' use another normaliser'
+                    "face_size needs 'box_size' in the annotation: pass ann_file=<the annotation"
+                    ' file> that has it, or use another normaliser'
                 )
-            return float(landmark_distance(points[None], *self.landmarks)[0])
-        if self.name == LANDMARK_BOX:
-            corners = np.concatenate([np.nanmin(points, axis=0), np.nanmax(points, axis=0)])
-            return float(box_length(corners[None], 'box')[0])
-        if self.name in BOX_RULES:
+            length = face_size
+        else:
+            if self.name == 'landmark_box':
+                box = np.concatenate([np.nanmin(points, axis=0), np.nanmax(points, axis=0)])
             if box is None:
                 raise ValueError(f'{self.name} needs gt_instances.bboxes, which is missing')
-            return float(box_length(box[None], self.name)[0])
-        if face_size is None:
+            width, height = box[2:] - box[:2]
+            diagonal = self.name == 'box_diagonal'
+            length = np.hypot(width, height) if diagonal else np.sqrt(width * height)
+        if not (np.isfinite(length) and length > 0):
+            raise ValueError(f'{self.name} is {length:g} px, so no error can be divided by it')
+        return float(length)
+
+    def _between_landmarks(self, points: np.ndarray, *ends: LandmarkGroup) -> float:
+        """Return the distance between two landmarks or means of landmarks."""
+        first, second = (np.atleast_1d(end) for end in ends)
+        if (last := max(first.max(), second.max())) >= len(points):
+            raise ValueError(f'{self.name} needs landmark {last}, there are {len(points)}')
+        needed = np.union1d(first, second)
+        if missing := needed[~np.isfinite(points[needed]).all(axis=1)].tolist():
             raise ValueError(
-                "face_size needs 'box_size' in the annotation: pass ann_file=<the annotation file>"
-                ' that has it, or use another normaliser'
+                f'{self.name} needs landmarks {missing}, which this face does not have;'
+                ' use another normaliser'
             )
-        return float(face_size)
+        apart = points[first].mean(axis=0) - points[second].mean(axis=0)
+        return np.linalg.norm(apart, axis=-1)
 
 
 def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:

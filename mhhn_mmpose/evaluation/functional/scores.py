@@ -31,41 +31,6 @@ points of 300W, which has none, between the means of each eye's six points.
 """
 
 
-def landmark_distance(
-    points: np.ndarray, first: LandmarkGroup, second: LandmarkGroup
-) -> np.ndarray:
-    """Return the distance between two landmarks or means of landmarks.
-
-    Args:
-        points: Landmarks (N, K, 2), pixels.
-        first: One end.
-        second: The other end.
-
-    Returns:
-        Distances (N,), pixels.
-    """
-    ends = [points[:, np.atleast_1d(group)].mean(axis=1) for group in (first, second)]
-    return np.linalg.norm(ends[0] - ends[1], axis=-1)
-
-
-def box_length(boxes: np.ndarray, rule: str) -> np.ndarray:
-    """Return one length per box.
-
-    Args:
-        boxes: ``(x1, y1, x2, y2)``, (N, 4), pixels.
-        rule: ``'box'``, sqrt(w h), or ``'box_diagonal'``, sqrt(w^2 + h^2).
-
-    Returns:
-        Lengths (N,), pixels.
-    """
-    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    if rule == 'box':
-        return np.sqrt(width * height)
-    if rule == 'box_diagonal':
-        return np.hypot(width, height)
-    raise ValueError(f"rule must be 'box' or 'box_diagonal', got {rule!r}")
-
-
 def landmark_errors(
     distances: np.ndarray, visible: np.ndarray, normalizer: np.ndarray
 ) -> np.ndarray:

@@ -1,3 +1,0 @@
-from .face_alignment_metric import FaceAlignmentMetric
-
-__all__ = ['FaceAlignmentMetric']

@@ -23,8 +23,8 @@ def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -
         rules: What to measure.
 
     Returns:
-        ``id``, ``img_path``, ``subsets``, ``distances`` (K,), ``visible`` bool (K,), ``occluded``
-        bool (K,) or None, and ``normalizers``, a length by name.
+        ``id``, ``img_path``, ``subsets``, ``distances`` (K,), ``visible`` bool (K,), ``groups``
+        bool (2, K), which landmarks are `LANDMARK_GROUPS`, and ``normalizers``, a length by name.
 
     Raises:
         ValueError: If the face cannot be scored.
@@ -49,7 +49,7 @@ def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -
         subsets=_subsets(annotation),
         distances=np.linalg.norm(prediction - points, axis=-1),
         visible=visible,
-        occluded=_occluded(annotation, len(points)),
+        groups=_groups(annotation, len(points)),
         # A face without a visible landmark has no size either, and is left out later.
         normalizers={
             r.name: r(np.where(visible[:, None], points, np.nan), box, size)
@@ -81,14 +81,14 @@ def _subsets(annotation: dict) -> list[str]:
     return [name for name in names if name != WHOLE_SET]
 
 
-def _occluded(annotation: dict, count: int) -> np.ndarray | None:
-    """Return which landmarks are hidden, if the annotation says."""
+def _groups(annotation: dict, count: int) -> np.ndarray:
+    """Return which landmarks are `LANDMARK_GROUPS`; none if the annotation does not say."""
     if 'occluded' not in annotation:
-        return None
+        return np.zeros((2, count), bool)
     flags = np.asarray(annotation['occluded'])
     if flags.shape != (count,):
         raise ValueError(f"'occluded' has {flags.size} flags in ann_file, {count} expected")
-    return flags > 0
+    return np.stack([~(flags > 0), flags > 0])
 
 
 def _array(values: Any) -> np.ndarray:

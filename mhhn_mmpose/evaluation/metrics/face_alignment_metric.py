@@ -120,36 +120,31 @@ class FaceAlignmentMetric(BaseMetric):
         results = self._drop_invisible(sort_and_dedupe(results))
         distances = np.stack([r['distances'] for r in results])
         visible = np.stack([r['visible'] for r in results])
-        by_landmark = {
-            name: landmark_errors(
-                distances, visible, np.array([r['normalizers'][name] for r in results])
-            )
+        groups = np.stack([r['groups'] for r in results], axis=1)
+        lengths = {
+            name: np.array([r['normalizers'][name] for r in results])
             for name in results[0]['normalizers']
         }
+        by_landmark = {n: landmark_errors(distances, visible, x) for n, x in lengths.items()}
         errors = {name: mean_where_finite(e, axis=1) for name, e in by_landmark.items()}
-        subsets = self._members(results)
         if self.errors_file is not None:
             self._write_errors(self.errors_file, results, errors, by_landmark)
         scored = {
             (subset, name): values[members]
-            for subset, members in subsets.items()
+            for subset, members in self._members(results).items()
             for name, values in errors.items()
         }
         for name, values in by_landmark.items():
-            for group, mask in zip(LANDMARK_GROUPS, _landmark_groups(results), strict=True):
+            for group, mask in zip(LANDMARK_GROUPS, groups, strict=True):
                 per_image = mean_where_finite(np.where(mask, values, np.nan), axis=1)
                 if np.isfinite(per_image).any():
                     scored[group, name] = per_image[np.isfinite(per_image)]
-        return {
-            f'{subset}/{name}/{score}': value
-            for (subset, name), values in scored.items()
-            for score, value in self._scores(values).items()
-        }
-
-    def _scores(self, errors: np.ndarray) -> dict[str, float]:
-        """Return the scores of a set of images from their errors, in percent."""
-        more = {f'FR@{t:g}': failure_rate(errors, t) for t in self.also_failures_at}
-        return {**summarize(errors, self.failure_threshold), **more}
+        scores: dict[str, float] = {}
+        for (subset, name), values in scored.items():
+            found = summarize(values, self.failure_threshold)
+            found |= {f'FR@{t:g}': failure_rate(values, t) for t in self.also_failures_at}
+            scores |= {f'{subset}/{name}/{score}': value for score, value in found.items()}
+        return scores
 
     def _rules(self) -> list[Normalizer]:
         """Return the normalisers for the dataset being evaluated."""
@@ -230,16 +225,3 @@ class FaceAlignmentMetric(BaseMetric):
             landmark_errors=landmarks,
         )
         write_json_files({Path(path): content})
-
-
-def _landmark_groups(results: list[dict]) -> tuple[np.ndarray, np.ndarray]:
-    """Return which landmarks are `LANDMARK_GROUPS`, each bool (N, K); none if nobody says."""
-    flags = [r['occluded'] for r in results]
-    said = np.array([[f is not None] for f in flags])
-    occluded = np.stack(
-        [
-            np.zeros(len(r['visible']), bool) if f is None else f
-            for r, f in zip(results, flags, strict=True)
-        ]
-    )
-    return said & ~occluded, said & occluded

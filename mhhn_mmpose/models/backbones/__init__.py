@@ -1,5 +1,1 @@
 """Backbones."""
-
-from .mcg_hourglass import MCGHourglass
-
-__all__ = ['MCGHourglass']

@@ -1,5 +1,1 @@
 """Heads."""
-
-from .stacked_heatmap_head import StackedHeatmapHead
-
-__all__ = ['StackedHeatmapHead']

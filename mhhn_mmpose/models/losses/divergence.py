@@ -5,6 +5,8 @@ Axis letters: B batch, K landmarks, (H, W) heatmap.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from mmpose.registry import MODELS
 from torch import Tensor, nn
@@ -59,37 +61,10 @@ def as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple
     return p.softmax(-1), q / torch.where(total > 0, total, torch.ones_like(total))
 
 
-def full_precision(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in float32, or float64 if the output is, and refuse shapes that differ.
-
-    Raises:
-        ValueError: If the shapes differ.
-    """
-    if output.shape != target.shape:
-        raise ValueError(
-            f'output {tuple(output.shape)} and target {tuple(target.shape)} heatmaps differ in '
-            'shape; make heatmap_size of the codec agree with the head, and K with the dataset'
-        )
-    if output.dtype != torch.float64:
-        output = output.float()
-    return output, target.to(output.dtype)
-
-
-def weighted_mean(losses: Tensor, target_weights: Tensor | None) -> Tensor:
-    """Mean of (B, K) losses times weights, over all B * K landmarks as in `KeypointMSELoss`.
-
-    The paper sums over images and landmarks (Eq. 6 and 10): B * K times as much.
-    The divisor does not depend on the weights, so gradients averaged over processes are those of
-    the joint batch. A landmark of weight 0 takes no part, whatever its loss, NaN included.
-    """
-    if target_weights is None:
-        return losses.mean()
-    weights = target_weights.reshape(losses.shape).to(losses.dtype)
-    return torch.where(weights > 0, losses * weights, torch.zeros_like(losses)).mean()
-
-
 class DivergenceLoss(nn.Module):
     """What the losses share: arguments, precision and the mean over landmarks."""
+
+    divergence: Callable[[Tensor, Tensor], Tensor]
 
     def __init__(
         self,
@@ -106,12 +81,16 @@ class DivergenceLoss(nn.Module):
 
     def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
         """(B, K) losses of float heatmaps (B, K, H, W)."""
-        raise NotImplementedError
+        return self.divergence(*as_distributions(output, target, self.distribution))
 
     def forward(
         self, output: Tensor, target: Tensor, target_weights: Tensor | None = None
     ) -> Tensor:
-        """Mean loss over the landmarks, called as MMPose's `KeypointMSELoss`.
+        """Mean of losses times weights over all B * K landmarks, as MMPose's `KeypointMSELoss`.
+
+        The paper sums over images and landmarks (Eq. 6 and 10): B * K times as much. The divisor
+        does not depend on the weights, so gradients averaged over processes are those of the joint
+        batch. A landmark of weight 0 takes no part, whatever its loss, NaN included.
 
         Args:
             output: (B, K, H, W) raw output of the head.
@@ -120,15 +99,26 @@ class DivergenceLoss(nn.Module):
 
         Returns:
             Tensor: A scalar in float32 (float64 for float64 output), also under autocast.
+
+        Raises:
+            ValueError: If the shapes differ.
         """
+        if output.shape != target.shape:
+            raise ValueError(
+                f'output {tuple(output.shape)} and target {tuple(target.shape)} heatmaps differ in '
+                'shape; make heatmap_size of the codec agree with the head, and K with the dataset'
+            )
         with torch.autocast(output.device.type, enabled=False):
-            output, target = full_precision(output, target)
-            weights = target_weights if self.use_target_weight else None
-            if weights is not None:
-                # Zeroing beforehand keeps NaN of a landmark without weight out of the gradient.
-                used = weights.reshape(output.shape[:2]) > 0
-                output = torch.where(used[..., None, None], output, torch.zeros_like(output))
-            return self.loss_weight * weighted_mean(self.landmark_losses(output, target), weights)
+            output = output if output.dtype == torch.float64 else output.float()
+            target = target.to(output.dtype)
+            if not self.use_target_weight or target_weights is None:
+                return self.loss_weight * self.landmark_losses(output, target).mean()
+            weights = target_weights.reshape(output.shape[:2]).to(output.dtype)
+            used = weights > 0
+            # Zeroing beforehand keeps NaN of a landmark without weight out of the gradient.
+            output = torch.where(used[..., None, None], output, 0.0)
+            losses = self.landmark_losses(output, target) * weights
+            return self.loss_weight * torch.where(used, losses, 0.0).mean()
 
 
 @MODELS.register_module()
@@ -147,19 +137,14 @@ class HeatmapJSDLoss(DivergenceLoss):
         tensor(0.6931)
     """
 
-    def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
-        """(B, K) divergences in nats."""
-        return jensen_shannon_divergence(*as_distributions(output, target, self.distribution))
+    divergence = staticmethod(jensen_shannon_divergence)
 
 
 @MODELS.register_module()
 class HeatmapKLDLoss(DivergenceLoss):
     """Kullback-Leibler divergence of the target from the predicted heatmap (KLDL, Table V).
 
-    Args:
-        distribution: As in `HeatmapJSDLoss`.
-        use_target_weight: Whether to weight each landmark.
-        loss_weight: Factor of the loss.
+    Arguments are those of `HeatmapJSDLoss`.
 
     Example:
         >>> target = torch.eye(4).view(1, 1, 4, 4)
@@ -167,6 +152,4 @@ class HeatmapKLDLoss(DivergenceLoss):
         tensor(1.3863)
     """
 
-    def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
-        """(B, K) divergences in nats."""
-        return kullback_leibler_divergence(*as_distributions(output, target, self.distribution))
+    divergence = staticmethod(kullback_leibler_divergence)

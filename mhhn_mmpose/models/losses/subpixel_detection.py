@@ -10,12 +10,7 @@ from mmpose.registry import MODELS
 from torch import Tensor
 
 from ...ops.gaussian_fit import check_fit_arguments, fit_gaussian
-from .divergence import (
-    DivergenceLoss,
-    as_distributions,
-    jensen_shannon_divergence,
-    kullback_leibler_divergence,
-)
+from .divergence import DivergenceLoss, jensen_shannon_divergence, kullback_leibler_divergence
 
 DIVERGENCES = {'jsd': jensen_shannon_divergence, 'kld': kullback_leibler_divergence}
 FDL_DISTANCES = ('squared', 'euclidean')
@@ -98,7 +93,7 @@ class SubpixelDetectionLoss(DivergenceLoss):
 
     def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
         """(B, K) values of JSDL + lambda FDL."""
-        divergences = self.divergence(*as_distributions(output, target, self.distribution))
+        divergences = super().landmark_losses(output, target)
         return divergences + self.fdl_weight * self.fine_detection(output, target)
 
     def fine_detection(self, output: Tensor, target: Tensor) -> Tensor:
@@ -126,4 +121,4 @@ class SubpixelDetectionLoss(DivergenceLoss):
             distances = apart.square().sum(-1)
         else:
             distances = torch.linalg.vector_norm(apart, dim=-1)
-        return torch.where(counted, distances, torch.zeros_like(distances))
+        return torch.where(counted, distances, 0.0)
