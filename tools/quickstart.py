@@ -6,23 +6,18 @@ Without --data on generated faces. What an earlier call finished is not done aga
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from dataset_converters import convert_300w
 from dataset_converters.conversion import report
-from dataset_converters.face_300w import FOLDERS
 from generated_faces import write_archive
 from steps import Step, command_environment, run_side_by_side
 
@@ -38,10 +33,9 @@ CONFIGS = {
 PROCESSES = {'HGs': 1, 'MHHN': 2}
 # Half the configs' batch makes 600 steps of so few faces. Half as many have errors a third larger.
 GENERATED_FACES, GENERATED_EPOCHS, GENERATED_BATCH = 480, 10, 8
-BATCH = 16
+EPOCHS, BATCH = 30, 16  # the configs'
 TRAIN = 'annotations/face_landmarks_300w_train.json'
 VALID = 'annotations/face_landmarks_300w_valid.json'
-PICTURES = ('ced.png', 'faces.png', 'heatmaps.png')
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,40 +47,36 @@ def parse_args() -> argparse.Namespace:
         '--faces', type=int, default=GENERATED_FACES, help='generated training faces, 24 or more'
     )
     parser.add_argument(
-        '--epochs', type=int, help=f'{GENERATED_EPOCHS}, or on real faces what the configs say'
+        '--epochs', type=int, help=f'default: {GENERATED_EPOCHS}, on real faces {EPOCHS}'
     )
     args = parser.parse_args()
-    args.data, args.out = (path and path.absolute() for path in (args.data, args.out))
     if args.data and not args.data.is_dir():
         parser.error(f'--data {args.data} is no folder')
-    if args.out and (bad := re.search(r'[\s,()[\]"\']', str(args.out))):
-        # MMEngine's --cfg-options drops or splits at these.
-        parser.error(f'--out must not contain {bad[0]!r}, got {args.out}')
     if not args.data and args.faces < 24:
         parser.error(f'--faces must be 24 or more, got {args.faces}')
-    if not args.out:  # real faces never share a folder, nor with the generated
-        args.out = Path('work_dirs/quickstart')
-        if args.data:
-            name = re.sub(r'[^\w.-]', '_', args.data.resolve().name)
-            key = hashlib.sha256(bytes(args.data.resolve())).hexdigest()[:6]
-            args.out = Path(f'work_dirs/quickstart-{name}-{key}')
+    name = 'quickstart'
+    if args.data:
+        args.data = args.data.resolve()
+        name += '-' + re.sub(r'[^\w.-]', '_', args.data.name)
+    args.out = (args.out or ROOT / 'work_dirs' / name).absolute()
+    if bad := re.search(r'[\s,()[\]"\']', str(args.out)):
+        # MMEngine's --cfg-options drops or splits at these.
+        parser.error(f'--out must not contain {bad[0]!r}, got {args.out}')
     return args
 
 
-def start_over_if_changed(args: argparse.Namespace) -> None:
-    """Remove what an earlier call made of other faces, options or configs."""
-    parts = [str(args.data), str(args.faces), str(args.epochs)]
-    files = [file for part in FOLDERS for file in ((args.data or args.out) / part.path).glob('*')]
-    parts += [f'{p} {p.stat().st_size} {p.stat().st_mtime_ns}' for p in sorted(files)]
+def check_folder(args: argparse.Namespace) -> None:
+    """Refuse a folder that other faces, options or configs were used for.
+
+    Raises:
+        InputError: If it is such a folder.
+    """
     configs = sorted([*map(Path, CONFIGS.values()), *Path('configs/_base_').rglob('*.py')])
-    parts += [path.read_text(encoding='utf-8') for path in configs]
-    key = hashlib.sha256('\n'.join(parts).encode()).hexdigest()
+    used = [str(args.data), args.faces, args.epochs, *(path.read_text() for path in configs)]
     state = args.out / 'state.json'
-    if not state.is_file() or json.loads(state.read_text()) != key:
-        for name in ('data', 'hgs', 'mhhn', 'results.md'):
-            path = args.out / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        write_json_files({state: key})
+    if state.is_file() and json.loads(state.read_text()) != used:
+        raise InputError(f'{args.out} was made with other faces, options or configs; remove it')
+    write_json_files({state: used})
 
 
 def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
@@ -96,13 +86,9 @@ def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
         InputError: If the archives cannot be used.
     """
     source, root = data or out / 'data' / 'generated', out / 'data' / '300w'
-    if data is None:
-        started, took = time.monotonic(), 'there already'
-        if not source.exists():
-            counts = dict(train=faces, common=faces // 5, challenge=faces // 10)
-            write_archive('300w', source, **counts)
-            took = f'{time.monotonic() - started:.0f} s'
-        print(f'generate faces: {took}')
+    if data is None and not source.exists():
+        print(f'draw {faces} training faces', flush=True)
+        write_archive('300w', source, train=faces, common=faces // 5, challenge=faces // 10)
     if not all((root / part).is_file() for part in (TRAIN, VALID)):
         written, problems = convert_300w(source, root)
         problems.warnings[:] = problems.warnings if data else []  # of sizes that are not official
@@ -111,10 +97,10 @@ def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
     return root
 
 
-def training(name: str, root: Path, folder: Path, args: argparse.Namespace) -> Step:
+def training(name: str, root: Path, args: argparse.Namespace) -> Step:
     """Return the command that trains a model."""
-    generated, processes = args.data is None, PROCESSES[name]
-    epochs = args.epochs or (GENERATED_EPOCHS if generated else 30)
+    generated, processes, folder = args.data is None, PROCESSES[name], args.out / name.lower()
+    epochs = args.epochs or (GENERATED_EPOCHS if generated else EPOCHS)
     options = {
         'train_dataloader.batch_size': (GENERATED_BATCH if generated else BATCH) // processes,
         'train_dataloader.dataset.data_root': f'{root}/',
@@ -129,21 +115,18 @@ def training(name: str, root: Path, folder: Path, args: argparse.Namespace) -> S
     if processes == 1:
         launch = [sys.executable, 'tools/train.py', CONFIGS[name]]
     words = ['--work-dir', folder, '--resume', '--no-validate', '--cfg-options']
-    command = [*launch, *words, *(f'{key}={value}' for key, value in options.items())]
-    return Step(f'train {name}', tuple(command), folder / f'epoch_{epochs}.pth', epochs)
+    command = (*launch, *words, *(f'{key}={value}' for key, value in options.items()))
+    log = args.out / 'logs' / f'{name.lower()}.log'
+    return Step(f'train {name}', command, folder / f'epoch_{epochs}.pth', log)
 
 
-def header(args: argparse.Namespace, root: Path, trainings: Mapping[str, Step]) -> str:
+def header(args: argparse.Namespace, root: Path, checkpoints: dict[str, Path]) -> str:
     """Say what was trained and tested on what."""
-    faces = f'Faces of {args.data.resolve().name}' if args.data else 'Generated faces'
-    counts = []
-    for part in (TRAIN, VALID):
-        images = json.loads((root / part).read_text())['images']
-        folders = Counter(Path(image['file_name']).parent.as_posix() for image in images)
-        counts.append(f'{len(images)} faces: {", ".join(f"{f} ({n})" for f, n in folders.items())}')
-    lengths = (f'{n} `{Path(CONFIGS[n]).stem}`, {s.epochs} epochs' for n, s in trainings.items())
+    train, test = (len(json.loads((root / p).read_text())['images']) for p in (TRAIN, VALID))
+    faces = f'Faces of {args.data.name}' if args.data else 'Generated faces'
+    models = (f'{name} `{Path(CONFIGS[name]).stem}`, {p.stem}' for name, p in checkpoints.items())
     return (
-        f'{faces}. Train: {counts[0]}.\nTest: {counts[1]}.\n{"; ".join(lengths)}; one seed.\n'
+        f'{faces}: {train} to train, {test} to test.\n{"; ".join(models)}; one seed.\n'
         'Tiny models, briefly trained: compare rows with each other, not with published tables.'
     )
 
@@ -156,23 +139,21 @@ def main() -> int:
     os.chdir(ROOT)
     results = args.out / 'results.md'
     try:
-        start_over_if_changed(args)
+        check_folder(args)
         if not results.is_file():
             root = prepare_data(args.data, args.out, args.faces)
-            steps = {name: training(name, root, args.out / name.lower(), args) for name in CONFIGS}
+            steps = {name: training(name, root, args) for name in CONFIGS}
             # Two processes cannot share one GPU, and models this small do not need it.
-            env = command_environment(CUDA_VISIBLE_DEVICES='')
-            run_side_by_side(list(steps.values()), args.out / 'logs', env)
+            run_side_by_side([*steps.values()], command_environment(CUDA_VISIBLE_DEVICES=''))
             from analysis.compare import compare  # torch and MMPose: seconds, not needed above
 
             checkpoints = {name: step.output for name, step in steps.items()}
-            text = compare(CONFIGS, checkpoints, root, args.out, header(args, root, steps))
+            text = compare(CONFIGS, checkpoints, root, args.out, header(args, root, checkpoints))
             write_bytes(results, text.encode())
     except KeyboardInterrupt:
         print('stopped; the same command goes on from here', file=sys.stderr)
         return 130
-    print(f'\n{results.read_text()}\nWritten in {time.monotonic() - started:.0f} s:')
-    print(*(f'  {args.out / name}' for name in (results.name, *PICTURES)), sep='\n')
+    print(f'\n{results.read_text()}\nWritten in {time.monotonic() - started:.0f} s to {args.out}')
     return 0
 
 

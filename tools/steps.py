@@ -1,4 +1,4 @@
-"""Commands side by side, each with a log and a place on one progress line."""
+"""Commands side by side, each with a log."""
 
 from __future__ import annotations
 
@@ -16,72 +16,52 @@ from typing import NamedTuple
 
 from mhhn_landmarks.errors import InputError
 
-# MMEngine's `Epoch(train)  [ 3][20/30]  ... eta: 0:01:20`.
-_EPOCH = re.compile(r'Epoch\(train\) +\[ *(\d+)\]\[ *(\d+)/(\d+)\].*? eta: (\S+(?: days?, \S+)?)')
-_SECONDS_A_LINE = 20.0  # of progress
 # Where torch's launcher starts to say that a process failed: after what that process itself said.
 _LAUNCHER = re.compile(r'^.*torch/distributed/elastic', re.MULTILINE)
 _SECONDS_TO_STOP = 45.0  # torch's launcher grants its processes 30 to end
 
 
-class StepError(InputError):
-    """A command failed; the message says where its log is and how that ends."""
-
-
 class Step(NamedTuple):
-    """A training."""
+    """A command."""
 
-    title: str  # for the progress line and, its blanks replaced, the log's name
+    title: str
     command: tuple[object, ...]
     output: Path  # file that is there afterwards; if it is there already, nothing is run
-    epochs: int = 1
-
-    def log(self, logs: Path) -> Path:
-        """The file that takes what the command says, in a folder."""
-        return logs / f'{self.title.replace(" ", "-")}.log'
-
-    def progress(self, logs: Path) -> str:
-        """Say how far it is, by the last line of MMEngine's that tells."""
-        found = _EPOCH.findall(self.log(logs).read_text(errors='replace'))
-        epoch, done, of, left = found[-1] if found else (1, 0, 1, '?')
-        share = (int(epoch) - 1 + int(done) / int(of)) / self.epochs
-        return f'{self.title} {share:4.0%}, {left} left'
+    log: Path  # takes what the command says
 
 
-def run_side_by_side(steps: Sequence[Step], logs: Path, env: dict[str, str]) -> None:
+def run_side_by_side(steps: Sequence[Step], env: dict[str, str]) -> None:
     """Run commands at the same time, those left out whose outputs are there.
 
     Raises:
-        StepError: If one fails, or does not write its output; the others are then stopped.
+        InputError: If one fails, or does not write its output; the others are then stopped. The
+            message ends as the log does.
     """
-    logs.mkdir(parents=True, exist_ok=True)
-    running: dict[Step, subprocess.Popen] = {}
-    started = shown = time.monotonic()
+    processes: dict[Step, subprocess.Popen] = {}
+    started = time.monotonic()
     try:
         for step in steps:
             if step.output.exists():
                 print(f'{step.title}: there already')
             else:
-                running[step] = _start(step, logs, env)
-        while any(process.poll() is None for process in running.values()):
-            _check(running, logs)
-            if time.monotonic() - shown >= _SECONDS_A_LINE:
-                shown = time.monotonic()
-                print(' | '.join(step.progress(logs) for step in running), flush=True)
+                print(f'{step.title}: progress in {step.log}', flush=True)
+                processes[step] = _start(step, env)
+        running = dict(processes)
+        while running:
             time.sleep(0.5)
-        _check(running, logs)
+            for step in [step for step, process in running.items() if process.poll() is not None]:
+                _check(step, running.pop(step).returncode)
+                print(f'{step.title}: {time.monotonic() - started:.0f} s', flush=True)
     finally:
-        for process in running.values():
-            stop(process)
-    if running:
-        titles = ', '.join(step.title for step in running)
-        print(f'{titles}: {time.monotonic() - started:.0f} s')
+        for process in processes.values():
+            _stop(process)
 
 
-def _start(step: Step, logs: Path, env: dict[str, str]) -> subprocess.Popen:
+def _start(step: Step, env: dict[str, str]) -> subprocess.Popen:
     """Start a command, whose output goes to its log."""
     command = [str(word) for word in step.command]
-    with open(step.log(logs), 'w', encoding='utf-8') as log:
+    step.log.parent.mkdir(parents=True, exist_ok=True)
+    with open(step.log, 'w', encoding='utf-8') as log:
         log.write(f'$ {shlex.join(command)}\n')
         log.flush()
         return subprocess.Popen(
@@ -90,23 +70,21 @@ def _start(step: Step, logs: Path, env: dict[str, str]) -> subprocess.Popen:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that Ctrl-C comes here alone, and `stop` reaches all
+            start_new_session=True,  # so that Ctrl-C comes here alone, and `_stop` reaches all
         )
 
 
-def _check(running: dict[Step, subprocess.Popen], logs: Path) -> None:
-    """Raise a `StepError` if a command failed."""
-    for step, process in running.items():
-        code = process.poll()
-        if code:
-            said = _LAUNCHER.split(step.log(logs).read_text(errors='replace'))[0]
-            text = '\n'.join(f'    {line}' for line in said.splitlines()[-30:])
-            raise StepError(f'{text}\n{step.title}: exit status {code}; see {step.log(logs)}')
-        if code == 0 and not step.output.exists():
-            raise StepError(f'{step.title} did not write {step.output}; see {step.log(logs)}')
+def _check(step: Step, code: int) -> None:
+    """Raise an `InputError` if a command failed."""
+    if code:
+        said = _LAUNCHER.split(step.log.read_text(errors='replace'))[0]
+        text = '\n'.join(f'    {line}' for line in said.splitlines()[-30:])
+        raise InputError(f'\n{text}\n{step.title}: exit status {code}; see {step.log}')
+    if not step.output.exists():
+        raise InputError(f'{step.title} did not write {step.output}; see {step.log}')
 
 
-def stop(process: subprocess.Popen) -> None:
+def _stop(process: subprocess.Popen) -> None:
     """End a command and what it started; it leads a process group of its own."""
     for number, patience in ((signal.SIGINT, _SECONDS_TO_STOP), (signal.SIGKILL, 5.0)):
         try:

@@ -38,4 +38,3 @@ def test_parse_stem():
     )
     assert (stem.processes, stem.batch, stem.epochs) == (2, 8, 30)
     assert parse_stem('td-hm_hrnetv2-w18_sdt-sdl-8xb64-60e_300w-256x256') is None
-    assert parse_stem('my_model') is None

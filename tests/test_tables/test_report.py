@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from analysis.report import MARK, write_report
-from analysis.runs import find_runs
+from analysis.report import MARK, find_runs, write_report
 from conftest import run_tool
 
 from mhhn_landmarks.errors import InputError
@@ -24,13 +23,7 @@ OFFICIAL = dict(common=554, challenge=135)
 
 
 def write_test(
-    folder,
-    name=PAPER,
-    nme=4.0,
-    load_from='runs/epoch_200.pth',
-    faces=OFFICIAL,
-    train=None,
-    size=256,
+    folder, name=PAPER, nme=4.0, load_from='epoch_200.pth', faces=OFFICIAL, train=0, size=256
 ):
     """Write what tools/test.py leaves; inter-pupil errors are 1.5 times as large."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,10 +70,7 @@ def test_a_test_on_the_official_faces_stands_beside_the_papers_row(tmp_path):
     assert rows(text, by='Wan') == [
         ['Wan et al. 2021', '3.18 (0.61)', '6.01 (0.87)', '3.74 (0.74)', '-', '-']
     ]
-    assert described(text) == [
-        f'* [1] {tmp_path}: 4 x 256 channels, 256 px, epoch 200, 689 test faces,'
-        ' 3148 training faces; FR and AUC at 10%'
-    ]
+    assert described(text) == [f'* [1] {tmp_path}: epoch_200.pth']
     assert rows(text, 'HGs') == [['ours: not run', *['-'] * 5]] * 2
     assert len(rows(text, 'D-ViT', 'Dang')) == 1 and len(rows(text, 'STAR', 'Zhou')) == 2
 
@@ -90,11 +80,10 @@ def test_a_test_on_the_official_faces_stands_beside_the_papers_row(tmp_path):
     [
         (dict(name=TINY, size=128, load_from='epoch_30.pth'), 'tiny'),
         (dict(size=128), 'tiny'),
-        (dict(load_from='a/epoch_199.pth'), 'epoch 199 of 200'),
-        (dict(load_from='a/best_full_NME_epoch_150.pth'), 'epoch chosen by validation'),
-        (dict(load_from='other.pth'), 'epochs unknown'),
-        (dict(faces=dict(common=553, challenge=136)), 'not the official 554 common test faces but'),
-        (dict(train=1207), 'not the official 3148 training faces'),
+        (dict(load_from='a/epoch_199.pth'), 'epoch_199.pth, not epoch_200.pth'),
+        (dict(load_from='a/best_epoch_200.pth'), 'best_epoch_200.pth, not epoch_200.pth'),
+        (dict(faces=dict(common=553, challenge=136)), '553 common test faces of the official 554'),
+        (dict(train=1207), '1207 training faces of the official 3148'),
     ],
 )
 def test_what_is_not_comparable_is_marked(tmp_path, changes, reason):
@@ -115,11 +104,9 @@ def test_several_runs_of_a_row_of_anothers_weights_and_of_none(tmp_path):
     assert [row[1] for row in rows(text, '15x15 patch')] == ['6.00 (0.00)']
     trained = rows(text, '15x15 patch, in training too')
     assert [row[1] for row in trained] == ['7.50 (0.00)', '9.00 (0.00)']
-    assert 'weights of mhhn' in described(text)[0]
-    assert (
-        'td-hm_mine_8xb4-200e_300w-256x256 is no row of these tables: 3.00 full/inter_ocular/NME,'
-        ' 4.50 full/inter_pupil/NME, 3.00 common'
-    ) in described(text)[3]
+    assert described(text)[3].endswith(
+        '/d: td-hm_mine_8xb4-200e_300w-256x256 is no row of these tables'
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,9 +127,7 @@ def test_refuses_what_it_cannot_read(tmp_path, name, content, message):
 
 def test_the_command(tmp_path, monkeypatch, capsys):
     write_test(tmp_path / 'runs' / 'a')
-    (tmp_path / 'empty').mkdir()
     assert not run_tool(monkeypatch, 'analysis/report.py', tmp_path / 'runs', '--table', '300w')
     assert capsys.readouterr().out == report(tmp_path)
-    for folder, message in (('nowhere', 'no such folder'), ('empty', 'no metrics.json in it')):
-        end = run_tool(monkeypatch, 'analysis/report.py', tmp_path / folder)
-        assert end.startswith(f'report: {tmp_path / folder}: {message}')
+    end = run_tool(monkeypatch, 'analysis/report.py', tmp_path / 'nowhere')
+    assert end.startswith(f'report: {tmp_path / "nowhere"}: no metrics.json in it')

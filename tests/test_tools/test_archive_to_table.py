@@ -6,8 +6,7 @@ import json
 import pytest
 from analysis import run_table
 from analysis.paper_tables import TABLES
-from analysis.report import write_report
-from analysis.runs import find_runs
+from analysis.report import find_runs, write_report
 from conftest import NUM_TEST, NUM_TRAIN, SMALL, cfg_options, convert_generated, run_tool
 
 # What it is tested on, and subsets that its scores have.

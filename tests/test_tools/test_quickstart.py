@@ -7,59 +7,45 @@ from pathlib import Path
 
 import cv2
 import pytest
-import steps as module
-from analysis.compare import choose_faces
 from conftest import ROOT, run_tool
-from steps import Step, StepError, run_side_by_side
+from steps import Step, run_side_by_side
 
-TRAIN = (
-    '11/22 19:22:28 - mmengine - INFO - Epoch(train)  [ 3][ 6/30]  lr: 1.75e-04  '
-    'eta: {eta}  time: 1.473880  data_time: 0.246181  loss: 6.851963'
-)
+from mhhn_landmarks.errors import InputError
 
 
-def bash(title, script, output=Path('nowhere')):
-    return Step(title, ('bash', '-c', script), output)
-
-
-def run(tmp_path, *steps):
-    run_side_by_side(steps, tmp_path / 'logs', dict(os.environ))
-
-
-def test_commands_run_at_the_same_time_and_once(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(module, '_SECONDS_A_LINE', 0.0)
-    # Each waits for what the other writes.
-    ours, theirs = tmp_path / 'a', tmp_path / 'b'
-    said = TRAIN.format(eta='0:01:20')
-    wait = 'until [ -e {} ]; do sleep 0.1; done; sleep 1'
+def run(tmp_path, *scripts):
+    """Runs bash scripts; a script is called by its number, and so is its log and its output."""
     steps = [
-        bash('a b', f'echo "{said}"; echo x >> {ours}; {wait.format(theirs)}', ours),
-        bash('c', f'touch {theirs}; {wait.format(ours)}', theirs),
+        Step(f'step {i}', ('bash', '-c', script), tmp_path / str(i), tmp_path / 'logs' / f'{i}.log')
+        for i, script in enumerate(scripts)
     ]
-    run(tmp_path, *steps)
-    shown = capsys.readouterr().out
-    assert 'a b 220%, 0:01:20 left | c   0%, ? left' in shown and 'a b, c: ' in shown
-    assert said in (tmp_path / 'logs' / 'a-b.log').read_text()
-    run(tmp_path, *steps)
-    assert capsys.readouterr().out == 'a b: there already\nc: there already\n'
-    assert ours.read_text() == 'x\n'
+    run_side_by_side(steps, dict(os.environ, HERE=str(tmp_path)))
+
+
+def test_commands_run_at_the_same_time_and_once(tmp_path, capsys):
+    # Each waits for what the other writes.
+    scripts = [
+        f'echo hello; echo x >> $HERE/{ours}; until [ -e $HERE/{theirs} ]; do sleep 0.1; done'
+        for ours, theirs in ((0, 1), (1, 0))
+    ]
+    run(tmp_path, *scripts)
+    assert capsys.readouterr().out.count(' s\n') == 2
+    assert (tmp_path / 'logs' / '0.log').read_text().endswith('hello\n')
+    run(tmp_path, *scripts)
+    assert capsys.readouterr().out == 'step 0: there already\nstep 1: there already\n'
+    assert (tmp_path / '0').read_text() == 'x\n'
 
 
 def test_a_failure_stops_the_others_and_shows_how_the_log_ends(tmp_path):
     # The log's first line is the command: the launcher's mark must not be in it.
     script = 'for i in {1..50}; do echo $i; done; d=distributed; echo torch/$d/elastic: x; exit 4'
-    child = tmp_path / 'pid'
-    wait = f'until [ -s {child} ]; do sleep 0.1; done;'
-    with pytest.raises(StepError) as error:
-        run(
-            tmp_path,
-            bash('train HGs', wait + script),
-            bash('wait', f'sleep 300 & echo $! > {child}; wait'),
-        )
-    *lines, last = str(error.value).splitlines()
+    wait = 'until [ -s $HERE/pid ]; do sleep 0.1; done;'
+    with pytest.raises(InputError) as error:
+        run(tmp_path, wait + script, 'sleep 300 & echo $! > $HERE/pid; wait')
+    _, *lines, last = str(error.value).splitlines()
     assert [line.strip() for line in lines] == [str(i) for i in range(21, 51)]
-    assert last == f'train HGs: exit status 4; see {tmp_path / "logs" / "train-HGs.log"}'
-    state = Path(f'/proc/{int(child.read_text())}/stat')
+    assert last == f'step 0: exit status 4; see {tmp_path / "logs" / "0.log"}'
+    state = Path(f'/proc/{int((tmp_path / "pid").read_text())}/stat')
     for _ in range(50):
         if not state.exists() or ') Z ' in state.read_text():
             return
@@ -68,14 +54,8 @@ def test_a_failure_stops_the_others_and_shows_how_the_log_ends(tmp_path):
 
 
 def test_a_command_that_does_not_write_its_output(tmp_path):
-    with pytest.raises(StepError, match='a step did not write .*out'):
-        run(tmp_path, bash('a step', 'true', tmp_path / 'out'))
-
-
-def test_faces_are_chosen_by_rank():
-    errors = {face: 100 - face for face in range(12)}
-    assert choose_faces(errors, 3) == [9, 5, 1]
-    assert choose_faces({4: 3.0, 5: 1.0}, 6) == [5, 4]
+    with pytest.raises(InputError, match='step 0 did not write .*/0'):
+        run(tmp_path, 'true')
 
 
 @pytest.fixture
@@ -101,7 +81,7 @@ def test_from_end_to_end(quickstart, tmp_path):
     status, said, error = quickstart(*arguments)
     assert status == 0, said + error
     results = (out / 'results.md').read_text()
-    assert 'Train: 24 faces: afw (3), helen/trainset (15), lfpw/trainset (6).' in results
+    assert 'Generated faces: 24 to train, 6 to test.' in results
     table = results.split('inter-pupil')[0].splitlines()
     rows = [line.split('|')[1].strip() for line in table if line.startswith('| ')]
     assert rows[2:] == ['HGs, argmax', 'HGs, SDT', 'MHHN, argmax', 'MHHN, SDT']
@@ -115,9 +95,11 @@ def test_from_end_to_end(quickstart, tmp_path):
     assert len(checkpoints) == 2
     (out / 'results.md').unlink()  # the comparison alone is made again
     status, said, error = quickstart(*arguments)
-    assert status == 0 and said.count('there already') == 3, said + error
+    assert status == 0 and said.count('there already') == 2, said + error
     assert (out / 'results.md').read_text() == results
     assert checkpoints == {path: path.stat().st_mtime_ns for path in checkpoints}
+    status, _, _ = quickstart(*arguments[2:])
+    assert status == f'quickstart: {out} was made with other faces, options or configs; remove it'
 
 
 def test_refuses(quickstart, tmp_path):

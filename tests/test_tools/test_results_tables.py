@@ -45,9 +45,3 @@ def test_the_page_is_as_the_runs_say_and_the_figure_is_drawn(tmp_path):
     assert fill(page, runs) == page, 'run tools/analysis/results_tables.py'
     draw_times(runs, tmp_path / 'a.png')
     assert cv2.imread(str(tmp_path / 'a.png')).std() > 10
-
-
-def test_refuses_another_file(tmp_path):
-    (tmp_path / '0.json').write_text('{"name": "a"}')
-    with pytest.raises(InputError, match='no run file, it lacks config, overrides, params'):
-        read_runs(tmp_path)

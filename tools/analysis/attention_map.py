@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from mmengine.config import DictAction
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -73,8 +72,8 @@ def draw(axes: Axes, photo: np.ndarray, face: Face, landmark: int, weights: Tens
     axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> None:
+    """Measure, draw, print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -83,14 +82,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('photos', nargs='+', help='the first face of each is taken')
     parser.add_argument('--landmark', type=int, default=48, help='from 0; default: a mouth corner')
     parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Measure, draw, print the table."""
-    args = parse_args()
-    aligner = FaceAligner(args.config, args.checkpoint, cfg_options=args.cfg_options, min_score=0)
+    args = parser.parse_args()
+    aligner = FaceAligner(args.config, args.checkpoint, min_score=0)
     if not 0 <= args.landmark < aligner.num_landmarks:
         raise InputError(f'--landmark {args.landmark}: from 0 to {aligner.num_landmarks - 1}')
     stacks = [m for m in aligner.model.modules() if isinstance(m, MultiOrderAttention)]

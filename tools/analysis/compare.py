@@ -52,7 +52,10 @@ def compare(
         header += f'\n{name}: {moves}'
     curves = {row: [*found.values()] for row, found in errors.items()}
     plot_ced(curves, out / 'ced.png', NORMALIZERS['inter_ocular'])
-    chosen = choose_faces(next(reversed(errors.values())), NUM_FACES)
+    *_, last = errors.values()
+    ranked = sorted(last, key=last.__getitem__)  # faces with small errors first
+    count = min(NUM_FACES, len(ranked))
+    chosen = [ranked[int((rank + 0.5) / count * len(ranked))] for rank in range(count)]
     draw_faces(models, chosen, out / 'faces.png')
     draw_heatmaps(models, chosen[1::2], DRAWN, out / 'heatmaps.png')
     parts = ['# HGs against MHHN, argmax against SDT', header.replace('\n', '  \n'), LEGEND]
@@ -63,22 +66,13 @@ def compare(
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]], normalizer: str) -> str:
-    """Return NME, FR and AUC of each row on each subset that there is."""
+    """Return the rows' NME on each subset that there is, FR and AUC on all faces."""
     first = next(iter(scores.values()))
     subsets = [s for s in ('common', 'challenge', 'full') if f'{s}/{normalizer}/NME' in first]
-    header = [cell for s in subsets for cell in (f'{s.capitalize()} NME', 'FR', 'AUC')]
     rows = []
     for name, found in scores.items():
-        row = [name]
-        for subset in subsets:
-            values = (found[f'{subset}/{normalizer}/{k}'] for k in ('NME', 'NME_std', 'FR', 'AUC'))
-            row += '{:.2f} ± {:.2f}|{:.2f}|{:.3f}'.format(*values).split('|')
-        rows.append(row)
-    return markdown(['', *header], rows)
-
-
-def choose_faces(errors: Mapping[int, float], count: int) -> list[int]:
-    """Return ids of faces at evenly spaced ranks of the error, the smallest first."""
-    order = sorted(errors, key=errors.__getitem__)
-    count = min(count, len(order))
-    return [order[int((rank + 0.5) / count * len(order))] for rank in range(count)]
+        nmes = (f'{subset}/{normalizer}/NME' for subset in subsets)
+        cells = [f'{found[nme]:.2f} ± {found[f"{nme}_std"]:.2f}' for nme in nmes]
+        fr, auc = (found[f'full/{normalizer}/{key}'] for key in ('FR', 'AUC'))
+        rows.append([name, *cells, f'{fr:.2f}', f'{auc:.3f}'])
+    return markdown(['NME', *map(str.capitalize, subsets), 'FR, Full', 'AUC, Full'], rows)

@@ -64,14 +64,7 @@ def decoders_of(codec: Mapping[str, Any]) -> dict[str, Any]:
 def describe_moves(
     argmax: np.ndarray, sdt: np.ndarray, truth: np.ndarray, visible: np.ndarray
 ) -> str:
-    """Say what SDT changed; N faces, K landmarks, points are (x, y) in heatmap pixels.
-
-    Args:
-        argmax: Where the maps are largest, (N, K, 2).
-        sdt: Decoded by SDT, (N, K, 2).
-        truth: Annotated landmarks, (N, K, 2).
-        visible: Which of them count, bool (N, K).
-    """
+    """Say what SDT changed; points are (N, K, 2) in heatmap pixels, visible is bool (N, K)."""
     moves = np.linalg.norm(sdt - argmax, axis=-1)
     before, after = (np.linalg.norm(p - truth, axis=-1) for p in (argmax, sdt))
     chosen = visible & (moves >= PIXEL)
@@ -83,14 +76,13 @@ def describe_moves(
 
 
 def decode(
-    config: Config, checkpoint: str | Path, device: str = 'cpu', out: Path | None = None
+    config: Config, checkpoint: str | Path, out: Path | None = None
 ) -> tuple[dict[str, dict[str, float]], str]:
     """Test a model once, decode it in several ways.
 
     Args:
         config: Of a heatmap model.
         checkpoint: Its weights.
-        device: Where to run.
         out: Folder for ``DECODER/errors.json``, where the metric is `FaceAlignmentMetric`.
 
     Returns:
@@ -99,14 +91,9 @@ def decode(
     Raises:
         InputError: If a file is missing, or the model cannot be decoded by SDT.
     """
-    codec = (config.model.get('head') or {}).get('decoder')
-    if not codec:
-        raise InputError(f'{config.filename}: no model.head.decoder; give a heatmap model')
-    decoders, model = decoders_of(codec), load_model(config, checkpoint, device)
-    try:
-        loader = Runner.build_dataloader(config.test_dataloader)
-    except FileNotFoundError as error:
-        raise InputError(f'the test data are missing ({error})') from error
+    codec = config.model.head.decoder
+    decoders, model = decoders_of(codec), load_model(config, checkpoint)
+    loader = Runner.build_dataloader(config.test_dataloader)
     evaluators = {}
     for name in decoders:
         by_face = out and config.test_evaluator.type == 'FaceAlignmentMetric'
@@ -157,13 +144,12 @@ def main() -> None:
     parser.add_argument('model', help='tiny, best, or a config')
     parser.add_argument('checkpoint', nargs='?', help='its weights')
     parser.add_argument('--out', type=Path, help='folder for DECODER/errors.json, see plot_ced.py')
-    parser.add_argument('--device', default='cpu')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
     args = parser.parse_args()
     name, checkpoint = config_and_checkpoint(args.model, args.checkpoint)
     config = load_config(name)
     config.merge_from_dict(args.cfg_options or {})
-    scores, moves = decode(config, checkpoint, args.device, args.out)
+    scores, moves = decode(config, checkpoint, args.out)
     keys = next(iter(scores.values()))
     print(markdown(['', *scores], [[k, *(f'{s[k]:.4g}' for s in scores.values())] for k in keys]))
     print(f'\n{moves}')

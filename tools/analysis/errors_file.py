@@ -27,12 +27,11 @@ def read_errors(
     content = read_errors_file(path)
     known, images = content['normalizers'], content['images']
     normalizer = normalizer or known[0]
-    if normalizer not in known:
-        raise InputError(f'{path} has no normaliser {normalizer!r}, only {", ".join(known)}')
+    subsets = {'full'}.union(*(image['subsets'] for image in images))
+    if normalizer not in known or subset not in subsets:
+        names = ', '.join(known), ', '.join(sorted(subsets))
+        raise InputError(f'{path} has the normalisers {names[0]} and the subsets {names[1]} only')
     chosen = [image for image in images if subset in ('full', *image['subsets'])]
-    if not chosen:
-        subsets = sorted({'full'}.union(*(image['subsets'] for image in images)))
-        raise InputError(f'{path} has no subset {subset!r}, only {", ".join(subsets)}')
     return {image['id']: image['errors'][normalizer] for image in chosen}, normalizer
 
 
@@ -47,12 +46,7 @@ def read_errors_file(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f'{path}: no such file; tools/test.py CONFIG CHECKPOINT writes {ERRORS}')
     content = read_json(path)
-    try:
-        whole = content['normalizers'] and content['images']
-        whole = whole and all({'id', 'errors', 'subsets'} <= set(i) for i in content['images'])
-    except (KeyError, TypeError):
-        whole = False
-    if not whole:
+    if not isinstance(content, dict) or not content.get('normalizers') or not content.get('images'):
         raise InputError(f'{path}: not what FaceAlignmentMetric writes to its errors_file')
     return content
 

@@ -74,13 +74,13 @@ class Tested(NamedTuple):
         return [100 * float(d / length) for d, length in zip(distances, lengths, strict=True)]
 
 
-def open_model(name: str, config: Config, checkpoint: str | Path, device: str = 'cpu') -> Tested:
+def open_model(name: str, config: Config, checkpoint: str | Path) -> Tested:
     """Load a model and its test set.
 
     Raises:
         InputError: If a file is missing or of another model.
     """
-    model = load_model(config, checkpoint, device)
+    model = load_model(config, checkpoint)
     model.test_cfg['output_heatmaps'] = True
     return Tested(name, model, DATASETS.build(config.test_dataloader.dataset))
 
@@ -95,32 +95,22 @@ def photo_of(sample: PoseDataSample) -> np.ndarray:
     return np.ascontiguousarray(read_photo(sample.img_path)[..., ::-1])
 
 
-def draw_faces(models: Sequence[Tested], faces: Sequence[int], out_file: str | Path) -> str:
-    """Draw a row of faces for each model; return their NME.
-
-    Args:
-        models: To compare.
-        faces: Ids in the models' test sets.
-        out_file: Where to draw it; the suffix chooses the form (png, pdf, svg).
-    """
+def draw_faces(models: Sequence[Tested], faces: Sequence[int], out_file: str | Path) -> None:
+    """Draw a row of the faces with these ids for each model, with their NME."""
     figure = new_figure(FACE * len(faces), (FACE + 0.25) * len(models) + 0.5)
     grid = figure.subplots(len(models), len(faces), squeeze=False)
-    said = []
     for row, model in zip(grid, models, strict=True):
         samples = model.predict(faces)
-        nmes = model.nmes(samples)
-        for axes, sample, nme in zip(row, samples, nmes, strict=True):
+        for axes, sample, nme in zip(row, samples, model.nmes(samples), strict=True):
             _draw_face(axes, sample)
             axes.set_title(f'NME {nme:.2f} %', fontsize='small', pad=3)
         row[0].set_ylabel(model.name)
-        said.append(f'{model.name} {", ".join(f"{nme:.2f}" for nme in nmes)}')
     marks = [
         Line2D([], [], marker='o', linestyle='', color=color, markeredgecolor='0.3', label=label)
         for label, color in COLORS.items()
     ]
     figure.legend(handles=marks, loc='outside lower center', ncols=2, frameon=False)
     save_figure(figure, out_file, DPI)
-    return f'{len(faces)} faces; NME in percent: {"; ".join(said)}'
 
 
 def _draw_face(axes: Axes, sample: PoseDataSample) -> None:
@@ -139,15 +129,8 @@ def _draw_face(axes: Axes, sample: PoseDataSample) -> None:
 
 def draw_heatmaps(
     models: Sequence[Tested], faces: Sequence[int], landmarks: Sequence[int], out_file: str | Path
-) -> str:
-    """Draw for each face a row of the targets and a row for each model; say what they are.
-
-    Args:
-        models: To compare.
-        faces: Ids in the models' test sets.
-        landmarks: The columns.
-        out_file: Where to draw it; the suffix chooses the form (png, pdf, svg).
-    """
+) -> None:
+    """Draw for each face, given by its id, a row of the targets and a row for each model."""
     chosen, rows = list(landmarks), []
     found = [model.predict(faces) for model in models]
     for face, *samples in zip(faces, *found, strict=True):
@@ -169,7 +152,6 @@ def draw_heatmaps(
     title = f'Landmarks {", ".join(map(str, chosen))}: over the face, and bare; + annotated'
     figure.suptitle(title, fontsize='small')
     save_figure(figure, out_file, DPI)
-    return f'{len(faces)} faces; target, {", ".join(model.name for model in models)}'
 
 
 def _draw_map(
@@ -188,10 +170,8 @@ def _draw_map(
         axes.imshow(photo_of(sample).mean(axis=-1), cmap='gray', vmin=0, vmax=255 / DIM)
         style['alpha'] = heatmap.clip(0, 1)
     axes.imshow(heatmap, extent=(left, right, bottom, top), **style)
-    for color, size, thick in (('black', 24, 1.4), ('white', 16, 0.6)):
-        axes.scatter(
-            *true_points(sample)[landmark], s=size, marker='+', color=color, linewidths=thick
-        )
+    truth = true_points(sample)[landmark]
+    axes.scatter(*truth, s=16, marker='+', color='white', linewidths=0.8)
     axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], facecolor='black')
 
 
@@ -216,7 +196,7 @@ def absolute_heatmaps(output: np.ndarray, activation: str | None, sigma: float) 
         sigma: Of the target, heatmap pixels.
     """
     if activation is None:
-        return np.asarray(output, dtype=np.float64).clip(0, None)
+        return output.clip(0, None)
     maps = displayable(output, activation)
     if activation == 'softmax':
         maps *= 2 * np.pi * sigma**2 / maps.sum(axis=(1, 2), keepdims=True)
@@ -238,7 +218,6 @@ def parse_args() -> argparse.Namespace:
     faces.add_argument(
         '--worst', metavar='ERRORS', help=f'the {WORST} worst of errors.json, or of its folder'
     )
-    parser.add_argument('--device', default='cpu')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='for all configs, key=value'
     )
@@ -255,24 +234,20 @@ def main() -> None:
         config = load_config(path)
         config.merge_from_dict(args.cfg_options or {})
         name = Path(word).stem.removeprefix('td-hm_').partition('_')[0]
-        models.append(open_model(name, config, checkpoint, args.device))
+        models.append(open_model(name, config, checkpoint))
     dataset = models[0].dataset
     ids = [dataset.get_data_info(i)['id'] for i in range(len(dataset))]
-    for option, chosen, count in (
-        ('--index', args.index, len(ids)),
-        ('--heatmaps', args.heatmaps, len(dataset.metainfo['keypoint_id2name'])),
-    ):
-        if wrong := [number for number in chosen or () if not 0 <= number < count]:
-            raise InputError(f'{option} {wrong[0]} is out of range: 0 to {count - 1}')
-    faces = [ids[i] for i in args.index or range(min(3, len(ids)))]
+    if wrong := [index for index in args.index or () if not 0 <= index < len(ids)]:
+        raise InputError(f'--index {wrong[0]} is out of range: 0 to {len(ids) - 1}')
+    faces = [ids[index] for index in args.index] if args.index else ids[:3]
     if args.worst:
         errors, _ = read_errors(args.worst)
         faces = sorted(errors, key=errors.__getitem__, reverse=True)[:WORST]
     if args.heatmaps:
-        said = draw_heatmaps(models, faces, args.heatmaps, args.out)
+        draw_heatmaps(models, faces, args.heatmaps, args.out)
     else:
-        said = draw_faces(models, faces, args.out)
-    print(f'{args.out}: {said}')
+        draw_faces(models, faces, args.out)
+    print(f'{args.out}: faces {", ".join(map(str, faces))}')
 
 
 if __name__ == '__main__':

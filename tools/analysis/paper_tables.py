@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +11,7 @@ import yaml
 
 DATA = yaml.safe_load(Path(__file__).with_name('paper_tables.yml').read_text(encoding='utf-8'))
 SOURCES, DATASETS, NORMALIZERS = DATA['sources'], DATA['datasets'], DATA['normalizers']
-_STEM = re.compile(
-    r'td-hm_(?P<model>[^_]+?)(?P<tiny>-tiny)?_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e'
-    r'_(?P<dataset>[^_-]+)-(?P<size>\d+)x\d+(?:_(?P<test>[^_]+))?'
-)
+_STEM = re.compile(r'td-hm_([^_]+?)(-tiny)?_(\d+)xb(\d+)-(\d+)e_([^_-]+)-\d+x\d+(?:_([^_]+))?')
 
 
 class Stem(NamedTuple):
@@ -31,7 +27,7 @@ class Stem(NamedTuple):
 
 
 def parse_stem(stem: str) -> Stem | None:
-    """Read a config's name without its suffix; None if it is of another form.
+    """Read a config's name without its suffix; None if it is of another form or dataset.
 
     >>> parse_stem('td-hm_mhhn-tiny_2xb8-30e_300w-128x128').model
     'mhhn'
@@ -39,13 +35,13 @@ def parse_stem(stem: str) -> Stem | None:
     found = _STEM.fullmatch(stem)
     if found is None:
         return None
-    counts = (int(found[name]) for name in ('processes', 'batch', 'epochs'))
-    test = found['test'] or found['dataset']
-    return Stem(found['model'], found['tiny'] is not None, *counts, found['dataset'], test)
+    model, tiny, *counts, trained_on, test = found.groups()
+    if not {trained_on, test or trained_on} <= set(DATASETS):
+        return None
+    return Stem(model, tiny is not None, *map(int, counts), trained_on, test or trained_on)
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """One table; its columns are keys of the metric without the normaliser: ``full``, ``full/FR``.
 
     What its fields are is said in `paper_tables.yml`; rows and columns are in the paper's order.
@@ -55,24 +51,12 @@ class Table:
     dataset: str
     normalizer: str
     columns: Mapping[str, str]  # key by the column's name
+    extra: Mapping[str, str]
     paper: Mapping[str, list[str]]  # cells by the row's label
     ours: Mapping[str, tuple[str, str]]  # model of our config, and whose weights, by the label
     others: tuple[str, ...] = ()
-    extra: Mapping[str, str] | None = None
     later: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def all_columns(self) -> dict[str, str]:
-        """The paper's columns, then FR and AUC of the last set, then what is extra."""
-        whole = 'full' if 'full' in self.columns.values() else [*self.columns.values()][-1]
-        own = {'FR': f'{whole}/FR', 'AUC': f'{whole}/AUC', **(self.extra or {})}
-        return {**self.columns, **{k: v for k, v in own.items() if v not in self.columns.values()}}
-
-    @property
-    def threshold(self) -> float:
-        """Above which error a face has failed, percent."""
-        return float(DATASETS[self.dataset]['threshold'])
 
 
 def _read_table(entry: Mapping[str, Any]) -> Table:

@@ -25,6 +25,7 @@ from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_mmpose.evaluation.functional import summarize
 
 DPI = 200
+THRESHOLD = 10.0  # right end of the x axis, and of AUC and failure rate, percent
 DASHES = ('-', '--', '-.', ':')  # 4 and 7 colours: 28 curves before a pair repeats
 
 
@@ -32,26 +33,20 @@ def plot_ced(
     runs: Mapping[str, Sequence[float]],
     out_file: str | Path,
     normalizer: str,
-    threshold: float = 10,
 ) -> None:
     """Draw one CED curve per run, with NME, AUC and failure rate in the legend.
 
     The curve is the exact step function: at x, the share of images with an error of x or less.
-
-    Args:
-        runs: Errors (N,) in percent by the run's name, in the legend's order.
-        out_file: Where to draw it; the suffix chooses the form (png, pdf, svg).
-        normalizer: A name for the x axis, such as ``'inter-ocular distance'``.
-        threshold: Right end of the x axis, and of AUC and failure rate, percent.
+    ``runs`` holds errors (N,) by the run's name, in percent of the normaliser.
     """
     figure = new_figure(6.4, 3.9 + 0.2 * len(runs))
     axes = figure.add_subplot()
     for (name, errors), color, dashes in zip(runs.items(), cycle(COLORS), cycle(DASHES)):
         ordered = np.sort(np.asarray(errors, dtype=np.float64))
         label = '{}:  NME {NME:.2f} %,  AUC {AUC:.3f},  FR {FR:.2f} %'
-        label = label.format(name, **summarize(ordered, threshold))
+        label = label.format(name, **summarize(ordered, THRESHOLD))
         axes.step(
-            np.r_[0, ordered, max(ordered[-1], threshold)],
+            np.r_[0, ordered, max(ordered[-1], THRESHOLD)],
             np.r_[np.linspace(0, 100, len(ordered) + 1), 100],
             where='post',
             color=color,
@@ -59,7 +54,7 @@ def plot_ced(
             linewidth=1.8,
             label=label,
         )
-    axes.set(xlim=(0, threshold), ylim=(0, 100), ylabel='images (%)')
+    axes.set(xlim=(0, THRESHOLD), ylim=(0, 100), ylabel='images (%)')
     axes.set_xlabel(f'NME (% of {normalizer})')
     axes.grid(color='0.85', linewidth=0.6)
     # Below the axes: inside, it would hide the curves where there are several.
@@ -73,10 +68,7 @@ def read_text(path: Path) -> np.ndarray:
     Raises:
         InputError: If there is none, or a line is no error.
     """
-    try:
-        values = np.loadtxt(path, ndmin=1)
-    except (OSError, ValueError) as error:
-        raise InputError(f'{path}: one error a line expected ({error})') from error
+    values = np.genfromtxt(path, ndmin=1) if path.is_file() else np.empty(0)
     if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
         raise InputError(f'{path}: one error a line expected, finite and 0 or more')
     return values
@@ -91,12 +83,7 @@ def main() -> None:
     parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
     parser.add_argument('--normalizer', help="such as inter_pupil; default: the first run's first")
     parser.add_argument('--subset', default='full', help='such as challenge; default: full')
-    parser.add_argument(
-        '--threshold', type=float, default=10.0, help='right end of the axis, percent; default: 10'
-    )
     args = parser.parse_args()
-    if not 0 < args.threshold < float('inf'):
-        parser.error(f'--threshold is in percent, above 0, got {args.threshold}')
     normalizer, runs = args.normalizer, {}
     for run in args.runs:
         name, path = run.split('=', 1) if '=' in run and not Path(run).exists() else ('', run)
@@ -105,13 +92,13 @@ def main() -> None:
             name, errors = name or path.stem, read_text(path)
         else:
             found, normalizer = read_errors(path, normalizer, args.subset)
-            folder = path.resolve() if path.is_dir() else path.resolve().parent
-            name, errors = name or folder.name, np.array([*found.values()])
+            folder = path if path.is_dir() else path.parent
+            name, errors = name or folder.resolve().name, np.array([*found.values()])
         if name in runs:
             raise InputError(f'{path}: a second run called {name!r}; say NAME={path}')
         runs[name] = errors
     normalizer = normalizer or 'normaliser unknown'
-    plot_ced(runs, args.out, NORMALIZERS.get(normalizer, normalizer), args.threshold)
+    plot_ced(runs, args.out, NORMALIZERS.get(normalizer, normalizer))
     counts = ', '.join(f'{name} {len(errors)}' for name, errors in runs.items())
     print(f'{args.out}: {args.subset}, {normalizer}, faces: {counts}')
 

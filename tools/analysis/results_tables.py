@@ -40,38 +40,20 @@ SETS = {
     'rotated': 'rotated',
     'poor': 'poor',
 }
-NEEDED = {'name', 'config', 'overrides', 'train', 'params', 'scores'}
 SPOT = re.compile(r'(<!-- table: (\w+)(?: of ([\w-]+))? -->\n).*?(<!-- end -->)', re.S)
 SEED = re.compile(r'[-_ ]?(s|seed)[-_ ]?\d+$')
 MISSING = '-'
+SDT = 'scores {} sdt inter_ocular nme'  # the path to the error on a set
 Run = dict[str, Any]
 
 
 def read_runs(folder: Path) -> list[Run]:
-    """Read the run files of a folder.
-
-    Raises:
-        InputError: If there is none, or one lacks what a table needs.
-    """
-    runs = []
-    for path in sorted(folder.glob('*.json')):
-        run = read_json(path)
-        if not isinstance(run, dict) or not NEEDED <= set(run):
-            lacks = ', '.join(sorted(NEEDED - set(run if isinstance(run, dict) else ())))
-            raise InputError(f'{path}: no run file, it lacks {lacks}; remove it')
-        runs.append(run)
-    if not runs:
-        raise InputError(f'{folder}: no run file in it (*.json)')
-    return runs
+    """Read the run files of a folder."""
+    return [read_json(path) for path in sorted(folder.glob('*.json'))]
 
 
 def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
-    """Put together what differs in nothing but the seed.
-
-    >>> one = dict(config='a.py', overrides={}, train=dict(faces=9, epochs=2, seed=0))
-    >>> [len(group) for group in group_seeds([one, one | dict(train=one['train'] | dict(seed=1))])]
-    [2]
-    """
+    """Put together what differs in nothing but the seed."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         train = [run['train'].get('faces'), run['train'].get('epochs')]
@@ -80,52 +62,42 @@ def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
     return list(groups.values())
 
 
-def spread(group: Sequence[Run], *path: str, digits: int = 2) -> str:
-    """Return the mean of a group's values and, of several, the smallest and the largest.
+def look_up(run: Run, path: str) -> Any:
+    """Return what a path of keys, such as ``'train minutes'``, leads to; None if not measured."""
+    for key in path.split():
+        run = (run or {}).get(key)
+    return run
 
-    Args:
-        group: Runs that differ in their seed.
-        path: Keys that lead to the value in each run.
-        digits: After the point.
+
+def spread(group: Sequence[Run], path: str, digits: int = 2) -> str:
+    """Return the mean of a group's values and, of several, the smallest and the largest.
 
     >>> spread([dict(params=3), dict(params=4)], 'params', digits=1)
     '3.5 (3.0 to 4.0)'
     """
-    values = [value for run in group if (value := look_up(run, *path)) is not None]
+    values = [value for run in group if (value := look_up(run, path)) is not None]
     if not values:
         return MISSING
     low, middle, high = (f'{v:.{digits}f}' for v in (min(values), mean(values), max(values)))
     return middle if len(values) == 1 else f'{middle} ({low} to {high})'
 
 
-def look_up(run: Run, *path: str) -> Any:
-    """Return what a path of keys leads to; None where it was not measured."""
-    for key in path:
-        run = (run or {}).get(key)
-    return run
-
-
-def sdt(faces: str, score: str = 'nme', by: str = 'inter_ocular') -> tuple[str, ...]:
-    """Return the path to a score by SDT."""
-    return 'scores', faces, 'sdt', by, score
-
-
 def scores_row(group: Sequence[Run], faces: str) -> dict[str, str]:
     """Return the cells of a group's row in the table of one set of faces, by their column."""
-    params, train = group[0]['params'], group[0]['train']
+    params, train, by_sdt = group[0]['params'], group[0]['train'], f'scores {faces} sdt'
     return {
         'parameters': f'{params / 1e6:.2f} M' if params else MISSING,
         'faces x epochs': f'{train["faces"]} x {train["epochs"]}',
-        'minutes': spread(group, 'train', 'minutes', digits=0),
+        'minutes': spread(group, 'train minutes', digits=0),
         'seeds': str(len(group)),
-        'argmax': spread(group, 'scores', faces, 'argmax', 'inter_ocular', 'nme'),
-        'SDT': spread(group, *sdt(faces)),
-        'std': spread(group, *sdt(faces, 'std')),
-        'FR at 10%': spread(group, *sdt(faces, 'fr10')),
-        'AUC': spread(group, *sdt(faces, 'auc10'), digits=3),
-        'SDT, inter-pupil': spread(group, *sdt(faces, by='inter_pupil')),
-        'ms a face': spread(group, 'ms_per_face', 'flip', digits=1),
-        'without flip': spread(group, 'ms_per_face', 'no_flip', digits=1),
+        'argmax': spread(group, f'scores {faces} argmax inter_ocular nme'),
+        'SDT': spread(group, SDT.format(faces)),
+        'std': spread(group, f'{by_sdt} inter_ocular std'),
+        'FR at 10%': spread(group, f'{by_sdt} inter_ocular fr10'),
+        'AUC': spread(group, f'{by_sdt} inter_ocular auc10', digits=3),
+        'SDT, inter-pupil': spread(group, f'{by_sdt} inter_pupil nme'),
+        'ms a face': spread(group, 'ms_per_face flip', digits=1),
+        'without flip': spread(group, 'ms_per_face no_flip', digits=1),
     }
 
 
@@ -141,7 +113,7 @@ def make_table(name: str, runs: Sequence[Run]) -> str:
         groups = group_seeds([run for run in runs if run.get('heatmaps')])
         measures = dict.fromkeys(m for group in groups for run in group for m in run['heatmaps'])
         rows = [
-            {m.replace('_', ' '): spread(group, 'heatmaps', m, digits=3) for m in measures}
+            {m.replace('_', ' '): spread(group, f'heatmaps {m}', digits=3) for m in measures}
             for group in groups
         ]
     elif name in (*SETS, 'hard'):
@@ -149,10 +121,10 @@ def make_table(name: str, runs: Sequence[Run]) -> str:
         if name == 'hard':  # sorted by the faces of which the hard ones were made
             runs = [run for run in runs if 'occluded' in run['scores']]
             faces = 'helen_test' if any('helen_test' in run['scores'] for run in runs) else 'dev'
-        groups = group_seeds([run for run in runs if look_up(run, *sdt(faces)) is not None])
-        groups.sort(key=lambda group: mean(look_up(run, *sdt(faces)) for run in group))
+        groups = group_seeds([run for run in runs if look_up(run, SDT.format(faces)) is not None])
+        groups.sort(key=lambda group: mean(look_up(run, SDT.format(faces)) for run in group))
         if name == 'hard':
-            rows = [{SETS[s]: spread(group, *sdt(s)) for s in SETS} for group in groups]
+            rows = [{SETS[s]: spread(group, SDT.format(s)) for s in SETS} for group in groups]
         else:
             rows = [scores_row(group, faces) for group in groups]
     else:
@@ -178,7 +150,7 @@ def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
     """Draw error against time, a point a run and a colour a series."""
     series: dict[str, list[tuple[float, float, str]]] = {}
     for run in runs:
-        time, error = look_up(run, 'ms_per_face', 'flip'), look_up(run, *sdt('helen_test'))
+        time, error = look_up(run, 'ms_per_face flip'), look_up(run, SDT.format('helen_test'))
         if time and error is not None:
             series.setdefault(run['series'], []).append((time, error, run['name']))
     figure = new_figure(6.4, 4)
