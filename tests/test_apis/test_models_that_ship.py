@@ -1,4 +1,4 @@
-"""The weights that ship still score what they scored, by PyTorch and by ONNX, on drawn and real faces."""
+"""The weights that ship still score what they scored, by PyTorch and by ONNX."""
 
 import json
 
