@@ -32,6 +32,7 @@ import re
 import sys
 import types
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from unittest import mock
 
@@ -117,12 +118,9 @@ def _check_opencv() -> None:
 
 
 def _version_of(module: str) -> str:
-    names = ('mmcv', 'mmcv-lite') if module == 'mmcv' else (module,)
-    for name in names:
-        try:
+    for name in ('mmcv', 'mmcv-lite') if module == 'mmcv' else (module,):
+        with suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return importlib.import_module(module).__version__  # a source tree on PYTHONPATH
 
 

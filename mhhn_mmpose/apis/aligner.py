@@ -65,7 +65,8 @@ class FaceAligner(Aligner):
             raise InputError(f'{config}: no config of a TopdownPoseEstimator; give one')
         cfg.merge_from_dict(cfg_options or {})
         self.config, self.checkpoint = Path(config).name, Path(checkpoint).name
-        self.model = cast(Any, load_model(cfg, checkpoint, device or default_device()))
+        device = device or ('cuda:0' if torch.cuda.is_available() else 'cpu')
+        self.model = cast(Any, load_model(cfg, checkpoint, device))
         self.model.test_cfg['output_heatmaps'] = heatmaps
         self.num_landmarks = self.model.head.out_channels
         self.amp = amp
@@ -106,11 +107,6 @@ class FaceAligner(Aligner):
             bbox_rotation=np.array([self._turn * _angle(square)], np.float32),
             **self.model.dataset_meta,
         )
-
-
-def default_device() -> str:
-    """Return the GPU if there is one, else the CPU."""
-    return 'cuda:0' if torch.cuda.is_available() else 'cpu'
 
 
 def _angle(square: np.ndarray) -> float:

@@ -114,29 +114,22 @@ def photo_record(image: dict[str, Any]) -> dict[str, Any]:
 def _check_face(
     face: dict[str, Any] | None, annotation: dict[str, Any], size: tuple[int, int], count: int
 ) -> None:
-    """Refuse a face whose landmarks or box cannot be used, by the converters' rules.
-
-    Args:
-        face: As MMPose parsed it.
-        annotation: As it is in the file.
-        size: Of the photo, width and height in pixels.
-        count: Landmarks that a face has.
-    """
+    """Refuse a face, as MMPose parsed it, of a photo (width, height), by the converters' rules."""
     if face is None:
         raise ValueError("misses 'bbox'")
     points = face['keypoints'][0]
     if len(points) != count:
         raise ValueError(f'{len(points)} landmarks, {count} expected')
-    flags = np.array(annotation['keypoints'], float).reshape(-1, 3)[:, 2]
-    if not np.isfinite(flags).all() or not np.isfinite(points).all():
-        index = int(np.argmin(np.isfinite(np.column_stack([points, flags])).all(axis=1)))
-        raise ValueError(f'landmark {index} is not finite: {points[index]} flag {flags[index]}')
-    if not (flags > 0).any() or face['num_keypoints'] == 0:
+    annotated = np.array(annotation['keypoints'], float).reshape(-1, 3)
+    if broken := np.flatnonzero(~np.isfinite(annotated).all(axis=1)).tolist():
+        raise ValueError(f'landmark {broken[0]} is not finite: {annotated[broken[0]]}')
+    visible = annotated[:, 2] > 0
+    if not visible.any() or face['num_keypoints'] == 0:
         raise ValueError('no visible landmark')
     left, top, right, bottom = face['bbox'][0].tolist()
     framing = {key: annotation[key] for key in FRAMING if key in annotation}
     check_framing(dict(bbox=[left, top, right - left, bottom - top]) | framing)
-    check_points(points[flags > 0], *size, max(right - left, bottom - top))
+    check_points(points[visible], *size, max(right - left, bottom - top))
 
 
 def _photo_fault(path: str) -> str | None:

@@ -49,9 +49,11 @@ class FiniteLossHook(Hook):
         finite = all(map(math.isfinite, terms.values()))
         if _in_all_processes(finite):
             return
-        mine = '' if finite else f'{_in_words(terms)} in the batch of {_faces(data_batch or {})}'
+        values = ', '.join(f'{name} {value:g}' for name, value in terms.items())
+        mine = '' if finite else f'{values} in the batch of {_faces(data_batch or {})}'
         found = '; '.join(text for text in all_gather_object(mine) if text)
-        _stop(runner, f'the loss is not finite at epoch {_place(runner)}: {found}')
+        place = f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}'
+        _stop(runner, f'the loss is not finite at {place}: {found}')
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Look at weights and buffers."""
@@ -69,18 +71,10 @@ def _in_all_processes(good: bool) -> bool:
     return bool(flag)
 
 
-def _in_words(terms: Mapping[str, float]) -> str:
-    return ', '.join(f'{name} {value:g}' for name, value in terms.items())
-
-
 def _faces(data_batch: Mapping) -> str:
     """Photo and annotation id of each face of a batch."""
     samples = [sample.metainfo for sample in data_batch.get('data_samples', ())]
     return ', '.join(f'{s.get("img_path", "?")} (id {s.get("id", "?")})' for s in samples)
-
-
-def _place(runner: Runner) -> str:
-    return f'{runner.epoch + 1}, iteration {runner.iter + 1}'
 
 
 def _stop(runner: Runner, reason: str) -> None:

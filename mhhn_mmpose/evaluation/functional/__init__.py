@@ -1,7 +1,5 @@
 from .normalizers import Normalizer, check_rules, resolve
 from .scores import (
-    LANDMARK_NORMALIZERS,
-    LandmarkGroup,
     area_under_ced,
     failure_rate,
     landmark_errors,
@@ -11,8 +9,6 @@ from .scores import (
 )
 
 __all__ = [
-    'LANDMARK_NORMALIZERS',
-    'LandmarkGroup',
     'Normalizer',
     'area_under_ced',
     'check_rules',

@@ -69,9 +69,8 @@ def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:
     """Turn one entry of ``normalizers`` into a rule.
 
     Args:
-        rule: ``'inter_ocular'``, ``'inter_pupil'``, ``'landmark_box'``, ``'box'``,
-            ``'box_diagonal'``, ``'face_size'``, or ``dict(name=..., keypoint_indices=[i, j])``,
-            where i and j are landmarks or lists of landmarks that stand for their mean.
+        rule: A name or ``dict(name=..., keypoint_indices=[i, j])``, see `FaceAlignmentMetric`; i
+            and j are landmarks or lists of landmarks that stand for their mean.
         dataset_name: MMPose's name of the dataset, such as ``'300w'``.
 
     Raises:

@@ -49,10 +49,9 @@ class StackedHeatmapHead(CPMHead):
         modules = self.loss_module
         if not isinstance(modules, torch.nn.ModuleList):
             modules = [modules] * self.num_stages
-        losses = [
-            module(output, target, weights) for module, output in zip(modules, outputs, strict=True)
-        ]
-        return dict(loss_kpt=sum(losses), acc_pose=pck_accuracy(outputs[-1], target, weights))
+        pairs = zip(modules, outputs, strict=True)
+        loss = sum(module(output, target, weights) for module, output in pairs)
+        return dict(loss_kpt=loss, acc_pose=pck_accuracy(outputs[-1], target, weights))
 
 
 def _in_float32(layer: torch.nn.Module, x: Tensor) -> Tensor:
