@@ -206,12 +206,10 @@ def _differences(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[st
     missing, unexpected = model.load_state_dict(kept, strict=False)
     # Counters of batches, which weights from old versions of torch lack.
     missing = [n for n in missing if n not in shapes and not n.endswith('num_batches_tracked')]
+    other = [f'{n} is {tuple(theirs[n].shape)}, not {tuple(own[n].shape)}' for n in shapes]
     texts = [_landmarks(model, own, theirs, shapes)]
-    for kind, names in (
-        ('lacks', missing),
-        ('has besides', unexpected),
-        ('other shapes:', [_shapes(name, own, theirs) for name in shapes]),
-    ):
+    found = {'lacks': missing, 'has besides': unexpected, 'other shapes:': other}
+    for kind, names in found.items():
         more = f', ... {len(names)} in all' if len(names) > NAMES_SHOWN else ''
         texts.append(f'{kind} {", ".join(names[:NAMES_SHOWN])}{more}' if names else '')
     return [text for text in texts if text]
@@ -223,10 +221,6 @@ def _landmarks(model: nn.Module, own: Mapping, theirs: Mapping, shapes: list[str
     ends = [n for n in shapes if n.startswith('head.') and len(own[n]) == wanted]
     found = {len(theirs[name]) for name in ends} - {wanted}
     return f'{found.pop()} landmarks, not {wanted}' if len(found) == 1 else ''
-
-
-def _shapes(name: str, own: Mapping, theirs: Mapping) -> str:
-    return f'{name} is {tuple(theirs[name].shape)}, not {tuple(own[name].shape)}'
 
 
 def _dataset_meta(cfg: Config, split: str) -> dict | None:

@@ -65,13 +65,9 @@ def _score_truth(runner: Runner, metric: FaceAlignmentMetric) -> list[str]:
     metric.results, metric.errors_file = [], None
     for index in range(len(dataset)):
         face = dataset.get_data_info(index)
-        truth = dict(
-            keypoints=face['keypoints'],
-            keypoints_visible=face['keypoints_visible'],
-            bboxes=face['bbox'],
-        )
-        prediction = dict(keypoints=face['keypoints'])
-        metric.process(None, [{**face, 'gt_instances': truth, 'pred_instances': prediction}])
+        points = dict(keypoints=face['keypoints'])
+        truth = points | dict(keypoints_visible=face['keypoints_visible'], bboxes=face['bbox'])
+        metric.process(None, [face | dict(gt_instances=truth, pred_instances=points)])
     prefix = f'{metric.prefix}/' if metric.prefix else ''
     return [prefix + name for name in metric.compute_metrics(metric.results)]
 
