@@ -13,17 +13,12 @@ NAME = 'td-hm_mhhn_8xb4-200e_300w-256x256'
 
 
 @pytest.fixture
-def data(tmp_path) -> Path:
-    """A folder with annotation files, which are not read here."""
+def jobs_of(tmp_path, monkeypatch):
+    """Plans rows whose annotation files are there; they are not read here."""
     folder = tmp_path / 'data' / 'annotations'
     folder.mkdir(parents=True)
     for name in ('face_landmarks_300w_train', 'face_landmarks_300w_valid', 'cofw68_test'):
         (folder / f'{name}.json').touch()
-    return folder.parent
-
-
-@pytest.fixture
-def jobs_of(tmp_path, monkeypatch):
     roots = [f'{k}_dataloader.dataset.data_root={tmp_path}/data' for k in ('train', 'val', 'test')]
 
     def make(table, *arguments, options=()):
@@ -83,7 +78,7 @@ def started(monkeypatch):
     return commands
 
 
-def test_each_row_once_and_a_failure_ends_the_call(jobs_of, data, started):
+def test_each_row_once_and_a_failure_ends_the_call(jobs_of, started):
     jobs = jobs_of('300w', '--rows', 'hgs', 'hgs-hsr', 'mhhn')
     hgs, hsr, mhhn = names(jobs)
     with pytest.raises(InputError, match='td-hm_hgs-hsr_8xb4.*: exit status 3'):
@@ -96,7 +91,7 @@ def test_each_row_once_and_a_failure_ends_the_call(jobs_of, data, started):
     ]
 
 
-def test_a_training_is_never_mixed_with_another(jobs_of, tmp_path, data, started):
+def test_a_training_is_never_mixed_with_another(jobs_of, tmp_path, started):
     run_table.execute(jobs_of('300w', '--rows', 'hgs'))
     run_table.check(jobs_of('300w', '--rows', 'hgs'))
     with pytest.raises(InputError, match='hgs.* was made with other options'):
@@ -104,6 +99,6 @@ def test_a_training_is_never_mixed_with_another(jobs_of, tmp_path, data, started
     (tmp_path / 'out' / NAME).mkdir()
     with pytest.raises(InputError, match='mhhn.* was made with other options'):
         run_table.check(jobs_of('300w', '--rows', 'mhhn'))
-    (data / 'annotations' / 'cofw68_test.json').unlink()
+    (tmp_path / 'data' / 'annotations' / 'cofw68_test.json').unlink()
     with pytest.raises(InputError, match='_cofw68: no .*/cofw68_test.json; convert the archive'):
         run_table.check(jobs_of('cofw68', '--rows', 'hgs'))

@@ -18,35 +18,24 @@ DATASETS = {
 }
 
 
-def job_of(dataset, root, folder) -> run_table.Job:
-    """Plan HGs+HSR for one step."""
+@pytest.mark.parametrize('dataset', DATASETS)
+def test_archive_to_table(dataset, tmp_path, monkeypatch):
+    """HGs+HSR, one step."""
+    annotations, subsets = DATASETS[dataset]
     small = {'train_cfg.max_epochs': 1, 'model.backbone.num_stacks': 1, 'model.head.num_stages': 1}
-    small['train_dataloader.batch_size'] = NUM_TRAIN
-    _, *words = cfg_options(root, DATASETS[dataset][0], **SMALL, **small)
-    options = dict(word.split('=', 1) for word in words)
-    args = argparse.Namespace(
-        rows=['hgs-hsr'], processes=1, cfg_options=options, work_dir=folder / 'runs'
-    )
-    (job,) = run_table.plan(dataset, args)
-    return job
-
-
-def execute(monkeypatch, job):
-    """Run the commands of a job in this process; return the scores."""
+    small |= {'train_dataloader.batch_size': NUM_TRAIN, **SMALL}
+    _, *words = cfg_options(convert_generated(dataset, tmp_path), annotations, **small)
+    options, runs = dict(word.split('=', 1) for word in words), tmp_path / 'runs'
+    args = dict(rows=['hgs-hsr'], processes=1, cfg_options=options, work_dir=runs)
+    (job,) = run_table.plan(dataset, argparse.Namespace(**args))
     _, config, _, *words = job.train_command
     assert not run_tool(monkeypatch, 'train.py', config, *words)
     _, config, checkpoint, _, *words = job.test_command
     assert not run_tool(monkeypatch, 'test.py', config, checkpoint, *words)
-    return json.loads((job.folder / 'metrics.json').read_text())
-
-
-@pytest.mark.parametrize('dataset', DATASETS)
-def test_archive_to_table(dataset, tmp_path, monkeypatch):
-    job = job_of(dataset, convert_generated(dataset, tmp_path), tmp_path)
-    scores = execute(monkeypatch, job)
+    scores = json.loads((job.folder / 'metrics.json').read_text())
     nme = scores[f'full/{TABLES[dataset].normalizer}/NME']
-    assert nme > 0 and DATASETS[dataset][1] <= {key.split('/')[0] for key in scores}
-    text = write_report(find_runs([tmp_path / 'runs']), [dataset])
+    assert nme > 0 and subsets <= {key.split('/')[0] for key in scores}
+    text = write_report(find_runs([runs]), [dataset])
     rows = [line for line in text.splitlines() if line.startswith('| HGs+HSR') and 'TINY' in line]
     assert f'{nme:.2f}' in rows[0]
     assert len(json.loads((job.folder / 'errors.json').read_text())['images']) == NUM_TEST

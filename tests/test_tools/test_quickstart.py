@@ -61,7 +61,7 @@ def test_a_command_that_does_not_write_its_output(tmp_path):
 @pytest.fixture
 def quickstart(monkeypatch, capfd, uncovered_processes):
     """Calls the script in this process: (exit status, stdout, stderr)."""
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(signal, 'signal', lambda *_: None)
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
 
@@ -70,9 +70,7 @@ def quickstart(monkeypatch, capfd, uncovered_processes):
         status = run_tool(monkeypatch, 'quickstart.py', *arguments)
         return status, *capfd.readouterr()
 
-    yield call
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return call
 
 
 def test_from_end_to_end(quickstart, tmp_path):

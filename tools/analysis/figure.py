@@ -27,10 +27,8 @@ def save_figure(figure: Figure, out_file: str | Path, dpi: int) -> None:
         InputError: If it cannot be written there, or in this form.
     """
     out = Path(out_file)
-    if out.suffix[1:].lower() not in FigureCanvasAgg.get_supported_filetypes():
-        raise InputError(f'{out}: no kind of picture that can be written; name it {out}.png')
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, dpi=dpi)
-    except OSError as error:
-        raise InputError(f'{out}: cannot be written ({error.strerror})') from error
+    except (OSError, ValueError) as error:
+        raise InputError(f'{out}: cannot be written ({error})') from error
