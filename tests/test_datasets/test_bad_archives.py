@@ -2,52 +2,93 @@
 
 import shutil
 
+import cv2
 import h5py
 import numpy as np
 import pytest
 from archive_edits import (
     COFW,
-    COFW68,
     LIST,
     MAT,
-    PHOTO,
     POINTS,
     PTS,
     aflw,
     cells,
+    change_line,
     cofw,
     convert,
-    cut,
-    damage_photo,
-    double,
-    field,
     fields,
-    pts,
     remove,
-    resize,
-    swap,
-    text,
     variables,
 )
 
+PHOTO = '#refs#/photo2'  # of COFW's second face
+COFW68 = 'cofw68-benchmark'
 FACES = {'300w': 7, 'wflw': 7, 'aflw': 7, 'cofw': 10}  # COFW's test faces count twice: COFW-68
 NOT_AT_HOME = 'it seems to belong to another photo'
+
+
+def pts(number, *lines):
+    return change_line(PTS, number, lambda line: lines)
+
+
+def field(index, value):
+    return fields(lambda values: values.__setitem__(index, value) or values)
+
+
+def swap(name, value):
+    """Put another variable of COFW's file in the place of one, or nothing if it is None."""
+
+    def spoil(root):
+        with h5py.File(root / COFW, 'r+') as file:
+            new = value(file[name][()]) if callable(value) else value
+            del file[name]
+            if new is not None:
+                file[name] = new
+            if name == PHOTO:
+                file['IsTr'][0, 1] = file[PHOTO].ref
+
+    return spoil
+
+
+def damage_photo(root):
+    """Overwrite the second face's compressed pixels, as a bad disk does."""
+    with h5py.File(root / COFW) as file:
+        chunk = file[PHOTO].id.get_chunk_info(0)
+    with (root / COFW).open('r+b') as file:
+        file.seek(chunk.byte_offset)
+        file.write(bytes(chunk.size))
+
+
+def cut(file, size=-900):
+    return lambda root: (root / file).write_bytes((root / file).read_bytes()[:size])
+
+
+def resize(file, *size):
+    return lambda root: cv2.imwrite(str(root / file), np.zeros((*size, 3), np.uint8))
+
+
+def text(file):
+    return lambda root: (root / file).write_text('<html>')
+
+
+def double(root):
+    picture = cv2.imread(str(root / PTS.replace('.pts', '.jpg')))
+    cv2.imwrite(str(root / PTS.replace('.pts', '.png')), picture)
+
+
 FACE = {
     '300w': [
         (pts(1, 'version: 2'), "1.pts:1: 'version: 1' expected, got 'version: 2'"),
         (pts(2, 'n_points: 29'), ".pts:2: 'n_points: 68' expected, got 'n_points: 29'"),
-        (pts(3, ''), ".pts:3: '{' expected, got ''"),
         (pts(10, '1 2 3'), ".pts:10: two numbers 'x y' expected, got '1 2 3'"),
-        (pts(10, '12.5 nan'), '.pts: landmark 6 is not finite'),
         (pts(10, '4000 30'), NOT_AT_HOME),
         (pts(10), '.pts:71: 67 points, 68 expected'),
-        (pts(72), ".pts:71: '}' expected at the end"),
         (pts(72, '}', 'more'), ".pts:73: '}' expected at the end, got 'more'"),
         (cut('lfpw/trainset/gen_0001.png'), 'unreadable photo'),
         (text('ibug/gen_0001.jpg'), 'this is a web page or SVG'),
         (resize('ibug/gen_0001.jpg', 1, 1), f'px outside the 1x1 photo; {NOT_AT_HOME}'),
         (remove(PTS), 'trainset: a photo and gen_0001.pts expected, found gen_0001.jpg;'),
-        (remove('ibug/gen_0001.jpg'), 'ibug: a photo and gen_0001.pts expected, found'),
         (double, 'expected, found gen_0001.jpg, gen_0001.png, gen_0001.pts;'),
     ],
     'wflw': [
@@ -55,14 +96,12 @@ FACE = {
         (field(7, 'drei'), "train.txt:2: could not convert string to float: 'drei'"),
         (field(194, 'nan'), 'train.txt:2: landmark 97 is not finite'),
         (field(199, 'nan'), 'the box has no area: '),
-        (field(198, '0'), 'the box has no area: '),
         (field(203, '2'), "attribute makeup must be 0 or 1, got '2'"),
         (field(206, 'c.jpg'), 'c.jpg; unpack it'),
         (field(206, '../b.jpg'), "'../b.jpg' is no name of a photo inside"),
         (field(206, '\udcff.jpg'), 'the line is no UTF-8 text'),
     ],
     'aflw': [
-        (aflw('data', (1, 3), np.nan), 'face 2: landmark 3 is not finite'),
         (aflw('bbox', 1, (80, 80, 36, 156)), "face 2: 'bbox' has no area: x 80 to 80, y 36 to 156"),
         (aflw('bbox', (1, 1), np.inf), 'face 2: the face box is not finite'),
         (aflw('mask_new', (1, 5), 2), "face 2: 'mask_new' must be 0 or 1, got ["),
@@ -73,17 +112,14 @@ FACE = {
     'cofw': [
         (cofw('phisTr', 30, 1, np.nan), 'face 2: landmark 1 is not finite'),
         (cofw('phisTr', 60, 1, 2), 'face 2: occlusion flag 2 is 2, 0 or 1 expected'),
-        (cofw('phisTr', 5, 1, -900), NOT_AT_HOME),
         (cofw('bboxesTr', 3, 1, 0), 'face 2: the face box has no area'),
         (swap(PHOTO, np.zeros((3, 7, 5))), 'photo is 5 x 7 x 3 float64, H x W x 3 or H x W uint8'),
-        (swap(PHOTO, np.zeros(2, np.uint64)), 'the photo is 2 uint64'),
         (swap(PHOTO, np.zeros((3, 70000, 1), np.uint8)), 'is 1 x 70000 x 3 uint8, H x W x 3 or'),
         (cofw('IsTr', 0, 1, h5py.Reference()), 'face 2: damaged'),
         (damage_photo, 'face 2: damaged'),
         (text(POINTS), 'unreadable MATLAB 5'),
         (variables(POINTS, Points=None), "no variable 'Points'"),
         (variables(POINTS, Points=lambda v: v[:67]), 'Points is 67 x 2, 68 x 2 expected'),
-        (variables(POINTS, Points='left eye'), "'Points' is no array of numbers"),
         (variables(POINTS, Occ=lambda v: v[:, 1:]), 'Occ must be 68 flags of 0 or 1'),
     ],
 }
@@ -122,7 +158,6 @@ WHOLE = {  # with the number of faces that are left
         (cut(COFW, 5000), 'damaged, or no MATLAB 7.3 file (', 6),
         (swap('phisTr', None), 'no variable phisTr', 6),
         (swap('phisTr', lambda v: v[:86]), 'phisTr is 4 x 86 float64, faces x 87 numbers exp', 6),
-        (swap('bboxesTr', lambda v: v[:3]), 'bboxesTr is 4 x 3 float64, faces x 4', 6),
         (swap('phisTr', lambda v: v[:, :2]), 'Is, phis, bboxes have 4, 2, 4 faces', 6),
         (swap('IsTr', np.zeros((1, 4))), 'IsTr is 4 x 1 float64, faces x 1 photos expected', 6),
         (more_training_faces, '1348 faces; the official 1345 at most', 6),

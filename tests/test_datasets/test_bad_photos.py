@@ -9,17 +9,7 @@ from dataset_converters import convert_300w
 from generated_faces import write_pts
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
-from odd_photos import (
-    JPEG_ERROR,
-    PICTURE,
-    PNG,
-    POINTS,
-    TURNS,
-    cut,
-    damage,
-    write_mode,
-    write_turned,
-)
+from odd_photos import JPEG_ERROR, PICTURE, POINTS, TURNS, cut, damage, write_turned
 from PIL import Image
 
 from mhhn_landmarks.errors import InputError
@@ -50,7 +40,7 @@ def dataset_of(root, pipeline=TO_INPUT):
 @pytest.fixture
 def source(tmp_path):
     """An archive with a face that is as it should be."""
-    add_face(tmp_path / 'raw', '0.png', write_mode('RGB', PNG))
+    add_face(tmp_path / 'raw', '0.png', Image.fromarray(PICTURE).save)
     return tmp_path / 'raw'
 
 
@@ -107,25 +97,20 @@ def one_bit(path):
     path.write_bytes(content)
 
 
-def stored_frame(path):
-    """Take the turn away, as annotation tools do that know no EXIF."""
-    Image.open(path).save(path, exif=Image.Exif())
-
-
 @pytest.mark.parametrize(
     ('spoil', 'words'),
     [
         (Path.unlink, 'images/afw/1.jpg: no such photo$'),
-        (lambda path: path.write_bytes(b''), 'images/afw/1.jpg: the photo is an empty file$'),
         (cut, r'1.jpg: unreadable photo \(the file is truncated\)'),
-        (lambda path: path.write_text('<html>'), '1.jpg: this is a web page or SVG, not a photo'),
         (
             lambda path: Image.new('RGB', (1, 1)).save(path),
             f'1.jpg: the photo is 1x1 px, its annotation file says {WIDTH}x{HEIGHT}',
         ),
-        (stored_frame, f'is {HEIGHT}x{WIDTH} px, .* says {WIDTH}x{HEIGHT}.* without its EXIF turn'),
+        (  # as annotation tools do that know no EXIF
+            lambda path: Image.open(path).save(path, exif=Image.Exif()),
+            f'is {HEIGHT}x{WIDTH} px, .* says {WIDTH}x{HEIGHT}.* without its EXIF turn',
+        ),
         (lambda path: Image.new('RGB', (32767, 9)).save(path), 'a side over 32766'),
-        (damage, '1.jpg: the file is another than when it was converted'),
         (one_bit, '1.jpg: the file is another than when it was converted'),
     ],
 )
@@ -149,8 +134,7 @@ def test_without_its_checksum_a_damaged_photo_is_taken(data):
     assert 'inputs' in dataset_of(data)[1]
 
 
-def test_a_pipeline_that_returns_nothing_is_refused(data):
-    """MMEngine would train another face in its place."""
+def test_a_pipeline_that_returns_nothing_is_refused(data):  # MMEngine would take another face
     dataset = dataset_of(data, [dict(type='LoadImage', ignore_empty=True)])
     (data / 'images/afw/1.jpg').unlink()
     with pytest.raises(InputError, match='the pipeline returned nothing for a face'):

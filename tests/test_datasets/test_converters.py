@@ -5,24 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+import archive_edits as edits
 import cv2
 import h5py
 import numpy as np
 import pytest
 import scipy.io
-from archive_edits import (
-    LIST,
-    MAT,
-    PTS,
-    TEST,
-    aflw,
-    cells,
-    cofw,
-    convert,
-    fields,
-    load,
-    remove,
-)
 from conftest import NUM_TEST, NUM_TRAIN, run_tool
 from generated_faces import archive_face, landmarks, occluded, render
 from generated_faces.archives import wflw_attributes, write_cofw_mat
@@ -39,7 +27,7 @@ def faces_of(archive, dataset, split):
         first_id = 1346
     ids = list(range(first_id, first_id + count))
     if dataset == 'aflw':
-        order = scipy.io.loadmat(archive / MAT)['ra'][0].astype(int).tolist()
+        order = scipy.io.loadmat(archive / edits.MAT)['ra'][0].astype(int).tolist()
         ids = numbers = order[:NUM_TRAIN] if split == 'train' else order[NUM_TRAIN:]
     faces = [archive_face(dataset, *where) for where in zip(parts, numbers, strict=True)]
     shared = faces[0].width if dataset == 'wflw' else 0  # the photo of WFLW's first two faces
@@ -82,7 +70,7 @@ def test_mmpose_reads_the_faces_that_were_drawn(archive, generated, dataset, fil
 
 
 def test_records_of_300w(generated):
-    valid = load(generated('300w'), 'face_landmarks_300w_valid')
+    valid = edits.load(generated('300w'), 'face_landmarks_300w_valid')
     assert [a['subsets'] for a in valid['annotations']] == [['common'], ['common'], ['challenge']]
     image, annotation = valid['images'][2], valid['annotations'][2]
     face = archive_face('300w', 'ibug', 1)
@@ -99,27 +87,27 @@ def test_records_of_300w(generated):
 
 def test_records_of_cofw(archive, generated):
     for file, scheme in (('cofw_test', 'cofw'), ('cofw68_test', '300w')):
-        content = load(generated('cofw'), file)
+        content = edits.load(generated('cofw'), file)
         annotation, face = content['annotations'][2], archive_face('cofw', 'test', 3)
         assert content['images'][2]['file_name'] == '001348.jpg'
         hidden = occluded(face, scheme).astype(int)
         assert 0 < hidden.sum() < len(hidden) == annotation['num_keypoints']
         assert annotation['occluded'] == hidden.tolist()
         assert annotation['keypoints'][2::3] == (2 - hidden).tolist()
-    annotation = load(generated('cofw'), 'cofw_test')['annotations'][2]
+    annotation = edits.load(generated('cofw'), 'cofw_test')['annotations'][2]
     assert 'center' not in annotation and 'scale' not in annotation
-    with h5py.File(archive('cofw') / TEST) as file:
+    with h5py.File(archive('cofw') / edits.TEST) as file:
         assert annotation['bbox'] == file['bboxesT'][:, 2].tolist()
 
 
 def test_attributes_of_wflw_and_occlusion_of_aflw(archive, generated):
-    faces = load(generated('wflw'), 'face_landmarks_wflw_train')['annotations']
+    faces = edits.load(generated('wflw'), 'face_landmarks_wflw_train')['annotations']
     for annotation, (_, face, _) in zip(faces, faces_of(None, 'wflw', 'train'), strict=True):
         carried = {name for name, value in wflw_attributes(face).items() if value}
         assert set(annotation['subsets']) == carried
     assert {tuple(annotation['subsets']) for annotation in faces} != {()}
-    masks = scipy.io.loadmat(archive('aflw') / MAT)['mask_new']
-    for annotation in load(generated('aflw'), 'face_landmarks_aflw_test')['annotations']:
+    masks = scipy.io.loadmat(archive('aflw') / edits.MAT)['mask_new']
+    for annotation in edits.load(generated('aflw'), 'face_landmarks_aflw_test')['annotations']:
         mask = masks[annotation['id'] - 1]
         assert annotation['occluded'] == (1 - mask).astype(int).tolist()
         assert ('frontal' in annotation['subsets']) == mask.all()
@@ -128,14 +116,18 @@ def test_attributes_of_wflw_and_occlusion_of_aflw(archive, generated):
 @pytest.mark.parametrize(
     ('dataset', 'spoil', 'counts'),
     [
-        ('300w', remove(PTS), {'afw: 0 faces': 337, 'ibug: 1 faces': 135}),
+        ('300w', edits.remove(edits.PTS), {'afw: 0 faces': 337, 'ibug: 1 faces': 135}),
         (
             'wflw',
-            fields(lambda f: f[:-1]),
+            edits.fields(lambda f: f[:-1]),
             {'train.txt: 4 faces': 7500, 'test.txt: 3 faces': 2500},
         ),
-        ('aflw', aflw('data', (1, 3), np.nan), {'4 train faces': 20000, 'frontal faces': 1314}),
-        ('cofw', cofw('bboxesTr', 2, 1, 0), {'4 faces': 1345, '3 faces': 507}),
+        (
+            'aflw',
+            edits.aflw('data', (1, 3), np.nan),
+            {'4 train faces': 20000, 'frontal faces': 1314},
+        ),
+        ('cofw', edits.cofw('bboxesTr', 2, 1, 0), {'4 faces': 1345, '3 faces': 507}),
     ],
 )
 def test_command(copy, tmp_path, monkeypatch, capsys, dataset, spoil, counts):
@@ -167,7 +159,7 @@ def test_published_annotations_are_reproduced(tmp_path, dataset):
     prefix = f'face_landmarks_{dataset}_'
     if dataset == 'wflw':
         shutil.copytree(folder, tmp_path / 'WFLW_images')
-        path = tmp_path / LIST.replace('train.txt', 'test.txt')
+        path = tmp_path / edits.LIST.replace('train.txt', 'test.txt')
         path.parent.mkdir(parents=True)
         rows = [' '.join(f'{v:.6f}' for v in points[:, :2].ravel()) for points in values]
         ends = [f' 1 2 3 4 0 0 0 0 0 1 {names[face["image_id"]]}\n' for face in faces]
@@ -177,19 +169,19 @@ def test_published_annotations_are_reproduced(tmp_path, dataset):
         center, half = np.array([f['center'] for f in faces]), [[f['box_size'] / 2] for f in faces]
         boxes = np.stack([center - half, center + half], axis=2).reshape(2, 4)
         data = np.array(values)[..., :2].transpose(0, 2, 1).reshape(2, 38)
-        listed = cells(*(f'aflw/{image["file_name"]}' for image in images))
+        listed = edits.cells(*(f'aflw/{image["file_name"]}' for image in images))
         content = dict(bbox=boxes, data=data, mask_new=np.ones((2, 19)), nameList=listed)
-        scipy.io.savemat(tmp_path / MAT, content | dict(ra=[[2, 1]]))
+        scipy.io.savemat(tmp_path / edits.MAT, content | dict(ra=[[2, 1]]))
     else:
         photos = [cv2.imread(str(folder / image['file_name']))[:, :, ::-1] for image in images]
         rows = [[*(v[:, 0] + 1), *(v[:, 1] + 1), *(2 - v[:, 2])] for v in values]
-        write_cofw_mat(tmp_path / TEST, 'T', photos, rows, [face['bbox'] for face in faces])
+        write_cofw_mat(tmp_path / edits.TEST, 'T', photos, rows, [face['bbox'] for face in faces])
         prefix = 'cofw_'
     options = dict(num_train=1) if dataset == 'aflw' else {}
-    assert not convert(dataset, tmp_path, tmp_path / 'out', **options)[1].errors
-    ours = load(tmp_path / 'out', f'{prefix}test')['annotations']
+    assert not edits.convert(dataset, tmp_path, tmp_path / 'out', **options)[1].errors
+    ours = edits.load(tmp_path / 'out', f'{prefix}test')['annotations']
     if dataset == 'aflw':
-        ours += load(tmp_path / 'out', f'{prefix}train')['annotations']
+        ours += edits.load(tmp_path / 'out', f'{prefix}train')['annotations']
     for mine, theirs in zip(ours, faces, strict=True):
         assert set(mine) - set(theirs) <= {'subsets', 'occluded'}
         for key in set(theirs) - {'id', 'image_id'}:

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from functools import partial
 
 import cv2
 import numpy as np
@@ -43,10 +44,6 @@ def coco(folder, first=0.0, **more):
     (folder / 'annotations/default.json').write_text(json.dumps(content))
 
 
-def coco_by_cvat(folder):
-    coco(folder, first=0.5, attributes=dict(occluded=False, keyframe=False))
-
-
 def labelme(folder):
     for name, points, known in zip(PHOTOS, POINTS, KNOWN, strict=True):
         shapes = [
@@ -83,7 +80,9 @@ def pts(folder):
         write_pts((folder / name).with_suffix('.pts'), points)
 
 
-WRITERS = dict(coco=coco, coco_by_cvat=coco_by_cvat, labelme=labelme, cvat=cvat, csv=table, pts=pts)
+WRITERS = dict(coco=coco, labelme=labelme, cvat=cvat, csv=table, pts=pts)
+by_cvat = dict(first=0.5, attributes=dict(occluded=False, keyframe=False))
+WRITERS['coco_by_cvat'] = partial(coco, **by_cvat)
 PAIRS = ['--flip-pairs', '0:1', '3:4']
 
 
@@ -168,19 +167,13 @@ def spoil_labelme(folder):
     file.write_text(json.dumps(content))
 
 
-def kept(folder):
-    """Spoil nothing."""
-
-
 @pytest.mark.parametrize(
     ('kind', 'spoil', 'arguments', 'message'),
     [
-        ('pts', kept, [], 'which landmarks change places'),
-        ('pts', kept, ['--flip-pairs', '0:9'], "no landmark '9'; there are 0, 1, 2, 3, 4"),
-        ('pts', kept, ['--flip-pairs', '0:1', '1:2'], '1:2: a landmark is in one pair'),
-        ('pts', kept, ['--names', 'a', 'b'], '5 landmarks, but 2 names: a, b'),
-        ('pts', kept, [*PAIRS, '--normalizer', 'x', '1'], "no landmark 'x'"),
-        ('pts', kept, ['--metainfo', '300w'], '5 landmarks, but 68 names'),
+        ('pts', None, [], 'which landmarks change places'),
+        ('pts', None, ['--flip-pairs', '0:9'], "no landmark '9'; there are 0, 1, 2, 3, 4"),
+        ('pts', None, ['--flip-pairs', '0:1', '1:2'], '1:2: a landmark is in one pair'),
+        ('pts', None, ['--metainfo', '300w'], '5 landmarks, but 68 names'),
         ('labelme', spoil_labelme, [], "b_0.json: two points 'eye_left' of one face"),
         ('csv', pts, [], r'it holds .*name the one file'),
         ('csv', lambda f: (f / 'landmarks.csv').write_text('a,b\n1,2'), [], 'csv:1: columns photo'),
@@ -190,7 +183,8 @@ def kept(folder):
 )
 def test_what_cannot_be_read_is_one_line(kind, spoil, arguments, message, source, tmp_path):
     WRITERS[kind](source)
-    spoil(source)
+    if spoil:
+        spoil(source)
     with pytest.raises(InputError, match=message):
         own2coco.main([str(source), str(tmp_path / 'out'), *arguments])
     assert not (tmp_path / 'out').exists()
@@ -204,7 +198,7 @@ def test_bad_faces_are_named_and_odd_pairs_noted(source, tmp_path, capsys):
     said = capsys.readouterr().err
     assert 'ERROR ' in said and "photo 'b_0.jpg': not below" in said
     assert own2coco.main([*arguments, '--skip-bad']) == 0
-    assert 'do not mirror each other in the mean face: eye_left and nose' in capsys.readouterr().err
+    assert 'do not mirror each other in the mean face' in capsys.readouterr().err
     (tmp_path / 'out/out.py').write_text('# mine')
     assert own2coco.main([*arguments, '--skip-bad']) == 0
     assert (tmp_path / 'out/out.py').read_text() == '# mine'

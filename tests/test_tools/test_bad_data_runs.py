@@ -20,9 +20,19 @@ def data(generated, tmp_path):
 
 @pytest.fixture
 def options(data):
-    """Arguments for one short epoch on it."""
     short = {'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 2}
     return cfg_options(data, **SMALL, **short)
+
+
+@pytest.fixture
+def check(data, options, monkeypatch, capsys):
+    """Runs check_dataset: what it returned, and the lines that name a file of the dataset."""
+
+    def run(*more):
+        end = run_tool(monkeypatch, 'misc/check_dataset.py', CONFIG, *more[:2], *options, *more[2:])
+        return end, [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
+
+    return run
 
 
 def photo(data, split, index=1):
@@ -63,17 +73,10 @@ def test_bad_annotations_stop_it_before_training_even_those_of_validation(
     assert not list((data / 'work').glob('*/*.pth'))
 
 
-def lines_of(capsys, data):
-    return [line for line in capsys.readouterr().out.splitlines() if str(data) in line]
-
-
-def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
-    arguments = ['misc/check_dataset.py', CONFIG, *options]
-    assert run_tool(monkeypatch, *arguments) == 0
+def test_check_dataset_lists_everything(data, check):
     train_file, test_file = (data / FILE.format(split) for split in ('train', 'valid'))
-    said = lines_of(capsys, data)
     good = '{}: {} faces can be used, 0 faults'
-    assert said == [good.format(train_file, 4), good.format(test_file, 3)]
+    assert check() == (0, [good.format(train_file, 4), good.format(test_file, 3)])
 
     cut(photo(data, 'train', 0))
     photo(data, 'train', 1).unlink()
@@ -84,46 +87,33 @@ def test_check_dataset_lists_everything(data, options, monkeypatch, capsys):
     size = dict(zip(('height', 'width'), PICTURE.shape, strict=False))
     record = size | dict(crc32=zlib.crc32(path.read_bytes()))
     change(data, 'valid', lambda content: content['images'][1].update(record))
-    assert run_tool(monkeypatch, *arguments) == 1
-    said = lines_of(capsys, data)
-    assert len(said) == 6
+    end, said = check()
+    assert end == 1 and len(said) == 6
     assert f'{train_file}: annotation 3, ' in said[0] and said[0].endswith('no visible landmark')
     assert said[1] == f'{train_file}: {photo(data, "train", 1)}: no such photo'
     assert said[2].startswith(f'{train_file}: {photo(data, "train", 0)}: unreadable photo (')
     assert said[3] == f'{train_file}: 1 faces can be used, 3 faults'
     assert said[4].startswith(f'{test_file}: {path}: parts of the photo may be wrong (Corrupt JPEG')
     assert said[5] == f'{test_file}: 3 faces can be used, 0 faults, 1 photos that may be damaged'
-    assert run_tool(monkeypatch, *arguments[:2], '--split', 'test', *options) == 1
-    assert 'train' not in capsys.readouterr().out
+    assert check('--split', 'test') == (1, said[4:])
 
 
-def test_check_dataset_looks_at_mmposes_own_classes_too(data, options, monkeypatch, capsys):
+def test_check_dataset_looks_at_mmposes_own_classes_too(data, check):
     """Faces as this project's classes do, others for photos and numbers."""
     file = change(data, 'train', lambda content: content['annotations'][2].update(num_keypoints=0))
     change(data, 'train', lambda c: c['annotations'][0]['keypoints'].__setitem__(4, float('nan')))
     cut(photo(data, 'train', 1))
-    arguments = ['misc/check_dataset.py', CONFIG, '--split', 'train', *options]
-    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=Face300WDataset') == 1
-    said = lines_of(capsys, data)
+    arguments = ['--split', 'train', 'train_dataloader.dataset.type=CocoDataset']
+    end, said = check(*arguments[:2], 'train_dataloader.dataset.type=Face300WDataset')
     assert 'landmark 1 is not finite' in said[0] and said[1].endswith('no visible landmark')
-    assert said[3] == f'{file}: 1 faces can be used, 3 faults'
-    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CocoDataset') == 1
-    said = lines_of(capsys, data)
-    assert said[0] == f'{file}: annotation 1: a landmark or the box is not finite'
+    assert end == 1 and said[3] == f'{file}: 1 faces can be used, 3 faults'
+    end, said = check(*arguments)
+    assert end == 1 and said[0] == f'{file}: annotation 1: a landmark or the box is not finite'
     assert said[1].startswith(f'{file}: {photo(data, "train", 1)}: unreadable photo (')
     # MMPose leaves out the third.
     assert said[2] == f'{file}: 1 annotations can be used, 2 faults'
     change(data, 'train', lambda content: content['annotations'][1].update(id=1))
-    assert run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CocoDataset') == 1
-    assert lines_of(capsys, data)[0] == f'{file}: annotation 1: 2 of them have this id'
-
-
-def test_check_dataset_says_what_it_cannot_look_at(data, options, monkeypatch):
-    arguments = ['misc/check_dataset.py', CONFIG, *options]
-    said = run_tool(monkeypatch, *arguments, 'train_dataloader.dataset.type=CombinedDataset')
-    words = 'train dataset CombinedDataset has no annotation file; choose another --split'
-    assert said == f'check_dataset: {CONFIG}: {words}'
-    arguments.append('train_dataloader.dataset.type=CocoDataset')
-    file = change(data, 'train', lambda content: content['annotations'][1]['keypoints'].pop())
-    said = run_tool(monkeypatch, *arguments)
+    assert check(*arguments)[1][0] == f'{file}: annotation 1: 2 of them have this id'
+    change(data, 'train', lambda content: content['annotations'][1].update(id=2, keypoints=[1]))
+    said, _ = check(*arguments)
     assert said.startswith(f'check_dataset: {file}: MMPose cannot read it (cannot reshape')

@@ -8,7 +8,7 @@ from conftest import run_tool
 
 @pytest.fixture
 def split(tmp_path, monkeypatch):
-    """Splits a training file of these names; returns the names of both parts, or the message."""
+    """Splits a training file of these names: the names of both parts, or the message."""
 
     def run(names, *arguments):
         content = dict(
@@ -35,9 +35,9 @@ def split(tmp_path, monkeypatch):
 
 
 def test_persons_stay_together(split):
-    fit, dev = split([f'afw/{person}_{i}.jpg' for person in range(40) for i in range(3)])
-    persons = [{name.split('_')[0] for name in part} for part in (fit, dev)]
-    assert persons[0] and persons[1] and not persons[0] & persons[1]
+    parts = split([f'afw/{person}_{i}.jpg' for person in range(40) for i in range(3)])
+    fit, dev = ({name.split('_')[0] for name in part} for part in parts)
+    assert fit and dev and not fit & dev
 
 
 @pytest.mark.parametrize('name', ['lfpw/trainset/image_{:04d}.png', 'frame_{:06d}.jpg', '{}.jpg'])

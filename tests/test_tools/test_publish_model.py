@@ -23,42 +23,26 @@ def trained(generated_300w, tmp_path_factory):
     return folder / 'epoch_1.pth'
 
 
-@pytest.fixture(scope='module')
-def published(trained, tmp_path_factory) -> dict:
-    """Paths of the published checkpoints, at full and at half precision."""
-    out = tmp_path_factory.mktemp('out')
-    with pytest.MonkeyPatch.context() as patch:
-        for folder, flags in (('full', ()), ('half', ('--half',))):
-            assert not publish(patch, trained, out / folder / 'mhhn.pth', *flags)
-    return {folder: next((out / folder).iterdir()) for folder in ('full', 'half')}
-
-
 def publish(monkeypatch, *arguments):
     return run_tool(monkeypatch, 'misc/publish_model.py', *arguments)
 
 
-def test_weights_and_what_init_model_reads_are_left_under_a_name_with_their_hash(
-    trained, published, tmp_path, monkeypatch
-):
-    before = load(trained)
+def test_the_averaged_weights_are_left_under_a_name_with_their_hash(trained, tmp_path, monkeypatch):
+    before, weights, sizes = load(trained), [], [trained.stat().st_size]
     assert {'optimizer', 'message_hub', 'ema_state_dict'} < set(before) and 'cfg' in before['meta']
-    for path in published.values():
+    for folder, *flags in (('full',), ('half', '--half')):
+        assert not publish(monkeypatch, trained, tmp_path / folder / 'mhhn.pth', *flags)
+        (path,) = (tmp_path / folder).iterdir()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         assert path.name == f'mhhn-{digest}.pth'
         after = load(path)
         assert set(after) == {'meta', 'state_dict'}
         assert set(after['meta']) == {'dataset_meta', 'epoch', 'iter', 'mmengine_version'}
         assert str(trained.parent).encode() not in path.read_bytes()
-    full, half = (published[name].stat().st_size for name in ('full', 'half'))
-    assert half < 0.7 * full < 0.3 * trained.stat().st_size
-    assert not publish(monkeypatch, trained, tmp_path / 'other.pth')
-    (second,) = tmp_path.iterdir()
-    assert second.name == published['full'].name.replace('mhhn', 'other')
-
-
-def test_the_averaged_weights_are_published_in_half_precision_if_asked(trained, published):
-    before = load(trained)
-    full, half = (load(published[name])['state_dict'] for name in ('full', 'half'))
+        weights.append(after['state_dict'])
+        sizes.append(path.stat().st_size)
+    assert sizes[2] < 0.7 * sizes[1] < 0.3 * sizes[0]
+    full, half = weights
     assert list(full) == list(before['state_dict'])
     for name, weight in before['state_dict'].items():
         assert torch.equal(full[name], weight), name
@@ -75,12 +59,7 @@ def test_the_averaged_weights_are_published_in_half_precision_if_asked(trained, 
     [
         ({'head.weight': torch.zeros(2, 3)}, (), "no tensors under 'state_dict'"),
         (dict(state_dict=dict(w=torch.tensor([1.0, torch.nan]))), (), 'the weight w is not finite'),
-        (
-            dict(state_dict=dict(w=torch.tensor([7e4]))),
-            ('--half',),
-            'the weight w is not finite in half precision; leave out --half',
-        ),
-        (dict(state_dict=dict(w=torch.tensor([7e4]), n=torch.tensor(70000))), (), None),
+        (dict(state_dict=dict(w=torch.tensor([7e4]))), ('--half',), 'the weight w is not finite'),
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, monkeypatch, content, flags, said):
@@ -88,5 +67,5 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, monkeypatch, con
     path = tmp_path / 'in.pth'
     torch.save(content, path)
     status = publish(monkeypatch, path, tmp_path / 'out' / 'mhhn.pth', *flags)
-    assert (tmp_path / 'out').exists() == (said is None)
-    assert not said or status.startswith(f'publish_model: {path}: {said}') and '\n' not in status
+    assert not (tmp_path / 'out').exists()
+    assert status.startswith(f'publish_model: {path}: {said}') and '\n' not in status
