@@ -1,23 +1,21 @@
 """FDL, seen through the public behaviour of `SubpixelDetectionLoss`."""
 
+from itertools import product
+
 import pytest
 import torch
 from gaussian_maps import gaussian_maps
 
 from mhhn_mmpose.models import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
+from mhhn_mmpose.models.losses.divergence import DISTRIBUTIONS
 from mhhn_mmpose.models.losses.subpixel_detection import FDL_DISTANCES
+from mhhn_mmpose.ops.gaussian_fit import CONSTRAINTS
 
 SIZE, SIGMA, SHIFT = (37, 33), 3.0, (0.7, -1.1)
 CENTERS = [[[15.2, 17.9], [20.6, 12.3]], [[18.5, 14.4], [17.0, 19.7]], [[22.1, 15.0], [16.3, 13.8]]]
 combinations = pytest.mark.parametrize(
-    'constraint, distribution',
-    [
-        ('free', 'softmax'),
-        ('free', 'sigmoid'),
-        ('known_sigma', 'softmax'),
-        ('known_sigma', 'sigmoid'),
-        ('unit_peak', 'sigmoid'),  # of a softmax the peak is not known
-    ],
+    'constraint, distribution',  # of a softmax the peak is not known
+    [pair for pair in product(CONSTRAINTS, DISTRIBUTIONS) if pair != ('unit_peak', 'softmax')],
 )
 
 
