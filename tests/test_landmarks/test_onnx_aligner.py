@@ -18,18 +18,17 @@ PICTURE, POINTS = render(FACE), landmarks(FACE, '300w')
 
 def test_faces_of_a_photo(tmp_path):
     cv2.imwrite(str(tmp_path / 'a.png'), PICTURE)
-    (face,) = OnnxAligner('tiny', min_score=0)(tmp_path / 'a.png')
+    aligner = OnnxAligner('tiny', min_score=0)
+    (face,), (again,) = aligner(tmp_path / 'a.png'), aligner(PICTURE)
     assert face.points.shape == (68, 2) and face.scores.shape == (68,)
-    np.testing.assert_allclose(
-        face.box[:2] + face.box[2:] / 2, (POINTS.min(0) + POINTS.max(0)) / 2, atol=20
-    )
-    again = OnnxAligner('tiny', min_score=0)(PICTURE)[0]
+    middle = (POINTS.min(0) + POINTS.max(0)) / 2
+    np.testing.assert_allclose(face.box[:2] + face.box[2:] / 2, middle, atol=20)
     np.testing.assert_array_equal(again.points, face.points)
     assert OnnxAligner('tiny', min_score=0.999)(PICTURE) == []
 
 
-@pytest.mark.parametrize('code', [cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE])
-def test_faces_that_stand_on_their_head(code, tmp_path):
+@pytest.mark.parametrize(('angle', 'code'), [(90, 0), (180, 1), (-90, 2)])
+def test_faces_that_stand_on_their_head(angle, code, tmp_path):
     """The command finds them, too."""
     aligner, photo = OnnxAligner('tiny', threads=1), cv2.imread(str(ROOT / 'demo/example.jpg'))
     height, width = photo.shape[:2]
@@ -37,8 +36,10 @@ def test_faces_that_stand_on_their_head(code, tmp_path):
 
     def back(points):
         x, y = points.T
-        back = (width - 1 - x, height - 1 - y) if code == cv2.ROTATE_180 else (y, height - 1 - x)
-        return np.stack(back, axis=1)
+        right, down = width - 1 - x, height - 1 - y
+        return np.stack(
+            {90: (y, height - 1 - x), 180: (right, down), -90: (width - 1 - y, x)}[angle], 1
+        )
 
     upright = sorted(aligner(photo), key=lambda face: face.points[0, 0])
     found = sorted(aligner(turned), key=lambda face: back(face.points)[0, 0])
@@ -46,17 +47,13 @@ def test_faces_that_stand_on_their_head(code, tmp_path):
     for face, same in zip(found, upright, strict=True):
         off = np.linalg.norm(back(face.points) - same.points, axis=1).mean()
         assert off < 0.03 * same.box[2]
-        more = face.angle - same.angle - (180 if code == cv2.ROTATE_180 else 90)
+        more = face.angle - same.angle - angle
         assert abs((more + 180) % 360 - 180) < 8
     cv2.imwrite(str(tmp_path / 'a.png'), turned)
     assert main([str(tmp_path / 'a.png'), '--model', 'tiny', '--out', str(tmp_path)]) == 0
     (entry,) = json.loads((tmp_path / 'a.json').read_text())['pictures']
-    assert [face['face'] for face in entry['faces']] == list(range(len(found)))
     angles = sorted(face['box_angle'] for face in entry['faces'])
     assert angles == pytest.approx(sorted(face.angle for face in found), abs=0.1)
-    written = np.array([face['landmarks'] for face in entry['faces']])
-    by_box = sorted(written, key=lambda points: back(points)[0, 0])
-    np.testing.assert_allclose(by_box[0], found[0].points, atol=0.1)
 
 
 def test_an_upright_face_stays_with_a_model_that_scores_low(monkeypatch):
@@ -93,19 +90,15 @@ def test_given_boxes_are_x_y_w_h():
     [
         ('none.jpg', None, 'none.jpg: no readable photo'),
         ('.', None, 'a folder; give one photo'),
-        ([PICTURE], None, 'a list where one photo is meant'),
         (3, None, 'int: give a path or pixels'),
         (PICTURE[..., 0], None, 'grey pixels .*cvtColor'),
         (PICTURE / 255, None, r'pixels of float64: .*\(pixels \* 255\)'),
-        (PICTURE.astype(np.int64), None, 'pixels of int64: give uint8'),
-        (PICTURE[None], None, '1 pictures'),
         (PICTURE.transpose(2, 0, 1), None, r'transpose\(1, 2, 0\)'),
         (np.zeros((4, 5, 4), np.uint8), None, r'pixels\[..., :3\]'),
         (PICTURE.astype(float), None, r'0 to 255, pixels\.astype'),
         (Image.fromarray(PICTURE), None, r'Image: give a path .*image\.convert'),
         (PICTURE, [1, 2, 3, 4], r'boxes: 1 is no box; a list of boxes: \[\[1, 2, 3, 4\]\]'),
         (PICTURE, [[0.1, 0.2, 0.5, 0.5]], 'boxes are in pixels'),
-        (PICTURE, [[10, 20, -3, 40]], 'has no area'),
         (PICTURE, [[9000, 20, 3, 40]], 'boxes: box 9000,20,3,40 is outside'),
     ],
 )
