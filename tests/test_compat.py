@@ -17,8 +17,6 @@ from mhhn_mmpose import compat
 
 FIND, VERSION = (importlib.util, 'find_spec'), (importlib.metadata, 'version')
 IMPORT = (importlib, 'import_module')
-
-
 NUMPY = {'xtcocotools.mask': ValueError('numpy.dtype size changed, may indicate ...')}
 OLD, NEW = ({'mmcv': version, 'mmcv-lite': version} for version in ('1.7.0', '2.2.0rc1'))
 RANGE, LITE = 'is out of the range [2.0.0, 2.2.0)', 'pip install --no-deps "mmcv-lite==2.1.0"'

@@ -14,19 +14,11 @@ CONFIG = str(TINY)
 PHOTO = render(random_face(3))
 
 
-def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
-    from mmpose.apis import Pose2DInferencer, inference_topdown
+def test_batches_agree_with_mmpose(checkpoint):
+    """A whole photo: test_mmpose_tools.py."""
+    from mmpose.apis import inference_topdown
 
-    height, width = PHOTO.shape[:2]
-    whole = np.array([0.0, 0, width, height, 1])
-    aligner = FaceAligner(CONFIG, checkpoint, 'cpu')
-    found = aligner.align([(PHOTO, whole)])[0]
-    inferencer = Pose2DInferencer(CONFIG, checkpoint, device='cpu', det_model='whole_image')
-    (instance,) = next(inferencer(PHOTO, return_vis=False))['predictions'][0]
-    assert np.ptp(found.points, axis=0).min() > 20
-    np.testing.assert_allclose(found.points, instance['keypoints'], atol=1e-3)
-    np.testing.assert_allclose(found.scores, instance['keypoint_scores'], atol=1e-5)
-
+    aligner, (height, width) = FaceAligner(CONFIG, checkpoint, 'cpu'), PHOTO.shape[:2]
     # float32, as the aligner has them: a third of a picture is another number in float64, and 1e-6
     # of a pixel is enough for OpenCV to round a pixel of the crop the other way.
     corners = ((0, 0), (width / 3, height / 3), (width / 4, 7), (11, height / 4))
@@ -37,6 +29,7 @@ def test_agrees_with_the_inferencers_of_mmpose(checkpoint):
     single = sum(parts, [])
     for one, other in zip(batched, single, strict=True):
         np.testing.assert_allclose(one.points, other.pred_instances.keypoints[0], atol=1e-3)
+        np.testing.assert_allclose(one.scores, other.pred_instances.keypoint_scores[0], atol=1e-5)
 
 
 def test_sixteen_bits_give_nearly_the_same(checkpoint):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -63,33 +65,20 @@ def test_a_cut_video_says_what_is_missing_and_a_hole_is_passed(tmp_path):
     assert 16 <= len(times) <= 18 and f'{20 - len(times)} of 20 announced' in notes[0]
 
 
-class Capture:
-    """In the place of OpenCV's."""
+def pretend(monkeypatch, facts, stamps):
+    """Let OpenCV read frames at these milliseconds; None: one that cannot be read."""
+    left, taken = iter(stamps), []
 
-    facts: dict = {}
-    stamps: list = []
+    def read():
+        taken.append(next(left, None))
+        return (False, None) if taken[-1] is None else (True, gray(9))
 
-    def __init__(self, source):
-        self.taken = -1
+    def get(key):
+        return taken[-1] if key == cv2.CAP_PROP_POS_MSEC else facts.get(key, 0.0)
 
-    def isOpened(self):  # noqa: N802
-        return True
-
-    def get(self, key):
-        if key == cv2.CAP_PROP_POS_MSEC:
-            return self.stamps[self.taken]
-        return self.facts.get(key, 0.0)
-
-    def set(self, key, value):
-        return False
-
-    def read(self):
-        self.taken += 1
-        good = self.taken < len(self.stamps) and self.stamps[self.taken] is not None
-        return (True, gray(9)) if good else (False, None)
-
-    def release(self):
-        pass
+    capture = SimpleNamespace(get=get, read=read, isOpened=lambda: True)
+    capture.set, capture.release = lambda key, value: False, lambda: None
+    monkeypatch.setattr(videos.cv2, 'VideoCapture', lambda source: capture)
 
 
 RATE, COUNT, NONE = cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT, float('nan')
@@ -107,9 +96,7 @@ RATE, COUNT, NONE = cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT, float('nan')
     ids=['recorder', 'unreadable', 'absurd', 'zero', 'nan'],
 )
 def test_odd_stamps_and_counts(tmp_path, monkeypatch, facts, stamps, seconds, notes):
-    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
-    monkeypatch.setattr(Capture, 'facts', facts)
-    monkeypatch.setattr(Capture, 'stamps', stamps)
+    pretend(monkeypatch, facts, stamps)
     video = Video(tmp_path / 'a.mp4')
     assert (video.count is None) == (not facts[COUNT] > 0)
     np.testing.assert_allclose([time for _, time in video], seconds)
@@ -117,14 +104,12 @@ def test_odd_stamps_and_counts(tmp_path, monkeypatch, facts, stamps, seconds, no
 
 
 def test_a_webcam_goes_by_the_clock(tmp_path, monkeypatch):
-    monkeypatch.setattr(videos.cv2, 'VideoCapture', Capture)
-    monkeypatch.setattr(Capture, 'stamps', [])
+    pretend(monkeypatch, {}, [])
     with pytest.raises(InputError, match='a.mp4: no frame of this video can be read'):
         list(Video(tmp_path / 'a.mp4'))
     now = iter([5.0, 7.0, 7.0, 7.5, 9.0])
     monkeypatch.setattr(videos.time, 'monotonic', lambda: next(now))
-    monkeypatch.setattr(Capture, 'facts', {RATE: 0.0, COUNT: -1.0})
-    monkeypatch.setattr(Capture, 'stamps', [33.0, 66.0, 99.0])
+    pretend(monkeypatch, {RATE: 0.0, COUNT: -1.0}, [33.0, 66.0, 99.0])
     video = Video(0, max_frames=3)
     assert video.fps == videos.DEFAULT_FPS and video.count == 3 and video.is_live
     assert [seconds for _, seconds in video] == [0, 0.5, 2.0]

@@ -8,7 +8,6 @@ from gaussian_maps import gaussian_maps
 
 from mhhn_mmpose.models import HeatmapJSDLoss, HeatmapKLDLoss, SubpixelDetectionLoss
 from mhhn_mmpose.models.losses.divergence import DISTRIBUTIONS
-from mhhn_mmpose.models.losses.subpixel_detection import FDL_DISTANCES
 from mhhn_mmpose.ops.gaussian_fit import CONSTRAINTS
 
 SIZE, SIGMA, SHIFT = (37, 33), 3.0, (0.7, -1.1)
@@ -78,7 +77,10 @@ def test_gradcheck(constraint, distribution):
     noise = torch.rand(target.shape, generator=random, dtype=torch.float64)
     output = logits(0.95 * target + 0.03 * noise + 1e-3, distribution).requires_grad_()
     arguments = dict(constraint=constraint, distribution=distribution, patch_size=5)
-    losses = [SubpixelDetectionLoss(2.0, fdl_distance=d, **arguments) for d in FDL_DISTANCES]
+    losses = [
+        SubpixelDetectionLoss(2.0, fdl_distance=distance, divergence=divergence, **arguments)
+        for distance, divergence in (('squared', 'jsd'), ('euclidean', 'kld'))
+    ]
     assert torch.autograd.gradcheck(
         lambda x: [loss(x, target) for loss in losses], output, atol=1e-6, rtol=1e-4, fast_mode=True
     )
