@@ -161,12 +161,17 @@ def _others(path: Path, photos: Container[str], about: dict, is_video: bool) -> 
     Raises:
         InputError: If that would be lost, or be taken for the work of this call's model.
     """
+    table = path.with_suffix('.csv')
+    if table.exists() and not table.read_bytes().startswith(to_csv([COLUMNS])):
+        raise InputError(f'{table}: not of this command; choose another --out')
     if not path.exists():
         return []
     try:
         head = json.loads(path.read_bytes())
         pictures = head.pop('pictures')
         others = [entry for entry in pictures if entry['picture'] not in photos]
+        for entry in others:
+            rows_of(entry)
         frames = any('seconds' in entry for entry in pictures)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f'{path}: not of this command; choose another --out') from None

@@ -94,11 +94,13 @@ def decode(
     codec = config.model.head.decoder
     decoders, model = decoders_of(codec), load_model(config, checkpoint)
     loader = Runner.build_dataloader(config.test_dataloader)
-    evaluators = {}
+    evaluators, metrics = {}, config.test_evaluator
     for name in decoders:
-        by_face = out and config.test_evaluator.type == 'FaceAlignmentMetric'
-        written = dict(errors_file=str(out / name / ERRORS)) if by_face else {}
-        evaluators[name] = Evaluator({**config.test_evaluator, **written})
+        wanted = [dict(metric) for metric in (metrics if isinstance(metrics, list) else [metrics])]
+        for metric in wanted:
+            if out and metric['type'] == 'FaceAlignmentMetric':
+                metric['errors_file'] = str(out / name / ERRORS)
+        evaluators[name] = Evaluator(wanted)
         evaluators[name].dataset_meta = loader.dataset.metainfo
     samples: dict[str, list[PoseDataSample]] = {name: [] for name in decoders}
     for batch in loader:

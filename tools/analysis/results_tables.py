@@ -79,7 +79,7 @@ def spread(group: Sequence[Run], path: str, digits: int = 2) -> str:
     if not values:
         return MISSING
     low, middle, high = (f'{v:.{digits}f}' for v in (min(values), mean(values), max(values)))
-    return middle if len(values) == 1 else f'{middle} ({low} to {high})'
+    return middle if low == high else f'{middle} ({low} to {high})'
 
 
 def scores_row(group: Sequence[Run], faces: str) -> dict[str, str]:
@@ -141,6 +141,8 @@ def fill(text: str, runs: Sequence[Run]) -> str:
 
     def table(spot: re.Match) -> str:
         chosen = [run for run in runs if spot[3] in (None, run.get('series'))]
+        if not chosen:
+            raise InputError(f'{spot[3]}: no run file of this series')
         return f'{spot[1]}{make_table(spot[2], chosen)}\n{spot[4]}'
 
     return SPOT.sub(table, text)

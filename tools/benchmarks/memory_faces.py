@@ -5,7 +5,6 @@ Axis letters: N faces, B batch, K landmarks, (S, S) stored photo, (h, w) input; 
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from mhhn_landmarks.annotations import read_annotation_file
+from mhhn_landmarks.photos import read_photo
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -56,11 +58,11 @@ def load_faces(
             tools/dataset_converters/hard_faces.py makes it.
         limit: How many faces at most.
     """
-    content = json.loads((root / 'annotations' / ann_file).read_text('utf-8-sig'))
+    content = read_annotation_file(root / 'annotations' / ann_file)
     names = {image['id']: image['file_name'] for image in content['images']}
 
     def read(annotation: dict) -> tuple[np.ndarray, dict]:
-        photo = cv2.imread(str(root / 'images' / names[annotation['image_id']]))
+        photo = read_photo(root / 'images' / names[annotation['image_id']])
         return harden(annotation, photo, kind, seed=0) if kind else (photo, annotation)
 
     with ThreadPoolExecutor() as pool:
@@ -90,7 +92,7 @@ def load_faces(
 class Augmentation:
     """What happens to a training face; the defaults are those of the configs."""
 
-    rotate: float = 45.0  # degrees, the limit of a Gaussian of half that
+    rotate: float = 45.0  # degrees at most; normal with half of it as deviation
     rotate_share: float = 0.6
     scale: float = 0.2  # the same, relative
     shift: float = 0.0  # the same, of the box

@@ -112,10 +112,11 @@ def main() -> None:
     args = parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')  # of each parameter's options
     prepare(args)
+    half = on_gpu(args.device) if args.what == 'graph' else args.amp  # see memory_training.py
     for batch in args.batch:
         built = {name: build(name, batch, args) for name in args.models}
         found = medians({name: step for name, (step, _) in built.items()}, args)
-        print(f'\n{args.what}, batch {batch}, {"bfloat16" if args.amp else "float32"}:\n')
+        print(f'\n{args.what}, batch {batch}, {"bfloat16" if half else "float32"}:\n')
         rows = [
             [
                 name,

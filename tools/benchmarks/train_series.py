@@ -23,6 +23,8 @@ from mmengine.logging import MMLogger
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from models import find_config
 
+from mhhn_landmarks.errors import exit_on_input_error
+
 PAPER = dict(batch=16, lr=1e-3, schedule='paper', augmentation=dict(shift=0.03))
 STRONG = dict(rotate=55.0, scale=0.25, shift=0.05, colour=0.35, occlude=0.3, spoil=0.3)
 LONG = dict(batch=32, ema=0.998, augmentation=STRONG)
@@ -59,10 +61,10 @@ SERIES = {
 }
 
 
-def make_job(name: str, model: str, own: dict, tiny: bool) -> Job:
+def make_job(name: str, model: str, own: dict, tiny: bool, seed: int) -> Job:
     """A model's training; `tiny` is for a trial, of 4 faces a step."""
     config, options = find_config(model, tiny)
-    job = Job(name, config, **dict(own, options=options | own.get('options', {})))
+    job = Job(name, config, seed=seed, **dict(own, options=options | own.get('options', {})))
     job.batch = 4 if tiny else job.batch
     return job
 
@@ -93,7 +95,8 @@ def describe(trainee: Trainee, series: str) -> dict:
 
 def save(trainee: Trainee, run: dict, tests: dict[str, Faces], out: Path) -> None:
     """Write a model's weights, then its scores on each set of faces as soon as they are there."""
-    path = out / re.sub('[^a-z0-9.]+', '-', f'{run["series"]}-{run["name"]}'.lower())
+    stem = f'{run["series"]}-{run["name"]}-seed{trainee.job.seed}'.lower()
+    path = out / re.sub('[^a-z0-9.]+', '-', stem)
     state = trainee.mean_model.state_dict().items()
     half = {name: (x.half() if x.is_floating_point() else x).cpu() for name, x in state}
     torch.save(dict(state_dict=half), f'{path}.pth')
@@ -111,6 +114,7 @@ def main() -> None:
     parser.add_argument('series', choices=SERIES)
     parser.add_argument('--minutes', type=float, required=True, help='for the training, at most')
     parser.add_argument('--data', type=Path, default=Path('data/300w'), help='converted 300W')
+    parser.add_argument('--seed', type=int, default=0, help='of weights, order and augmentation')
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--tiny', action='store_true', help='4 steps of tiny models, as a trial')
     args = parser.parse_args()
@@ -125,7 +129,7 @@ def main() -> None:
     tests = {name: load_faces(args.data, test, kind, limit) for name, kind in kinds.items()}
     faces = load_faces(args.data, 'face_landmarks_300w_train.json', limit=limit).to(args.device)
     steps, models = SERIES[args.series]
-    jobs = [make_job(*model, args.tiny) for model in models]
+    jobs = [make_job(*model, args.tiny, args.seed) for model in models]
     pairs = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
     steps = 4 if args.tiny else steps
     for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes):
@@ -133,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    exit_on_input_error('train_series', main)

@@ -50,7 +50,7 @@ class Face:
     points: np.ndarray  # (K, 2), 0-based photo pixels; not annotated ones are written as (0, 0)
     where: str  # file and line or index, for messages
     visible: np.ndarray | None = None  # (K,): 0 not annotated, 1 annotated, 2 and not hidden
-    framing: Mapping[str, Any] = field(default_factory=dict)  # over the landmarks' own; None drops
+    framing: Mapping[str, Any] = field(default_factory=dict)  # replaces entries; None removes
     extra: Mapping[str, Any] = field(default_factory=dict)  # further entries of the annotation
     number: int | None = None  # the annotation's id; else faces count from 1 in each split
 

@@ -45,9 +45,9 @@ def convert(
     Returns:
         The number of faces per file written, and what was found wrong.
     """
-    problems, written = Problems(), {}
+    problems, written, out = Problems(), {}, Path(out)
     try:
-        contents, photos = collect(source, out, problems, **options)
+        contents, photos = collect(Path(source), out, problems, **options)
         refuse_link(out / 'annotations')
         if problems.errors and not skip_bad:
             return {}, problems

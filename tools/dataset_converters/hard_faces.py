@@ -49,7 +49,7 @@ def occlude(
 
     The face is the convex hull of the landmarks that are not NaN; with fewer than three, the box.
     Like the other two this takes a photo, BGR (H, W, 3) uint8, landmarks (K, 2), the face's box and
-    what chooses, and returns photo and landmarks.
+    a random generator, and returns the new photo and landmarks.
     """
     known = points[np.isfinite(points).all(axis=1)]
     if len(known) < 3 or np.linalg.matrix_rank(known - known[0]) < 2:

@@ -83,6 +83,8 @@ def read_source(source: Path, out: Path) -> Found:
     if labelled == {True, False}:
         reason = 'faces as one shape and as single points; use one way'
         raise InputError(f'{faces[0].file}: {reason}')
+    if kind == 'CSV' and len({frozenset(face.landmarks) for face in faces}) > 1:
+        raise InputError(f'{source}: its CSV files have different landmark columns; name one file')
     if labelled == {True}:
         return kind, *_in_order(faces)
     return kind, next((face.names for face in faces if face.names), None), faces
@@ -211,7 +213,10 @@ def _pts(file: Path) -> Iterator[FoundFace]:
 
 def _csv(file: Path) -> Iterator[FoundFace]:
     """Read a table, a face a row: photo, NAME_x and NAME_y or x0 and y0; split, subsets."""
-    lines = file.read_text(encoding='utf-8-sig').splitlines()
+    try:
+        lines = file.read_text(encoding='utf-8-sig').splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f'{file}: no UTF-8 ({error.reason}); save it as CSV UTF-8') from error
     delimiter = max(',;\t', key=(lines or [''])[0].count)
     rows = csv.DictReader(lines, delimiter=delimiter)
     columns = {str(name).strip().lower(): name for name in rows.fieldnames or []}

@@ -31,16 +31,18 @@ def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int
     Args:
         dataset: ``300w``, ``wflw``, ``aflw`` or ``cofw``, whose folder has COFW-68, too. AFLW's
             own files do not tell where training ends: give `convert_aflw` the same number.
-        out: Folder to make.
+        out: Folder to make, or an empty one.
         seed: Chooses another set.
         counts: Numbers of faces: ``train`` and ``test``; of 300W ``train``, ``common`` and
             ``challenge``, shared among its folders as the real faces are.
 
     Raises:
-        InputError: If ``out`` is there already.
+        InputError: If ``out`` is there already, or a number makes no sense.
     """
     out = Path(out)
-    if out.exists():
+    if seed < 0 or min(counts.values()) < 1:
+        raise InputError(f'numbers of faces start at 1, the seed at 0; got {counts} and {seed}')
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f'{out} is there already; remove it or choose another folder')
     partial = out.with_name(f'.{out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)  # of a call that was stopped

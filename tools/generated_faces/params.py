@@ -14,7 +14,7 @@ Color = tuple[float, float, float] | np.ndarray  # B, G, R in 0..255
 
 
 def _record(name: str, doc: str, **fields) -> type:
-    """A frozen dataclass of fields with defaults; a pair is the mean and its deviation."""
+    """A frozen dataclass of fields with defaults; a pair is a mean and a standard deviation."""
     columns = []
     for key, value in fields.items():
         mean, deviation = value if np.size(value) == 2 else (value, None)

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--test', type=int, help="other datasets' test faces; default: 96")
     parser.add_argument('--seed', type=int, default=0, help='chooses another set')
     args = parser.parse_args(argv)
-    test = dict(test=args.test or 96)
+    test = dict(test=96 if args.test is None else args.test)
     if args.dataset == '300w':
         if args.test is not None:
             parser.error("300W's test faces are --common and --challenge")
