@@ -31,9 +31,9 @@ def test_seeds_are_one_row_with_mean_and_range():
     dev, hard, heatmaps = text.split('B\n')
     rows = [[c.strip() for c in line.split('|')[1:-1]] for line in dev.splitlines() if '|' in line]
     assert [row[0] for row in rows[2:]] == ['hgs', 'mhhn']  # the best first
-    assert rows[0][:5] == ['model', 'minutes', 'seeds', 'argmax', 'SDT']  # equal ones are left out
-    assert rows[2][1:5] == ['12', '2', *['3.30 (3.20 to 3.40)'] * 2]
-    assert rows[3][2:5] == ['1', '3.50', '3.50']
+    assert rows[0][:4] == ['model', 'seeds', 'argmax', 'SDT']  # equal ones are left out
+    assert rows[2][1:4] == ['2', *['3.30 (3.20 to 3.40)'] * 2]
+    assert rows[3][1:4] == ['1', '3.50', '3.50']
     assert 'hgs' not in hard and '0.500' in heatmaps and 'mhhn' not in heatmaps
     assert text.startswith('A\n') and 'old' not in text
     with pytest.raises(InputError, match="no table 'all', only dev, helen_test"):
