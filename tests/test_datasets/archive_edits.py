@@ -30,8 +30,7 @@ def change_line(file, number, change):
     return spoil
 
 
-def fields(change):
-    """Change the list of fields of the second line of WFLW's list."""
+def fields(change):  # of the second line of WFLW's list
     return change_line(LIST, 2, lambda line: [' '.join(change(line.split()))])
 
 

@@ -126,13 +126,15 @@ FACE = {
 
 
 def write_matlab73(root):
-    """In place of MATLAB 5."""
     header = b'MATLAB 7.3 MAT-file'.ljust(124) + b'\x00\x02IM' + b'\x89HDF\r\n\x1a\n'
     (root / MAT).write_bytes(header)
 
 
-def more_training_faces(root):
-    """Than COFW has numbers for."""
+def more_points(root):
+    shutil.copy(root / POINTS, (root / POINTS).with_name('9_points.mat'))
+
+
+def more_training_faces(root):  # than COFW has numbers for
     for name in ('IsTr', 'phisTr', 'bboxesTr'):
         swap(name, lambda values: np.tile(values, 337))(root)
 
@@ -161,16 +163,7 @@ WHOLE = {  # with the number of faces that are left
         (swap('phisTr', lambda v: v[:, :2]), 'Is, phis, bboxes have 4, 2, 4 faces', 6),
         (swap('IsTr', np.zeros((1, 4))), 'IsTr is 4 x 1 float64, faces x 1 photos expected', 6),
         (more_training_faces, '1348 faces; the official 1345 at most', 6),
-        (
-            lambda root: shutil.copy(root / POINTS, (root / POINTS).with_name('9_points.mat')),
-            '9_points.mat: no',
-            10,
-        ),
-        (
-            lambda root: [file.unlink() for file in (root / POINTS).parent.iterdir()],
-            'test_annotations: no N_points.mat in it',
-            7,
-        ),
+        (more_points, '9_points.mat: no', 10),
         (lambda root: shutil.copytree(root / COFW68, root / 'b'), 'too; keep one', 0),
         (lambda root: shutil.rmtree(root) or root.mkdir(), 'or COFW_test_color.mat in it; unpa', 0),
     ],

@@ -18,8 +18,7 @@ def test_box_rule_of_the_published_annotations():
     # The first face of WFLW's test set in MMPose's own file: its landmark box and what follows.
     points = np.array([[440.696106, 122.172989], [524.604004, 206.402104], [480.0, 150.0]])
     framing = landmark_framing(points, 1024, 661)
-    assert framing['center'] == [482.5, 164.5]
-    assert framing['scale'] == 0.425
+    assert (framing['center'], framing['scale']) == ([482.5, 164.5], 0.425)
     expected = [432.3053162, 113.7500775, 100.6894776, 101.074938]
     np.testing.assert_allclose(framing['bbox'], expected, atol=1e-9)
     assert framing['area'] == pytest.approx(10177.182705672392)

@@ -114,10 +114,9 @@ def test_layouts_and_wrong_suffixes_of_aflw(copy, tmp_path, generated):
     photo.rename(photo.with_suffix('.png'))
     assert not edits.convert('aflw', root, tmp_path)[1].errors
     for split in ('train', 'test'):
-        ours, expected = (
-            edits.load(out, f'face_landmarks_aflw_{split}') for out in (tmp_path, generated('aflw'))
-        )
-        assert ours['annotations'] == expected['annotations']
+        name = f'face_landmarks_aflw_{split}'
+        ours = edits.load(tmp_path, name)
+        assert ours['annotations'] == edits.load(generated('aflw'), name)['annotations']
         for image in ours['images']:
             assert (tmp_path / 'images' / image['file_name']).is_file()
 

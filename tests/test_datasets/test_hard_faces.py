@@ -26,8 +26,7 @@ def photo_with_spots():
     return image
 
 
-def centroids(image, points, radius):
-    """Centre of brightness near each point."""
+def centroids(image, points, radius):  # of brightness
     rows, columns = np.indices(image.shape[:2])
     grey = image.mean(axis=2)
     found = []

@@ -6,13 +6,7 @@ from dataset_converters.own_landmarks import known_landmarks
 from generated_faces import landmarks, random_face
 from mmpose.registry import TRANSFORMS
 
-import mhhn_mmpose  # noqa: F401  (lets MMPose import on mmcv-lite)
-from mhhn_mmpose.datasets.landmark_mappings import (
-    COFW_TO_300W,
-    COFW_TO_WFLW,
-    FACE_300W_TO_WFLW,
-    WFLW_TO_300W,
-)
+from mhhn_mmpose.datasets import landmark_mappings as known
 
 FACES = [random_face(seed, hard=seed % 3 == 0) for seed in range(20)]
 
@@ -27,10 +21,10 @@ def convert(mapping, points, num_keypoints):
 @pytest.mark.parametrize(
     ('mapping', 'source', 'target', 'size'),
     [
-        (WFLW_TO_300W, 'wflw', '300w', 68),
-        (FACE_300W_TO_WFLW, '300w', 'wflw', 64),
-        (COFW_TO_300W, 'cofw', '300w', 21),
-        (COFW_TO_WFLW, 'cofw', 'wflw', 29),
+        (known.WFLW_TO_300W, 'wflw', '300w', 68),
+        (known.FACE_300W_TO_WFLW, '300w', 'wflw', 64),
+        (known.COFW_TO_300W, 'cofw', '300w', 21),
+        (known.COFW_TO_WFLW, 'cofw', 'wflw', 29),
     ],
 )
 def test_landmarks_are_those_of_the_other_scheme(mapping, source, target, size):

@@ -46,10 +46,8 @@ def coco(folder, first=0.0, **more):
 
 def labelme(folder):
     for name, points, known in zip(PHOTOS, POINTS, KNOWN, strict=True):
-        shapes = [
-            dict(label=NAMES[i], points=[(points[i] + 0.5).tolist()], shape_type='point')
-            for i in np.flatnonzero(known)
-        ]
+        places = [(NAMES[i], [(points[i] + 0.5).tolist()]) for i in np.flatnonzero(known)]
+        shapes = [dict(label=name, points=place, shape_type='point') for name, place in places]
         content = dict(version='5.4', shapes=shapes, imagePath=f'..\\{name}')
         (folder / name).with_suffix('.json').write_text(json.dumps(content))
 

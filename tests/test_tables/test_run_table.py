@@ -29,10 +29,6 @@ def jobs_of(tmp_path, monkeypatch):
     return make
 
 
-def names(jobs):
-    return [job.folder.name for job in jobs]
-
-
 def test_commands(jobs_of, tmp_path):
     more = ('--rows', 'mhhn', '--processes', '1')
     (job,) = jobs_of('300w', *more, options=['train_cfg.max_epochs=2'])
@@ -49,13 +45,10 @@ def test_rows_that_only_decode_take_the_weights_of_another(jobs_of, tmp_path):
     (job,) = jobs_of('losses', '--rows', 'hgs-mse-sdt')
     hgs = 'td-hm_hgs_8xb4-200e_300w-256x256'
     assert job.folder.name == 'td-hm_hgs-mse-sdt_8xb4-200e_300w-256x256-of-hgs'
-    assert names(run_table.with_weights([job])) == [hgs, job.folder.name]
+    assert [j.folder.name for j in run_table.with_weights([job])] == [hgs, job.folder.name]
     assert job.checkpoint == tmp_path / 'out' / hgs / 'epoch_200.pth'
     (job,) = jobs_of('cofw68', '--rows', 'mhhn')
     assert job.weights == jobs_of('300w', '--rows', 'mhhn')[0]
-
-
-def test_a_row_that_is_not_there(jobs_of):
     with pytest.raises(InputError, match='table 300w has no row mhn, only hgs, hgs-hsr'):
         jobs_of('300w', '--rows', 'mhn')
 
@@ -80,15 +73,14 @@ def started(monkeypatch):
 
 def test_each_row_once_and_a_failure_ends_the_call(jobs_of, started):
     jobs = jobs_of('300w', '--rows', 'hgs', 'hgs-hsr', 'mhhn')
-    hgs, hsr, mhhn = names(jobs)
+    hgs, hsr, mhhn = (job.folder.name for job in jobs)
     with pytest.raises(InputError, match='td-hm_hgs-hsr_8xb4.*: exit status 3'):
         run_table.execute(jobs)
     assert started == [f'dist_train.sh {hgs}', f'dist_test.sh {hgs}', f'dist_train.sh {hsr}']
     started.clear()
     run_table.execute(jobs_of('cofw68', '--rows', 'hgs', 'mhhn'))
-    assert started == [
-        *(f'dist_test.sh {hgs}_cofw68', f'dist_train.sh {mhhn}', f'dist_test.sh {mhhn}_cofw68'),
-    ]
+    calls = ('dist_test', f'{hgs}_cofw68'), ('dist_train', mhhn), ('dist_test', f'{mhhn}_cofw68')
+    assert started == [f'{script}.sh {name}' for script, name in calls]
 
 
 def test_a_training_is_never_mixed_with_another(jobs_of, tmp_path, started):

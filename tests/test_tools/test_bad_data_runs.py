@@ -57,9 +57,7 @@ def test_a_truncated_photo_stops_the_training_with_one_line(data, options, monke
     assert not list((data / 'work').glob('*.pth'))
 
 
-def test_bad_annotations_stop_it_before_training_even_those_of_validation(
-    data, options, monkeypatch
-):
+def test_bad_annotations_of_validation_stop_it_before_training(data, options, monkeypatch):
     def spoil(content):
         content['annotations'][1]['keypoints'][15] = float('nan')
         content['annotations'][2]['num_keypoints'] = 0

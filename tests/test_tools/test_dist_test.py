@@ -16,8 +16,7 @@ def free_port():
         return found.getsockname()[1]
 
 
-# What each launcher tells its processes.
-NAMES = {
+NAMES = {  # what each launcher tells its processes
     'pytorch': ('RANK', 'LOCAL_RANK', 'WORLD_SIZE'),
     'slurm': ('SLURM_PROCID', 'SLURM_LOCALID', 'SLURM_NTASKS'),
 }
@@ -32,9 +31,7 @@ def _test_on(rank, launcher, world_size, port, folder, arguments):
         assert not run_tool(patch, 'test.py', *arguments)
 
 
-@pytest.mark.skipif(
-    'fork' not in mp.get_all_start_methods(), reason='needs fork, this system has only spawn'
-)
+@pytest.mark.skipif('fork' not in mp.get_all_start_methods(), reason='needs fork')
 @pytest.mark.parametrize(
     ('faces', 'runs'),
     [(7, [('pytorch', 2), ('slurm', 2)]), (2, [('pytorch', 3)])],  # more processes than faces

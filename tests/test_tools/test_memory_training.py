@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from dataset_converters.own_landmarks import known_landmarks
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
@@ -24,9 +25,7 @@ HRNETS = [f'hrnetv2-w18-{kind}_8xb4-200e_300w-256x256' for kind in ('dark', 'msr
 
 @pytest.fixture(scope='module')
 def flip_pairs():
-    from mmpose.datasets.datasets.utils import parse_pose_metainfo
-
-    return parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
+    return known_landmarks('300w')[1]
 
 
 @pytest.fixture
@@ -38,13 +37,11 @@ def test_crops_are_those_of_the_pipeline(generated_300w, faces, flip_pairs):
     images, points = Cropper(faces, 128, flip_pairs).crop(torch.arange(len(faces)))
     cfg = Config.fromfile(CONFIG)
     init_default_scope(cfg.default_scope)
-    dataset = DATASETS.build(
-        dict(cfg.train_dataloader.dataset, data_root=str(generated_300w), pipeline=[])
-    )
+    data = cfg.train_dataloader.dataset | dict(data_root=str(generated_300w), pipeline=[])
+    dataset = DATASETS.build(data)
     pipeline = Compose(cfg.val_dataloader.dataset.pipeline[:-1])
-    mean, std = (
-        torch.tensor(cfg.model.data_preprocessor[k])[:, None, None] for k in ('mean', 'std')
-    )
+    normalize = cfg.model.data_preprocessor
+    mean, std = (torch.tensor(normalize[k])[:, None, None] for k in ('mean', 'std'))
     for index, (image, found) in enumerate(zip(images, points, strict=True)):
         expected = pipeline(dataset.get_data_info(index))
         assert np.abs(expected['transformed_keypoints'][0] - found.numpy()).max() < 1e-3

@@ -10,18 +10,10 @@ from mhhn_landmarks.errors import InputError
 def run(name, seed, sdt, **more):
     scores = dict(nme=sdt, std=1.0, fr10=0.3, auc10=0.65)
     both = dict(inter_ocular=scores, inter_pupil=scores | dict(nme=sdt * 1.4))
-    return dict(
-        name=f'{name}-s{seed}',
-        config=f'{name}.py',
-        overrides={},
-        train=dict(faces=998, epochs=8, minutes=12.4, device='cpu', seed=seed),
-        params=512_000,
-        ms_per_face=None,
-        commit='abc',
-        scores=dict(dev=dict(argmax=both, sdt=both)),
-        heatmaps=None,
-        log=[],
-    ) | dict(more)
+    train = dict(faces=998, epochs=8, minutes=12.4, device='cpu', seed=seed)
+    found = dict(name=f'{name}-s{seed}', config=f'{name}.py', overrides={}, train=train)
+    found |= dict(params=512_000, ms_per_face=None, commit='abc', heatmaps=None, log=[])
+    return found | dict(scores=dict(dev=dict(argmax=both, sdt=both))) | more
 
 
 def test_seeds_are_one_row_with_mean_and_range():

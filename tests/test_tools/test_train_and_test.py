@@ -17,14 +17,12 @@ HGS, MHHN = (
 
 @pytest.fixture(scope='module')
 def options(generated_300w):
-    """For one epoch of a small model, in this process."""
     short = {'train_cfg.max_epochs': 1, 'default_hooks.checkpoint.interval': 1}
     return cfg_options(generated_300w, **SMALL, **short)
 
 
 @pytest.fixture(scope='module')
 def run(options, tmp_path_factory):
-    """A run of one epoch."""
     folder = tmp_path_factory.mktemp('work') / 'run'
     with pytest.MonkeyPatch.context() as patch:
         assert not run_tool(patch, 'train.py', HGS, '--work-dir', folder, *options)
@@ -48,15 +46,12 @@ def test_resume(run, options, tmp_path, monkeypatch):
     [
         (['--resume', 'nothere.pth'], '--resume nothere.pth: no such checkpoint or folder'),
         (['--launcher', 'none', 'load_from=gone.pth'], 'load_from=gone.pth: no such checkpoint'),
-        (['--max-minutes', '0'], 'max_minutes must be positive, got 0'),
         (['--max-minutes', '1', 'train_cfg.by_epoch=False'], 'needs train_cfg.by_epoch=True'),
         (['--launcher', 'none', 'default_hooks.checkpoint.save_best=AP'], "no score 'AP'"),
         (['--launcher', 'none', 'model.head.out_channels=12'], 'set model.head.out_channels=68'),
     ],
 )
-def test_a_training_that_cannot_work_ends_in_one_line(
-    arguments, reason, options, tmp_path, monkeypatch
-):
+def test_a_training_that_cannot_work(arguments, reason, options, tmp_path, monkeypatch):
     work_dir = ['--work-dir', tmp_path, *options]
     said = run_tool(monkeypatch, 'train.py', HGS, *arguments[:2], *work_dir, *arguments[2:])
     assert said.startswith('train: ') and reason in said and '\n' not in said
@@ -64,7 +59,6 @@ def test_a_training_that_cannot_work_ends_in_one_line(
 
 
 def test_a_foreign_checkpoint_is_refused(run, options, tmp_path, monkeypatch):
-    """HGs' weights in MHHN's config."""
     reason = f'weights of another model than {MHHN} (lacks backbone.attentions.0.gamma)'
     foreign = run / 'epoch_1.pth'
     for tool, *arguments in (('test', foreign), ('train', '--resume', foreign)):
@@ -75,7 +69,6 @@ def test_a_foreign_checkpoint_is_refused(run, options, tmp_path, monkeypatch):
 
 
 def test_a_time_budget(run, options, tmp_path, monkeypatch):
-    """Seconds of a training of hours: it ends with a checkpoint and its evaluation."""
     epochs = ['train_cfg.max_epochs=2000', 'param_scheduler.1.T_max=2000']
     arguments = [HGS, '--work-dir', tmp_path, '--max-minutes', '0.03', *options, *epochs]
     assert not run_tool(monkeypatch, 'train.py', *arguments)
@@ -101,5 +94,3 @@ def test_test_writes_metrics_and_errors(run, options, tmp_path, monkeypatch):
     assert json.loads((tmp_path / 'again.json').read_text()) == metrics
     assert len(json.loads((tmp_path / 'errors.json').read_text())['images']) == 9
     assert Config.fromfile(tmp_path / HGS.name).load_from == str(run / 'epoch_1.pth')
-    other = [HGS, run / 'epoch_1.pth', *arguments, 'model.head.out_channels=12']
-    assert 'set model.head.out_channels=68' in run_tool(monkeypatch, 'test.py', *other)
