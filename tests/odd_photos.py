@@ -11,16 +11,9 @@ FACE = random_face([5, 0], hard=False)
 PICTURE = render(FACE)[..., ::-1]  # RGB (H, W, 3)
 POINTS = landmarks(FACE, '300w')
 GREY = np.asarray(Image.fromarray(PICTURE).convert('L'))
-TURNS = {  # how a photo is stored that its EXIF orientation turns upright
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
+# How a photo is stored that its EXIF orientation, 2 to 8, turns upright.
+STORED = 'FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_90 TRANSVERSE ROTATE_270'
+TURNS = {1: None} | {i: Image.Transpose[name] for i, name in enumerate(STORED.split(), 2)}
 JPEG = dict(format='JPEG', quality=95, subsampling=0)
 PNG = dict(format='PNG')
 

@@ -72,10 +72,9 @@ def test_a_part_in_a_config(name, tmp_path):
     count = cfg.model.head.out_channels
     points = np.random.default_rng(0).uniform(50, 150, (1, count, 2))
     encoded = KEYPOINT_CODECS.build(encoders[0]).encode(points, np.ones((1, count)))
-    sample = PoseDataSample()
-    sample.gt_fields = PixelData(heatmaps=torch.from_numpy(encoded['heatmaps']))
-    labels = dict(keypoint_weights=torch.from_numpy(encoded['keypoint_weights']))
-    sample.gt_instance_labels = InstanceData(**labels)
+    maps = PixelData(heatmaps=torch.from_numpy(encoded['heatmaps']))
+    labels = InstanceData(keypoint_weights=torch.from_numpy(encoded['keypoint_weights']))
+    sample = PoseDataSample(gt_fields=maps, gt_instance_labels=labels)
     images = torch.rand(1, 3, *encoders[0].input_size[::-1])
     losses = model.eval().loss(images, [sample])  # eval: one image is no batch to normalise by
     losses['loss_kpt'].backward()

@@ -112,6 +112,14 @@ def test_what_cannot_be_written_is_named(tmp_path):
         ResultWriter(tmp_path / 'a' / 'b', 'a', None, {})
 
 
+def record(path, times, frame=FRAME):
+    video = VideoFile(path, 10.0)
+    for seconds in times:
+        video.add(frame, seconds)
+    video.close()
+    return video.path
+
+
 @pytest.fixture(params=['FFmpeg', 'VP80', 'mp4v'])
 def encoder(request, monkeypatch):
     if request.param == 'FFmpeg':
@@ -148,19 +156,14 @@ def test_frames_keep_their_times(tmp_path, encoder):
 
 def test_a_name_that_is_no_utf_8(tmp_path, encoder):
     """OpenCV ends the process at them."""
-    video = VideoFile(tmp_path / os.fsdecode(b'\xff'), 10.0)
-    video.add(FRAME, 0.0)
-    video.close()
-    assert len(list(open_source(video.path))) == 1 and len(list(tmp_path.iterdir())) == 1
+    path = record(tmp_path / os.fsdecode(b'\xff'), [0.0])
+    assert len(list(open_source(path))) == 1 and len(list(tmp_path.iterdir())) == 1
 
 
 def test_one_time_or_a_leap_of_days_is_no_endless_video(tmp_path, encoder, monkeypatch):
     monkeypatch.setattr(video_writing, 'LONGEST_GAP', 2.0)
-    video = VideoFile(tmp_path / 'a', 10.0)
-    for seconds in (0.0, 0.1, 0.1, 0.2, 90000.0, 90000.1):
-        video.add(FRAME, seconds)
-    video.close()
-    assert len(list(open_source(video.path))) == 24
+    path = record(tmp_path / 'a', (0.0, 0.1, 0.1, 0.2, 90000.0, 90000.1))
+    assert len(list(open_source(path))) == 24
 
 
 @pytest.mark.parametrize(
@@ -186,13 +189,9 @@ def test_frames_of_another_size_are_fitted_into_the_first_ones():
 
 def test_an_encoder_that_fails_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(video_writing, '_ffmpeg', lambda: (shutil.which('false'), 'libx264'))
-    video = VideoFile(tmp_path / 'a', 10.0)
-    video.add(np.zeros((480, 640, 3), np.uint8), 0.0)
     with pytest.raises(InputError, match='a.mp4: '):
-        video.close()
+        record(tmp_path / 'a', [0.0], np.zeros((480, 640, 3), np.uint8))
     monkeypatch.setattr(video_writing, '_ffmpeg', lambda: None)
     monkeypatch.setattr(video_writing, 'BY_OPENCV', [('nope', '.mp4', '')])
-    video = VideoFile(tmp_path / 'b', 10.0)
-    video.add(FRAME, 0.0)
     with pytest.raises(InputError, match='b: this OpenCV writes no video; run: pip'):
-        video.close()
+        record(tmp_path / 'b', [0.0])

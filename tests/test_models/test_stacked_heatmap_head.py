@@ -30,11 +30,10 @@ def samples():
     random = torch.Generator().manual_seed(1)
     found = []
     for _ in range(4):
-        sample = PoseDataSample()
-        sample.gt_fields = PixelData(heatmaps=torch.rand(5, 9, 11, generator=random))
+        maps = PixelData(heatmaps=torch.rand(5, 9, 11, generator=random))
         weights = (torch.rand(1, 5, generator=random) > 0.3).float()
-        sample.gt_instance_labels = InstanceData(keypoint_weights=weights)
-        found.append(sample)
+        labels = InstanceData(keypoint_weights=weights)
+        found.append(PoseDataSample(gt_fields=maps, gt_instance_labels=labels))
     return found
 
 

@@ -75,14 +75,8 @@ MAPS = {
     '3 x 4': (gaussian_maps((1.6, 0.8), (3, 4), dtype=torch.float32), (2, 1), True, True),
 }
 # Missing pixels leave the centre exact; one row does not determine the centre across it.
-CENTERS = {
-    'nan pixel': [11.3, 7.6],
-    'nan peak': [11.3, 7.6],
-    'inf pixel': [11.3, 7.6],
-    '3 x 4': [1.6, 0.8],
-    '1 x N': [6, 0],
-    'N x 1': [0, 7],
-}
+CENTERS = dict.fromkeys(('nan pixel', 'nan peak', 'inf pixel'), [11.3, 7.6])
+CENTERS |= {'3 x 4': [1.6, 0.8], '1 x N': [6, 0], 'N x 1': [0, 7]}
 
 
 @pytest.mark.parametrize('name', MAPS)
