@@ -74,7 +74,6 @@ def test_what_resume_means(run, tmp_path_factory):
         (dict(optimizer=None), r'weights without the state of a training \(optimizer\)'),
         (dict(message_hub=dict(runtime_info={SPENT: 3.0})), 'of a run with --max-minutes'),
     ],
-    ids=['model', 'weights', 'budget'],
 )
 def test_what_can_be_resumed(change, reason, tmp_path):
     model, file = torch.nn.Linear(3, 2), str(tmp_path / 'epoch_1.pth')

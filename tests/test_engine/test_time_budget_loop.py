@@ -11,12 +11,9 @@ from mhhn_mmpose.engine.loops import time_budget_loop
 from mhhn_mmpose.engine.resuming import find_last_checkpoint
 
 STEPS, EPOCHS = 3, 60  # STEPS an epoch
-COSINE = dict(
-    param_scheduler=[
-        dict(type='LinearLR', by_epoch=False, start_factor=0.01, begin=0, end=20),
-        dict(type='CosineAnnealingLR', by_epoch=True, T_max=EPOCHS, eta_min=0, begin=0, end=EPOCHS),
-    ]
-)
+WARMUP = dict(type='LinearLR', by_epoch=False, start_factor=0.01, begin=0, end=20)
+ANNEALING = dict(type='CosineAnnealingLR', T_max=EPOCHS, eta_min=0, begin=0, end=EPOCHS)
+COSINE = dict(param_scheduler=[WARMUP, dict(ANNEALING, by_epoch=True)])
 PEAK = 0.1  # of the learning rate
 
 
@@ -57,7 +54,6 @@ def test_a_training_that_is_fast_enough_is_the_plain_one(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('startup', [0, 11])
 def test_the_schedule_ends_with_the_budget(tmp_path, monkeypatch, startup):
-    """Of which the program's start takes its part."""
     seconds, clock = 41, Clock(monkeypatch, startup=startup)
     runner = train_for(seconds + startup, tmp_path, clock)
     rates = np.array(runner.record.rates)
