@@ -7,7 +7,7 @@ the runs of one series. Runs that differ in nothing but their seed are one row: 
 brackets their smallest and largest value. Columns that say nothing, or the same in
 every row, are left out.
 
---figure draws NME on HELEN test against milliseconds a face: a point for each run that has both,
+--figure draws NME on HELEN test against milliseconds a face: a point for all seeds of a model,
 decoded by SDT (MMPose's own codecs by their own decoding), with the flip test.
 """
 
@@ -149,12 +149,13 @@ def fill(text: str, runs: Sequence[Run]) -> str:
 
 
 def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
-    """Draw error against time, a point a run and a colour a series."""
+    """Draw error against time, a point for the runs of one kind, a colour a series."""
     series: dict[str, list[tuple[float, float, str]]] = {}
-    for run in runs:
-        time, error = look_up(run, 'ms_per_face flip'), look_up(run, SDT.format('helen_test'))
+    for first, *more in group_seeds(runs):
+        time, error = look_up(first, 'ms_per_face flip'), look_up(first, SDT.format('helen_test'))
         if time and error is not None:
-            series.setdefault(run['series'], []).append((time, error, run['name']))
+            error = mean([error, *(look_up(run, SDT.format('helen_test')) for run in more)])
+            series.setdefault(first['series'], []).append((time, error, first['name']))
     figure = new_figure(6.4, 4)
     axes = figure.subplots()
     for color, (label, points) in zip(COLORS, series.items(), strict=False):
