@@ -134,6 +134,11 @@ def more_points(root):
     shutil.copy(root / POINTS, (root / POINTS).with_name('9_points.mat'))
 
 
+def no_points(root):
+    for file in (root / POINTS).parent.iterdir():
+        file.unlink()
+
+
 def more_training_faces(root):  # than COFW has numbers for
     for name in ('IsTr', 'phisTr', 'bboxesTr'):
         swap(name, lambda values: np.tile(values, 337))(root)
@@ -164,6 +169,7 @@ WHOLE = {  # with the number of faces that are left
         (swap('IsTr', np.zeros((1, 4))), 'IsTr is 4 x 1 float64, faces x 1 photos expected', 6),
         (more_training_faces, '1348 faces; the official 1345 at most', 6),
         (more_points, '9_points.mat: no', 10),
+        (no_points, 'test_annotations: no N_points.mat in it', 7),
         (lambda root: shutil.copytree(root / COFW68, root / 'b'), 'too; keep one', 0),
         (lambda root: shutil.rmtree(root) or root.mkdir(), 'or COFW_test_color.mat in it; unpa', 0),
     ],

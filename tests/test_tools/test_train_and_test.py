@@ -94,3 +94,5 @@ def test_test_writes_metrics_and_errors(run, options, tmp_path, monkeypatch):
     assert json.loads((tmp_path / 'again.json').read_text()) == metrics
     assert len(json.loads((tmp_path / 'errors.json').read_text())['images']) == 9
     assert Config.fromfile(tmp_path / HGS.name).load_from == str(run / 'epoch_1.pth')
+    other = [HGS, run / 'epoch_1.pth', *arguments, 'model.head.out_channels=12']
+    assert 'set model.head.out_channels=68' in run_tool(monkeypatch, 'test.py', *other)
