@@ -161,9 +161,9 @@ def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
     for color, (label, points) in zip(COLORS, series.items(), strict=False):
         times, errors, _ = zip(*points, strict=True)
         axes.plot(times, errors, 'o', color=color, label=label)
-        for index, (*place, name) in enumerate(sorted(points, key=lambda p: (p[0], -p[1]))):
-            offset = (4, -12 if index % 2 else 5)  # neighbours' names apart
-            axes.annotate(name, place, offset, textcoords='offset points', fontsize=8)
+        for time, error, name in points:
+            offset = 4, 5 - 8 * sum(t == time and e > error for t, e, _ in points)  # names apart
+            axes.annotate(name, (time, error), offset, textcoords='offset points', fontsize=8)
     axes.set(xscale='log', yscale='log', ylabel='NME on HELEN test, %')
     axes.set_xlabel('ms a face, one thread, flip test')
     axes.yaxis.set_major_formatter('{x:g}')
