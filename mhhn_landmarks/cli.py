@@ -175,7 +175,7 @@ def run(args: argparse.Namespace) -> int:
     name = Path(args.input[0]).resolve().stem if len(args.input) == 1 else 'photos'
     if name.isdigit() and not Path(args.input[0]).exists():
         name = f'webcam{name}'
-    about = dict(model=' '.join(map(_base, args.model)))
+    about = dict(model=' '.join(Path(word).name for word in args.model))
     photos = {file.name for file in getattr(source, 'files', [])}
     writer = ResultWriter(args.out, name, source.fps, about, photos)
     is_video = source.fps is not None
@@ -203,11 +203,6 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(getattr(source, 'bad', None)))
 
 
-def _base(word: str) -> str:
-    """Return a file's name without folders; a model's own name stays."""
-    return Path(word).name
-
-
 def _show_progress(done: int, total: int | None) -> None:
     """Write how many pictures are done, into one line of a terminal."""
     if sys.stderr.isatty() and total != 1:
@@ -217,10 +212,6 @@ def _show_progress(done: int, total: int | None) -> None:
         sys.stderr.flush()
 
 
-def _interrupt(*_) -> None:
-    raise KeyboardInterrupt
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse and run."""
     args = parse_args(argv)
@@ -228,7 +219,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if hasattr(sys.stdout, 'reconfigure'):
         sys.stdout.reconfigure(errors='backslashreplace')  # names in other encodings
-    previous = signal.signal(signal.SIGTERM, _interrupt)  # a video is to be ended then, too
+    # A video that is being written has to be ended then, too.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run(args)
     except InputError as error:

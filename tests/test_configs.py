@@ -123,11 +123,6 @@ def test_heatmaps_have_the_codecs_size(name, generated):
     assert {tuple(h.shape) for h in heatmaps} == {expected}
 
 
-def shrink(cfg: Config) -> None:
-    cfg.model.backbone.update(num_stacks=1, feat_channels=32)
-    cfg.model.head.update(num_stages=1, in_channels=32)
-
-
 @pytest.mark.parametrize(
     'leaf', TINY + [leaf for leaf in LEAVES if '_hgs-hsr_' in leaf.stem], ids=lambda leaf: leaf.stem
 )
@@ -135,7 +130,8 @@ def test_a_step_trains(leaf, generated):
     """Every tiny leaf, and a leaf of each dataset, made small; HRNet: test_docs_examples.py."""
     cfg = load(leaf)
     if '_hgs-hsr_' in leaf.stem:
-        shrink(cfg)
+        cfg.model.backbone.update(num_stacks=1, feat_channels=32)
+        cfg.model.head.update(num_stages=1, in_channels=32)
     model = MODELS.build(cfg.model)
     before = [p.detach().clone() for p in model.parameters()]
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper)

@@ -2,17 +2,15 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import ROOT, cfg_options, run_tool
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
+from test_configs import load
 
 from mhhn_mmpose.apis.loading import load_model
 from mhhn_mmpose.datasets.landmark_mappings import COFW_TO_300W
@@ -30,13 +28,6 @@ SECTIONS = ('Description', 'Usage', 'Prerequisites', 'Data', 'Training', 'Testin
 @pytest.fixture(autouse=True)
 def _root_on_path(monkeypatch):  # PYTHONPATH=. in the READMEs
     monkeypatch.syspath_prepend(str(ROOT))
-
-
-def load(leaf: Path) -> Config:
-    cfg = Config.fromfile(leaf)
-    init_default_scope(cfg.default_scope)
-    cfg.model.backbone.pop('init_cfg', None)  # would be downloaded
-    return cfg
 
 
 def test_projects_have_what_mmpose_asks_for():

@@ -109,12 +109,11 @@ def main() -> None:
     try:
         with stops_in_one_line(cfg.work_dir):
             runner = Runner.from_cfg(cfg)
+            timed = cfg.train_cfg.get('type') == 'TimeBudgetLoop'
             if cfg.get('resume'):
-                timed = args.max_minutes is not None
                 check_resumable(runner.model, cfg.load_from, args.config, timed)
-            if cfg.train_cfg.get('type') == 'TimeBudgetLoop':
-                startup = time.monotonic() - STARTED
-                runner.train_loop.startup = startup
+            if timed:
+                runner.train_loop.startup = time.monotonic() - STARTED
             runner.train()
     except NonFiniteLossError:
         raise SystemExit(1) from None  # the log has said which faces

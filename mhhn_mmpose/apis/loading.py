@@ -112,7 +112,7 @@ def check_landmarks(cfg: Config, *splits: str) -> None:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
         converted = 'KeypointConverter' in [step['type'] for step in dataset.get('pipeline', [])]
         number = None if converted else (_dataset_meta(cfg, split) or {}).get('num_keypoints')
-        if channels and number and channels % number:  # UDP's combined maps are 3 a landmark
+        if channels and number and channels not in (number, 3 * number):  # 3: UDP's combined maps
             raise InputError(
                 f"{cfg.filename}: the model has {channels} landmarks, {split}_dataloader's dataset"
                 f' {number}; set model.head.out_channels={number}, or give the dataset another'

@@ -13,6 +13,8 @@ from mhhn_landmarks.errors import InputError
 
 from ..codecs import SDTHeatmap
 
+CONVENTION_OF = {'MSRAHeatmap': 'msra', 'UDPHeatmap': 'udp'}
+
 
 class HeatmapsToLandmarks(nn.Module):
     """What `SDTHeatmap.batch_decode` does, from tensors to tensors.
@@ -108,3 +110,21 @@ class CropsToLandmarks(nn.Module):
         """(B, 3, h, w) normalised -> (B, K, H, W), of a stack of heads the last."""
         heatmaps = self.model.head(self.model.extract_feat(inputs))
         return heatmaps[-1] if isinstance(heatmaps, list | tuple) else heatmaps
+
+
+def as_sdt(decoder: dict) -> dict:
+    """Return the config of an `SDTHeatmap` that decodes what another codec encoded.
+
+    Raises:
+        InputError: If its maps are no Gaussians.
+    """
+    kind = decoder.get('type')
+    if kind in ('SDTHeatmap', 'ArgmaxHeatmap'):
+        return {**decoder, 'type': 'SDTHeatmap'}
+    if kind not in CONVENTION_OF or decoder.get('heatmap_type', 'gaussian') != 'gaussian':
+        raise InputError(
+            f'SDT decodes Gaussian heatmaps, of {", ".join(CONVENTION_OF)}; this model has {kind}'
+        )
+    sigma = decoder.get('sigma', 2.0)  # UDPHeatmap's default
+    sizes = {name: decoder[name] for name in ('input_size', 'heatmap_size')}
+    return dict(type='SDTHeatmap', sigma=sigma, convention=CONVENTION_OF[kind], **sizes)

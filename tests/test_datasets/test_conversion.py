@@ -92,7 +92,7 @@ def test_faces_of_one_photo_share_its_record(photos):
     assert [(i['id'], i['file_name']) for i in train['images']] == [(1, 'a/1.jpg'), (3, 'grün.png')]
     assert [(a['id'], a['image_id']) for a in train['annotations']] == [(1, 1), (2, 1), (3, 3)]
     assert train['annotations'][2]['subsets'] == ['x']
-    assert train['images'][0]['width'], train['images'][0]['height'] == (WIDTH, HEIGHT)
+    assert [train['images'][0][side] for side in ('width', 'height')] == [WIDTH, HEIGHT]
     assert len(splits['test']['annotations']) == 3
 
 

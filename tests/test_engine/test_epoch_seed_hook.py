@@ -18,8 +18,7 @@ def test_resumed_run_is_equal_bit_by_bit(tmp_path, workers):
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
-def test_epochs_and_workers_draw_differently(tmp_path):
-    batches = train(tmp_path, epochs=2).record.batches
-    drawn = torch.cat([torch.cat(of_epoch)[:, 1:] for of_epoch in batches.values()])
-    assert drawn.shape == (10, 3)
-    assert len(drawn.unique()) == 30
+def test_epochs_workers_and_seeds_draw_differently(tmp_path):
+    runs = [train(tmp_path / str(seed), epochs=2, seed=seed).record for seed in (3, 4)]
+    drawn = [torch.cat(batches)[:, 1:] for run in runs for batches in run.batches.values()]
+    assert len(torch.cat(drawn).unique()) == torch.cat(drawn).numel() == 60

@@ -84,7 +84,7 @@ def train(work_dir, epochs=NUM_EPOCHS, *, resume=None, workers=0, width=1, hooks
         default_hooks=dict(checkpoint=checkpoint, epoch_seed=dict(type='EpochSeedHook')),
         resume=resume is not None,
         load_from=resume and str(resume),
-        randomness=dict(seed=3),
+        randomness=dict(seed=options.pop('seed', 3)),
         experiment_name=f'toy_{random.SystemRandom().random()}',
         log_level='WARNING',
         default_scope='mmpose',

@@ -7,7 +7,7 @@ import pytest
 from generated_faces import landmarks, random_face, render
 
 from mhhn_landmarks.boxes import overlaps
-from mhhn_landmarks.detector import build_detector
+from mhhn_landmarks.detector import build_detector, detect_turned
 from mhhn_landmarks.errors import InputError
 
 FACE = random_face(1)
@@ -36,6 +36,19 @@ def test_a_tilted_face_has_its_angle(angle):
     points = POINTS @ turn[:, :2].T + turn[:, 2]
     truth = np.r_[points.min(0), points.max(0)][None]
     assert overlaps(place[None], truth).item() > 0.5
+
+
+@pytest.mark.parametrize(('angle', 'code'), [(90, 0), (180, 1), (-90, 2)])
+def test_a_turned_picture_is_turned_upright(angle, code):
+    detect = build_detector()
+    place, (height, width) = detect(PICTURE)[0], PICTURE.shape[:2]
+    found = detect_turned(detect, cv2.rotate(PICTURE, code), angle)[0]
+    assert (found[5] - place[5] - angle + 180) % 360 - 180 == pytest.approx(0, abs=3)
+    x, y = (place[:2] + place[2:4]) / 2
+    center = {90: (height - y, x), 180: (width - x, height - y), -90: (y, width - x)}[angle]
+    side = place[2] - place[0]
+    np.testing.assert_allclose((found[:2] + found[2:4]) / 2, center, atol=0.03 * side)
+    assert found[2] - found[0] == pytest.approx(side, rel=0.03)
 
 
 def test_no_face():

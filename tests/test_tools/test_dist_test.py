@@ -2,19 +2,12 @@
 
 import json
 import os
-import socket
 
 import pytest
 import torch
 import torch.multiprocessing as mp
 from conftest import TINY, cfg_options, run_tool
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(('127.0.0.1', 0))
-        return found.getsockname()[1]
-
+from steps import command_environment
 
 NAMES = {  # what each launcher tells its processes
     'pytorch': ('RANK', 'LOCAL_RANK', 'WORLD_SIZE'),
@@ -47,7 +40,7 @@ def test_same_digits(checkpoint, generated_300w, tmp_path, monkeypatch, faces, r
         if launcher == 'none':
             assert not run_tool(monkeypatch, 'test.py', *arguments)
         else:
-            rest = (launcher, processes, free_port(), tmp_path, arguments)
+            rest = (launcher, processes, command_environment()['PORT'], tmp_path, arguments)
             mp.start_processes(_test_on, rest, nprocs=processes, start_method='fork')
         scores.append(json.loads((work_dir / 'metrics.json').read_text()))
         errors.append(json.loads((work_dir / 'errors.json').read_text()))

@@ -50,4 +50,5 @@ def test_odd_sets_are_refused(split):
     frames = [f'frame_{i}.jpg' for i in range(1, 31)]
     assert "30 of 30 faces count as one person, 'frame'" in split(frames)
     assert 'would be in one part' in split(['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg'], '--parts', '99')
-    assert split(frames, '--by-photo', '--parts', '3')
+    fit, dev = split(frames, '--by-photo', '--parts', '3')
+    assert fit and dev

@@ -99,14 +99,14 @@ def main() -> None:
     figure = new_figure(3 * len(args.photos), 3 * len(stacks))
     grid = figure.subplots(len(stacks), len(args.photos), squeeze=False)
     found = []
-    for column, photo in zip(grid.T, args.photos, strict=True):
+    for column, path in zip(grid.T, args.photos, strict=True):
         inputs.clear()
-        faces = aligner(photo)
+        faces = aligner(photo := read_photo(path))
         if not faces:
-            raise InputError(f'{photo}: no face found; leave it out')
+            raise InputError(f'{path}: no face found; leave it out')
         for module, axes in zip(stacks, column, strict=True):
             measures, weights = measure(module, *inputs[module])
-            draw(axes, read_photo(photo), faces[0], args.landmark, weights)
+            draw(axes, photo, faces[0], args.landmark, weights)
             found.append([*measures.values()])
     save_figure(figure, args.out, 100)
     means = np.reshape(found, (len(args.photos), len(stacks), -1)).mean(axis=0)

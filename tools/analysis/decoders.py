@@ -30,12 +30,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from analysis.errors_file import ERRORS
 from analysis.markdown import markdown
 
-from mhhn_landmarks.errors import InputError, exit_on_input_error
+from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_mmpose.apis.loading import load_config, load_model
+from mhhn_mmpose.deployment import as_sdt
 
 OURS = {'argmax': 'ArgmaxHeatmap', 'SDT': 'SDTHeatmap'}
-CONVENTIONS = {'MSRAHeatmap': 'msra', 'UDPHeatmap': 'udp'}
 PIXEL = 1.0  # heatmap pixels: from here on a move counts
 
 
@@ -45,19 +45,9 @@ def decoders_of(codec: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: If the codec's maps are no Gaussians that SDT can fit.
     """
-    kind = codec['type']
-    if kind in OURS.values():
-        configs = {name: {**codec, 'type': ours} for name, ours in OURS.items()}
-    elif kind in CONVENTIONS and codec.get('heatmap_type', 'gaussian') == 'gaussian':
-        sizes = {key: codec[key] for key in ('input_size', 'heatmap_size')}
-        same = dict(sizes, sigma=codec.get('sigma', 2.0), convention=CONVENTIONS[kind])
-        argmax, sdt = (dict(same, type=ours) for ours in OURS.values())
-        configs = {'argmax': argmax, kind: {**codec}, 'SDT': sdt}
-    else:
-        raise InputError(
-            f'the head decodes with {kind}; Gaussians of MSRAHeatmap, UDPHeatmap, SDTHeatmap and'
-            ' ArgmaxHeatmap can be decoded by SDT'
-        )
+    sdt, kind = as_sdt(codec), codec['type']
+    own = {} if kind in OURS.values() else {kind: {**codec}}
+    configs = {'argmax': {**sdt, 'type': OURS['argmax']}, **own, 'SDT': sdt}
     return {name: KEYPOINT_CODECS.build(config) for name, config in configs.items()}
 
 

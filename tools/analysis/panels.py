@@ -145,9 +145,10 @@ def draw_heatmaps(
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for line, (name, sample, maps) in zip(grid, rows, strict=True):
+        grey = photo_of(sample).mean(axis=-1)
         for column, axes in enumerate(line):
-            number, bare = column % len(chosen), column >= len(chosen)
-            _draw_map(axes, sample, maps[number], chosen[number], bare)
+            number, below = column % len(chosen), grey if column < len(chosen) else None
+            _draw_map(axes, sample, maps[number], chosen[number], below)
         line[0].set_ylabel(name, fontsize=7)
     title = f'Landmarks {", ".join(map(str, chosen))}: over the face, and bare; + annotated'
     figure.suptitle(title, fontsize='small')
@@ -155,19 +156,19 @@ def draw_heatmaps(
 
 
 def _draw_map(
-    axes: Axes, sample: PoseDataSample, heatmap: np.ndarray, landmark: int, bare: bool
+    axes: Axes, sample: PoseDataSample, heatmap: np.ndarray, landmark: int, grey: np.ndarray | None
 ) -> None:
-    """Draw a map (H, W) over the face, or bare with its peak; a cross marks the truth."""
+    """Draw a map (H, W) over the grey photo, or bare with its peak; a cross marks the truth."""
     # Under the half-pixel convention the heatmap's border is the crop's: -1/2 to w - 1/2.
     size = np.asarray(sample.input_size)
     crop = Crop(sample.input_center, sample.input_scale, size)
     (left, top), (right, bottom) = crop.to_photo(np.array([[-0.5, -0.5], size - 0.5]))
     style = dict(cmap='inferno', vmin=0, vmax=1, interpolation='bilinear')
-    if bare:
+    if grey is None:
         text = dict(va='top', fontsize=6, color='white', transform=axes.transAxes)
         axes.text(0.03, 0.97, f'{heatmap.max():.2f}', **text)
     else:
-        axes.imshow(photo_of(sample).mean(axis=-1), cmap='gray', vmin=0, vmax=255 / DIM)
+        axes.imshow(grey, cmap='gray', vmin=0, vmax=255 / DIM)
         style['alpha'] = heatmap.clip(0, 1)
     axes.imshow(heatmap, extent=(left, right, bottom, top), **style)
     truth = true_points(sample)[landmark]

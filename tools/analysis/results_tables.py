@@ -151,19 +151,19 @@ def fill(text: str, runs: Sequence[Run]) -> str:
 def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
     """Draw error against time, a point for the runs of one kind, a colour a series."""
     series: dict[str, list[tuple[float, float, str]]] = {}
-    for first, *more in group_seeds(runs):
-        time, error = look_up(first, 'ms_per_face flip'), look_up(first, SDT.format('helen_test'))
-        if time and error is not None:
-            error = mean([error, *(look_up(run, SDT.format('helen_test')) for run in more)])
-            series.setdefault(first['series'], []).append((time, error, first['name']))
+    error = SDT.format('helen_test')
+    for group in group_seeds([run for run in runs if look_up(run, error) is not None]):
+        if time := look_up(group[0], 'ms_per_face flip'):
+            point = time, mean(look_up(run, error) for run in group), group[0]['name']
+            series.setdefault(group[0]['series'], []).append(point)
     figure = new_figure(6.4, 4)
     axes = figure.subplots()
     for color, (label, points) in zip(COLORS, series.items(), strict=False):
         times, errors, _ = zip(*points, strict=True)
         axes.plot(times, errors, 'o', color=color, label=label)
-        for time, error, name in points:
-            offset = 4, 5 - 8 * sum(t == time and e > error for t, e, _ in points)  # names apart
-            axes.annotate(name, (time, error), offset, textcoords='offset points', fontsize=8)
+        for time, nme, name in points:
+            offset = 4, 5 - 8 * sum(t == time and e > nme for t, e, _ in points)  # names apart
+            axes.annotate(name, (time, nme), offset, textcoords='offset points', fontsize=8)
     axes.set(xscale='log', yscale='log', ylabel='NME on HELEN test, %')
     axes.set_xlabel('ms a face, one thread, flip test')
     axes.yaxis.set_major_formatter('{x:g}')

@@ -37,13 +37,13 @@ def score(trainee: Trainee, faces: Faces) -> Scores:
 
 
 @torch.no_grad()
-def predict(trainee: Trainee, faces: Faces, batch: int = 64) -> dict[str, np.ndarray]:
+def predict(trainee: Trainee, faces: Faces) -> dict[str, np.ndarray]:
     """Landmarks (N, K, 2) in photo pixels, by decoding."""
     codec, pairs = trainee.codec, trainee.cropper.flip_pairs
     cropper = Cropper(faces, codec.input_size[0], pairs.tolist())
     model = trainee.mean_model.eval()
     found: dict[str, list[Tensor]] = dict(argmax=[], sdt=[])
-    for index in torch.arange(len(faces), device=trainee.device).split(batch):
+    for index in torch.arange(len(faces), device=trainee.device).split(64):
         images = cropper.crop(index)[0].contiguous(memory_format=torch.channels_last)
         maps = trainee.outputs(images, model)[-1]
         mirrored = trainee.outputs(images.flip(-1), model)[-1].flip(-1)[:, pairs]

@@ -60,7 +60,7 @@ class Trainee:
 
     def __init__(self, job: Job, faces: Faces, flip_pairs: list[int], graph: bool = True) -> None:
         self.job, self.faces, self.device = job, faces, faces.photos.device
-        self.on_gpu = self.amp = self.device.type == 'cuda'
+        self.on_gpu = self.device.type == 'cuda'
         cfg = load_config(job.config, job.options)
         torch.manual_seed(job.seed)
         self.codec = KEYPOINT_CODECS.build(cfg.codec)
@@ -157,7 +157,7 @@ class Trainee:
         """Raw heatmaps of every stack, in float32: half precision would round the logits."""
         model = model or self.model
         kind = self.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.amp, cache_enabled=False):
+        with torch.autocast(kind, torch.bfloat16, enabled=self.on_gpu, cache_enabled=False):
             feats = model.extract_feat(images)
         with torch.autocast(kind, enabled=False):
             found = model.head.forward([feat.float() for feat in feats])

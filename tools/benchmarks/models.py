@@ -29,7 +29,7 @@ HOURGLASS = {
 AT_128 = {'codec.input_size': (128, 128), 'codec.heatmap_size': (32, 32), 'codec.sigma': 1.5}
 
 
-def find_config(name: str, tiny: bool = False) -> tuple[str, dict[str, Any]]:
+def find_config(name: str, tiny: bool) -> tuple[str, dict[str, Any]]:
     """Path of a config in configs/300w and what differs from it, as `--cfg-options`.
 
     Args:

@@ -31,6 +31,7 @@ import numpy as np
 from mhhn_landmarks.detector import DETECTORS, build_detector
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
+from mhhn_landmarks.sources import SUFFIXES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -47,7 +48,6 @@ from dataset_converters.own_landmarks import (
     write_metainfo,
 )
 
-PHOTO_SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff')
 TEST_SHARE = 0.2  # of the faces
 STEPS = 800  # of training: three minutes on two cores; more for many photos, in the config
 BATCH = 8
@@ -101,7 +101,7 @@ def photo_finder(root: Path) -> Callable[[FoundFace], str]:
     """Return a function from a face to its photo's path below ``root``, with ``/``."""
     by_name: dict[str, list[Path]] = {}
     for path in sorted(root.rglob('*')):
-        if path.suffix.lower() in PHOTO_SUFFIXES:
+        if path.suffix.lower() in SUFFIXES:
             for key in {path.name, path.stem}:
                 by_name.setdefault(key, []).append(path)
 

@@ -19,7 +19,7 @@ from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_landmarks.sessions import open_session
 from mhhn_mmpose.apis.loading import load_config, load_model
-from mhhn_mmpose.deployment import CropsToLandmarks
+from mhhn_mmpose.deployment import CropsToLandmarks, as_sdt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -27,7 +27,6 @@ from deployment.onnx_file import describe, largest_difference, write_onnx
 from generated_faces import landmarks, random_face, render
 
 TOLERANCE = 0.05  # crop pixels; most of it comes from weights in 16 bits
-CONVENTION_OF = {'MSRAHeatmap': 'msra', 'UDPHeatmap': 'udp'}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -57,20 +56,6 @@ def build(args: argparse.Namespace) -> tuple[CropsToLandmarks, Config]:
         cfg.model.head.decoder = as_sdt(cfg.model.head.get('decoder') or {})
     module = CropsToLandmarks(load_model(cfg, checkpoint), False if args.no_flip_test else None)
     return module, cfg
-
-
-def as_sdt(decoder: dict) -> dict:
-    """Return the config of an `SDTHeatmap` that decodes what another codec encoded."""
-    kind = decoder.get('type')
-    if kind in ('SDTHeatmap', 'ArgmaxHeatmap'):
-        return {**decoder, 'type': 'SDTHeatmap'}
-    if kind not in CONVENTION_OF or decoder.get('heatmap_type', 'gaussian') != 'gaussian':
-        raise InputError(
-            f'SDT decodes Gaussian heatmaps, of {", ".join(CONVENTION_OF)}; this model has {kind}'
-        )
-    sigma = decoder.get('sigma', 2.0)  # UDPHeatmap's default
-    sizes = {name: decoder[name] for name in ('input_size', 'heatmap_size')}
-    return dict(type='SDTHeatmap', sigma=sigma, convention=CONVENTION_OF[kind], **sizes)
 
 
 def draw_crops(count: int, size: tuple[int, int]) -> torch.Tensor:

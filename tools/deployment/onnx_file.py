@@ -115,7 +115,6 @@ def write_onnx(
     onnx.helper.set_model_props(proto, dict(metadata))
     halve_weights(proto)
     onnx.checker.check_model(proto)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
     write_bytes(out, proto.SerializeToString())
 
 

@@ -170,7 +170,7 @@ def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
         photos = [p[:, :, 0] if f.camera.gray else p for p, f in zip(photos, faces, strict=True)]
         places = [(landmarks(face, 'cofw') + 1.0).T.ravel() for face in faces]
         hidden = [occluded(face, 'cofw') for face in faces]
-        boxes = [_box(face, 'cofw') for face in faces]
+        boxes = [_box(face) for face in faces]
         write_cofw_mat(
             root / part.file_name, part.suffix, photos, np.hstack([places, hidden]), boxes
         )
@@ -179,8 +179,6 @@ def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
     for number, face in enumerate(faces, start=1):
         content = dict(Points=landmarks(face, '300w') + 1.0, Occ=1.0 * occluded(face, '300w')[None])
         savemat(folder / f'test_annotations/{number}_points.mat', content)
-    boxes = np.vstack([_box(face, '300w') for face in faces])
-    savemat(folder / 'cofw68_test_bboxes.mat', dict(bboxes=boxes))
 
 
 def write_cofw_mat(path: Path, suffix: str, photos: list, shapes: list, boxes: list) -> None:
@@ -199,9 +197,9 @@ def write_cofw_mat(path: Path, suffix: str, photos: list, shapes: list, boxes: l
         file[f'bboxes{suffix}'] = np.transpose(boxes).astype(float)
 
 
-def _box(face: Face, scheme: str) -> np.ndarray:
+def _box(face: Face) -> np.ndarray:
     """Return x, y, width and height in whole pixels, counted from 1, round the landmarks."""
-    points = landmarks(face, scheme) + 1.0
+    points = landmarks(face, 'cofw') + 1.0
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.1 * (high - low)  # MMPose's two sample faces have .08 to .13 a side
     low, high = np.floor(low - margin), np.ceil(high + margin)

@@ -42,12 +42,12 @@ def landmarks(face: Face, scheme: str) -> np.ndarray:
     Returns:
         (K, 2) float64 picture coordinates in pixels; the first pixel's centre is (0, 0).
     """
-    points = []
+    points, known = [], curves(face)
     for names, sides, first, last, of in _PIECE.findall(SCHEMES[scheme]):
         first, last = int(first), int(last or first)
         where = np.linspace(first, last, abs(last - first) + 1) / int(of or 1)
         for side in sides:
-            pairs = [curves(face)[name] for name in names.split('+')]
+            pairs = [known[name] for name in names.split('+')]
             points.append(np.mean([at(pair['LR'.index(side)], where) for pair in pairs], axis=0))
     return project(face, np.vstack(points))
 
