@@ -32,8 +32,8 @@ class ResultWriter:
     """Writes the results of one input as they come: pictures or a video, ``.json`` and ``.csv``.
 
     After each picture the files are whole, so what is done stays whatever comes later. (A video
-    is whole after `close`.) Nothing is written before the first picture. What the files say of
-    other photos stays, a video's files are replaced.
+    is whole after `close`.) Nothing is written before the first picture. Other photos' earlier
+    results stay; a video's files are replaced.
 
     Args:
         out: Folder, made if need be.
@@ -156,10 +156,10 @@ class ResultWriter:
 
 
 def _others(path: Path, photos: Container[str], about: dict, is_video: bool) -> list[dict]:
-    """Return what the file of an earlier call says of other photos than these.
+    """Return the entries of other photos that an earlier call wrote.
 
     Raises:
-        InputError: If that would be lost, or be taken for the work of this call's model.
+        InputError: If they are a video's or another model's, or the file is not ours.
     """
     table = path.with_suffix('.csv')
     if table.exists() and not table.read_bytes().startswith(to_csv([COLUMNS])):

@@ -31,7 +31,7 @@ STACKS = {
 
 @pytest.mark.parametrize('name', STACKS)
 def test_an_unusable_stack_is_named_with_its_remedy(name, monkeypatch):
-    """Where an import function answers otherwise for some names."""
+    """An import function is given other answers for some names."""
     function, answers, start, remedy = STACKS[name]
     real = getattr(*function)
 

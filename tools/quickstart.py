@@ -29,7 +29,7 @@ CONFIGS = {
     'HGs': 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py',
     'MHHN': 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py',
 }
-# MHHN takes more than twice as long a step: of the cores one process for HGs, two for MHHN share.
+# A step of MHHN takes more than twice as long, so MHHN gets two processes, HGs one.
 PROCESSES = {'HGs': 1, 'MHHN': 2}
 # Half the configs' batch makes 600 steps of so few faces. Half as many have errors a third larger.
 GENERATED_FACES, GENERATED_EPOCHS, GENERATED_BATCH = 480, 10, 8

@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--max-minutes',
         type=float,
-        help='end the command by then, the schedule complete; a resumed run has the rest of it',
+        help='end by then with the schedule complete; a resumed run has the rest of the time',
     )
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'

@@ -15,7 +15,7 @@ PHOTO = render(random_face(3))
 
 
 def test_batches_agree_with_mmpose(checkpoint):
-    """A whole photo: test_mmpose_tools.py."""
+    """Photos: see test_mmpose_tools.py."""
     from mmpose.apis import inference_topdown
 
     aligner, (height, width) = FaceAligner(CONFIG, checkpoint, 'cpu'), PHOTO.shape[:2]

@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.loading import load_config, load_model
+from mhhn_mmpose.apis.loading import check_landmarks, load_config, load_model
 
 HGS, MHHN = (
     ROOT / f'configs/300w/td-hm_{n}-tiny_2xb8-30e_300w-128x128.py' for n in ('hgs', 'mhhn')
@@ -126,3 +126,15 @@ def test_a_lost_metainfo_is_taken_from_the_checkpoint(weights, tmp_path):
     assert 'its metainfo is missing' in refusal(cfg, None)
     model = load_model(cfg, save(tmp_path / 'a.pth', dict(state_dict=weights, meta=META)))
     assert model.dataset_meta == dict(dataset_name='mine')
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'body_3d_keypoint/motionbert/h36m/motionbert_dstformer-243frm_8xb32-240e_h36m.py',
+        'fashion_2d_keypoint/topdown_heatmap/deepfashion/'
+        'td-hm_res50_8xb64-210e_deepfashion_full-256x192.py',
+    ],
+)
+def test_models_whose_landmarks_the_config_does_not_number(name):
+    check_landmarks(load_config(f'mmpose::{name}'), 'train', 'val')

@@ -59,7 +59,7 @@ def fit(constraint):
 
 
 def literal_loss(loss):
-    """Of two output heatmaps near their targets; and these."""
+    """The loss of two maps near their targets, and both."""
     targets = np.stack([gaussian(*center) for center in CENTERS])
     maps = targets * 0.97 + 0.01 * rows(2, 2, 13, 15)
     found = loss(torch.from_numpy(maps).logit()[None], torch.from_numpy(targets)[None])

@@ -44,7 +44,7 @@ def test_a_map_by_hand():
 @pytest.mark.parametrize('log_space', [False, True])
 @pytest.mark.parametrize('steps', [0, 1, 2])
 def test_exact_centers(constraint, log_space, steps):
-    tolerance = 1e-3 if constraint == 'unit_peak' else 1e-9  # 1e-3: near the origin, its frame's
+    tolerance = 1e-3 if constraint == 'unit_peak' else 1e-9  # inexact near its frame's origin
     in_logs = constraint == 'unit_peak' and log_space  # where a cut patch does not tell the peak
     centers = INTERIOR if in_logs else INTERIOR + BORDERS + CORNERS + ORIGIN
     truth = torch.tensor(centers, dtype=torch.float64)

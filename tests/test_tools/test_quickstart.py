@@ -14,7 +14,7 @@ from mhhn_landmarks.errors import InputError
 
 
 def run(tmp_path, *scripts):
-    """Runs bash scripts; a script is called by its number, and so is its log and its output."""
+    """Run bash scripts; each step, its log and its output are named by the script's number."""
     steps = [
         Step(f'step {i}', ('bash', '-c', script), tmp_path / str(i), tmp_path / 'logs' / f'{i}.log')
         for i, script in enumerate(scripts)

@@ -1,7 +1,7 @@
 """Decode a trained model's test set by argmax, by its own decoder and by SDT; print the scores.
 
-MODEL is tiny, best, a config, or one of MMPose's by name, such as
-mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py; its codec
+MODEL is tiny, best, a config, or one of MMPose's, such as
+mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py. Codecs:
 SDTHeatmap, ArgmaxHeatmap, MSRAHeatmap (DARK included) or UDPHeatmap. Nothing is trained, and each
 picture goes through the network once. The last line says how often SDT moves a landmark by a
 heatmap pixel or more from the argmax, and whether that leads closer to the truth.

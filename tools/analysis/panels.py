@@ -1,9 +1,9 @@
 """Draw models on the same faces: their landmarks, or their heatmaps (MHHN, Fig. 1 and 7).
 
-Landmarks: a row a model, with the faces' NME; a line leads from each annotated landmark to the
-predicted one. --heatmaps: a landmark a column, over the face, then bare; for each face a row of
-targets, then one a model. All heatmaps are on one scale: 1, the brightest, is the target's peak;
-the number on a map is its own peak. Faces are those of the first model's test set.
+Landmarks: each model has a row, with the faces' NME; a line joins each annotated landmark to the
+predicted one. --heatmaps: each landmark has a column over the face and a bare one; each face has a
+row of targets and one for each model. On all maps 1, the brightest, is the target's peak; the
+number on a map is its own peak. Faces are those of the first model's test set.
 """
 
 from __future__ import annotations

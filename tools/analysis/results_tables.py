@@ -104,7 +104,7 @@ def scores_row(group: Sequence[Run], faces: str) -> dict[str, str]:
 def make_table(name: str, runs: Sequence[Run]) -> str:
     """Return one table, the best row first; runs that were not measured for it are left out.
 
-    Columns that miss every value, or have but one in several rows, are left out.
+    Columns with no value, or the same one in each of several rows, are left out.
 
     Raises:
         InputError: If there is no table of that name.

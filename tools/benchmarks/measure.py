@@ -66,8 +66,8 @@ def medians(
 ) -> dict[str, float]:
     """Seconds of each function, the median of `args.repeats` rounds after one that is not counted.
 
-    A round calls each function once, so that a busy machine slows all of them alike, and in another
-    order, since a function finds in the cache what the one before has read.
+    A round calls each function once, so that a busy machine slows all of them alike. Its order is
+    new, since a function finds in the cache what the one before has read.
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     order, random = list(functions), Random(0)

@@ -24,7 +24,7 @@ from models import load_config
 from torch import Tensor, nn
 
 WARM_UP = 50  # steps
-LOG_EVERY = 20  # steps, which then are waited for
+LOG_EVERY = 20  # steps between waits for the GPU
 Batch = tuple[Tensor, Tensor, Tensor]  # images (B, 3, h, w), targets (B, K, H, W), weights (B, K)
 
 

@@ -29,7 +29,7 @@ PAPER = dict(batch=16, lr=1e-3, schedule='paper', augmentation=dict(shift=0.03))
 STRONG = dict(rotate=55.0, scale=0.25, shift=0.05, colour=0.35, occlude=0.3, spoil=0.3)
 LONG = dict(batch=32, ema=0.998, augmentation=STRONG)
 KLD = {'model.head.loss.divergence': 'kld', 'model.head.loss.fdl_weight': 4.0}
-# Series: its steps, and the models as name, config and what is its own.
+# By series: steps, and each model's name, config and own settings.
 SERIES = {
     # The paper's four models and the literal SDL.
     'paper-size': (

@@ -31,7 +31,7 @@ def convert(
 ) -> Converted:
     """Write ``out/annotations/*.json`` and the link ``out/images``; every ``convert_*`` is this.
 
-    A file without a face is not written; that an older one of its name stays is noted.
+    A file without a face is not written; an older one of that name is kept and noted.
 
     Args:
         collect: Called with source, out, problems and options; returns the content by the file's

@@ -14,7 +14,7 @@ FEWEST_FOUND = 0.5  # of the faces; with fewer the detector's boxes tell little
 
 
 def detector_boxes(faces: Sequence[tuple[Path, np.ndarray]], detect: Detect) -> list[list[float]]:
-    """Return a box (x, y, w, h) for each face; one that is not found gets it by the others' rule.
+    """Return each face's box (x, y, w, h); a face not found gets it from the others' median.
 
     Args:
         faces: Each one's photo, and its annotated landmarks (n, 2), n >= 1, 0-based pixels.

@@ -23,7 +23,7 @@ def group_of(file_name: str) -> str:
 
 
 def hold_out(groups: Sequence[str], parts: int) -> list[bool]:
-    """Return of each face, by its group's checksum, whether it is in the one of ``parts`` held out.
+    """Return which faces are held out: one of ``parts`` parts, chosen by the group's checksum.
 
     Raises:
         InputError: If a group has more than a third of the faces, or a part has none.

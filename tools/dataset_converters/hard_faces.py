@@ -150,7 +150,7 @@ def harden(annotation: dict, image: np.ndarray, kind: str, seed: int) -> tuple[n
     """Return a harder photo of one face of a converted set, and the annotation that goes with it.
 
     `occluded` says which landmarks lie under an object; a rotated face's box is the landmarks', by
-    the converters' rule. Each face draws from the seed of the set by its kind and id.
+    the converters' rule. What is random depends on seed, kind and id only.
     """
     values = np.array(annotation['keypoints'], float).reshape(-1, 3)
     visible = values[:, 2] > 0

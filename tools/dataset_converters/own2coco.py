@@ -200,7 +200,7 @@ def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:
 def write_config(
     out: Path, count: int, between: Sequence[int], faces: int, problems: Problems
 ) -> None:
-    """Write the config for so many landmarks and faces to train on; another one is kept."""
+    """Write a config for that many landmarks and training faces; an older one is kept."""
     name, normalizer = 'landmark_box', "'landmark_box'"
     if between:
         name, normalizer = 'inter_ocular', f"dict(name='inter_ocular', keypoint_indices={between})"

@@ -37,7 +37,7 @@ def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int
             ``challenge``, shared among its folders as the real faces are.
 
     Raises:
-        InputError: If ``out`` is there already, or a number makes no sense.
+        InputError: If ``out`` is not empty, or a number makes no sense.
     """
     out = Path(out)
     if seed < 0 or min(counts.values()) < 1:

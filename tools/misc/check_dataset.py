@@ -1,7 +1,7 @@
 """Open every photo of a config's datasets; list what training would refuse and what looks damaged.
 
-MMPose's own face datasets are looked at as this project's, which refuse; of its others with a COCO
-file, ids, photos, and whether numbers are finite.
+MMPose's own face datasets are checked by this project's rules; of its others with a COCO file, only
+ids, photos, and whether numbers are finite.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 def build_datasets(cfg: Config, split: str) -> list[BaseCocoStyleDataset]:
-    """Return a split's dataset, or those it combines, unread; of a kind that refuses, if any is."""
+    """Return a split's dataset, or those it combines, unread; as a `Checked...` class if any."""
     whole = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
     built = []
     for data in whole.get('datasets') or [whole]:
@@ -44,7 +44,7 @@ def build_datasets(cfg: Config, split: str) -> list[BaseCocoStyleDataset]:
 
 
 def read(dataset: BaseCocoStyleDataset) -> tuple[list[dict], list[str]]:
-    """Return what MMPose uses of a dataset that checks nothing, and what no dataset may have."""
+    """Return the faces that MMPose uses of a dataset without checks, and the faults found."""
     content = read_annotation_file(dataset.ann_file)
     if faults := record_faults(content):
         return [], faults

@@ -82,7 +82,7 @@ def _subsets(annotation: dict) -> list[str]:
 
 
 def _groups(annotation: dict, count: int) -> np.ndarray:
-    """Return which landmarks are `LANDMARK_GROUPS`; none if the annotation does not say."""
+    """Return the members of `LANDMARK_GROUPS`; none if the annotation does not say."""
     if 'occluded' not in annotation:
         return np.zeros((2, count), bool)
     flags = np.asarray(annotation['occluded'])
