@@ -29,6 +29,10 @@ def read_annotation_file(path: str | Path) -> dict[str, Any]:
 
     Raises:
         InputError: If that is not what the file holds.
+
+    >>> read_annotation_file('a.json')
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: a.json: no annotation file (No such file or directory); ...
     """
     try:
         content = json.loads(Path(path).read_text(encoding='utf-8-sig'))
@@ -51,6 +55,10 @@ def record_faults(content: dict[str, Any]) -> list[str]:
 
     MMPose would take the last one of equal ids for all of them, and leave out the faces of a photo
     that is not listed.
+
+    >>> image = dict(id=1, file_name='a.jpg', width=64, height=48)
+    >>> record_faults(dict(images=[image], annotations=[dict(id=7, image_id=2, keypoints=[])]))
+    ['annotation 7: there is no image 2']
     """
     images, annotations = content['images'], content['annotations']
     needed = ['image_id', 'keypoints', *(['category_id'] if 'categories' in content else [])]
@@ -88,6 +96,12 @@ def refuse(path: str | Path, faults: list[str]) -> None:
 
     Raises:
         InputError: One line of count and remedy, then the first `MOST_LISTED` faults.
+
+    >>> refuse('a.json', ["annotation 7: misses 'image_id'", 'annotation 8: there is no image 2'])
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: a.json: 2 faults; mend them, or convert again with --skip-bad
+      annotation 7: misses 'image_id'
+      annotation 8: there is no image 2
     """
     if faults:
         listed = ''.join(f'\n  {fault}' for fault in faults[:MOST_LISTED])
@@ -146,6 +160,10 @@ def check_framing(framing: Mapping[str, Any]) -> None:
 
     Raises:
         ValueError: Saying what is wrong.
+
+    >>> check_framing(dict(bbox=[10, 20, 50, 0]))
+    Traceback (most recent call last):
+    ValueError: the face box has no area: 50 x 0 px
     """
     _, _, width, height = framing['bbox']
     lengths = [width, height, *(framing[k] for k in ('scale', 'box_size') if k in framing)]

@@ -29,19 +29,31 @@ def squares(boxes: np.ndarray) -> np.ndarray:
 
 
 def centers_and_sides(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the centres (N, 2) and the larger sides (N,) of boxes (N, 4 or more)."""
+    """Return the centres (N, 2) and the larger sides (N,) of boxes (N, 4 or more).
+
+    >>> centers_and_sides(np.array([[0, 0, 4, 2, 0.9]]))
+    (array([[2., 1.]]), array([4.]))
+    """
     low, high = boxes[:, :2], boxes[:, 2:4]
     return (low + high) / 2, (high - low).max(axis=1, initial=0)
 
 
 def from_centers(centers: np.ndarray, sides: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Return squares from centres (N, 2), sides (N,), and scores (N,) or, with angles, (N, 2)."""
+    """Return squares from centres (N, 2), sides (N,), and scores (N,) or, with angles, (N, 2).
+
+    >>> from_centers(np.array([[2, 1]]), np.array([4]), np.array([0.9])).tolist()
+    [[0.0, -1.0, 4.0, 3.0, 0.9]]
+    """
     half = sides[:, None] / 2
     return np.column_stack((centers - half, centers + half, rest))
 
 
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the intersections over unions (N, M) of boxes (N, 4 or more) and (M, 4 or more)."""
+    """Return the intersections over unions (N, M) of boxes (N, 4 or more) and (M, 4 or more).
+
+    >>> overlaps(np.array([[0, 0, 4, 2]]), np.array([[0, 0, 4, 2], [2, 0, 4, 2], [4, 0, 8, 2]]))
+    array([[1. , 0.5, 0. ]])
+    """
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:4], second[None, :, 2:4])
     both = (high - low).clip(0).prod(axis=-1)
@@ -59,6 +71,9 @@ class GivenBoxes:
 
     Raises:
         InputError: If that is not what is given.
+
+    >>> GivenBoxes('10,20,50,60')('a.jpg', (480, 640)).tolist()
+    [[10.0, 20.0, 60.0, 80.0, 1.0]]
     """
 
     def __init__(self, text: str):
@@ -99,6 +114,9 @@ def to_boxes(rows: object, where: str) -> np.ndarray:
 
     Raises:
         InputError: If it is something else; the message begins with ``where``.
+
+    >>> to_boxes([[10, 20, 50, 60]], 'boxes').tolist()
+    [[10.0, 20.0, 60.0, 80.0, 1.0]]
     """
     if isinstance(rows, np.ndarray):
         rows = rows.tolist()
@@ -127,6 +145,10 @@ def refuse_outside(boxes: np.ndarray, name: str, size: tuple[int, int]) -> np.nd
 
     Raises:
         InputError: If one is wholly outside.
+
+    >>> refuse_outside(np.array([[70, 20, 90, 40, 1.0]]), 'a.jpg', (48, 64))
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: a.jpg: box 70,20,20,20 is outside its 64 x 48 pixels; ...
     """
     height, width = size
     outside = (boxes[:, 2:4] <= 0).any(axis=1) | (boxes[:, :2] >= (width, height)).any(axis=1)

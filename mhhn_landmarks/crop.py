@@ -19,6 +19,10 @@ class Crop(NamedTuple):
         extent: (2,) width and height, in photo pixels.
         size: (2,) w, h, in crop pixels.
         angle: Degrees, clockwise, by which the face is tilted and the crop with it.
+
+    >>> crop = Crop.about(np.array([10, 20, 50, 60, 1.0]), (64, 64), 1.25)
+    >>> crop.cut(np.zeros((90, 120, 3), np.uint8)).shape, crop.to_photo(np.array([32, 32]))
+    ((64, 64, 3), array([30., 40.]))
     """
 
     center: np.ndarray
@@ -65,7 +69,11 @@ class Crop(NamedTuple):
 
 
 def turn_about(points: np.ndarray, center: np.ndarray, angle: float) -> np.ndarray:
-    """Return points (..., 2) turned clockwise about a centre (2,) by an angle in degrees."""
+    """Return points (..., 2) turned clockwise about a centre (2,) by an angle in degrees.
+
+    >>> turn_about(np.array([[9, 5]]), np.array([5, 5]), 90).round(6)
+    array([[5., 9.]])
+    """
     return (points - center) @ _turn(angle).T + center
 
 

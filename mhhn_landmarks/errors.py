@@ -9,6 +9,10 @@ class InputError(ValueError):
 
     When a `DataLoader`'s worker raises it, torch raises another one whose message is the worker's
     traceback; this class takes the original message out of it.
+
+    >>> raise InputError('a.jpg: the file is truncated; copy it again')
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: a.jpg: the file is truncated; copy it again
     """
 
     def __init__(self, message: str):
@@ -26,6 +30,9 @@ def exit_on_input_error(program: str, main: Callable[[], int | None]) -> int | N
 
     Returns:
         What ``main`` returns, for an exit status.
+
+    >>> exit_on_input_error('program', lambda: 0)
+    0
     """
     try:
         return main()

@@ -24,6 +24,11 @@ def write_json_files(contents: Mapping[str | Path, Any]) -> None:
 
     Raises:
         ValueError: If a value is NaN or infinite.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json_files({f'{folder}/a.json': [1, 2], f'{folder}/b.json': {}})
+    ...     sorted(os.listdir(folder))
+    ['a.json', 'b.json']
     """
     staged: list[tuple[str, Path]] = []
     try:
@@ -44,6 +49,11 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Write a file that is there in full or, after a kill or on a full disk, as it was before.
 
     The folder is made as needed. A kill can leave the temporary file, see `stale_files`.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bytes(f'{folder}/new/a.txt', b'words')
+    ...     Path(folder, 'new', 'a.txt').read_bytes()
+    b'words'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +67,13 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def stale_files(folder: str | Path, suffix: str) -> list[Path]:
-    """Temporary files that killed writers of files with this suffix left in a folder."""
+    """Temporary files that killed writers of files with this suffix left in a folder.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, '.a.pth.k3x_9abc').touch()
+    ...     [file.name for file in stale_files(folder, '.pth')]
+    ['.a.pth.k3x_9abc']
+    """
     return sorted(Path(folder).glob(f'.*{suffix}.{"?" * _RANDOM_CHARACTERS}'))
 
 
@@ -66,6 +82,11 @@ def stderr_to_a_file() -> Iterator[IO[bytes]]:
     """Let what C libraries write to the process's stderr go to a temporary file, which is given.
 
     It concerns all threads.
+
+    >>> with stderr_to_a_file() as said:
+    ...     _ = os.write(STDERR, b'a warning')
+    ...     said.seek(0), said.read()
+    (0, b'a warning')
     """
     kept = os.dup(STDERR)
     try:

@@ -66,6 +66,9 @@ def kind_of_file(path: Path) -> str | None:
 
     Raises:
         OSError: If it cannot be read.
+
+    >>> kind_of_file(Path('docs/images/astronaut.jpg'))
+    'JPEG'
     """
     with path.open('rb') as file:
         return kind_of(file.read(HEAD))

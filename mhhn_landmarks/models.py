@@ -11,7 +11,11 @@ WEIGHTS = Path(__file__).parents[1] / 'mhhn_mmpose' / 'weights'  # of the same w
 
 
 class Model(NamedTuple):
-    """A model's config, by its name in the package, its weights, and both as one ONNX file."""
+    """A model's config, by its name in the package, its weights, and both as one ONNX file.
+
+    >>> MODELS['tiny'].onnx.name
+    'tiny.onnx'
+    """
 
     config: str
     checkpoint: Path
@@ -34,6 +38,9 @@ def onnx_file(model: str | Path) -> Path:
 
     Raises:
         InputError: If there is no such file.
+
+    >>> onnx_file('tiny').name
+    'tiny.onnx'
     """
     path = MODELS[str(model)].onnx if str(model) in MODELS else Path(model)
     if path.suffix != '.onnx':
@@ -55,6 +62,10 @@ def config_and_checkpoint(
 
     Raises:
         InputError: If there is no such model, or its weights are missing.
+
+    >>> config, checkpoint = config_and_checkpoint('tiny')
+    >>> config, Path(checkpoint).name
+    ('mhhn_mmpose::300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py', 'tiny.pth')
     """
     if str(model) in MODELS:
         known = MODELS[str(model)]

@@ -22,6 +22,10 @@ def open_session(path: str | Path, threads: int = 0) -> InferenceSession:
 
     Raises:
         InputError: If onnxruntime is missing, or the file is none.
+
+    >>> from mhhn_landmarks.models import onnx_file
+    >>> open_session(onnx_file('tiny')).get_inputs()[0].shape[1:]
+    [3, 128, 128]
     """
     try:
         import onnxruntime

@@ -37,6 +37,13 @@ class VideoFile:
     Attributes:
         path: The file, when the first frames have been written.
         remark: What is to be said of its encoding, or ''.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     video = VideoFile(Path(folder, 'a'), fps=25)
+    ...     video.add(np.zeros((48, 64, 3), np.uint8), seconds=0)
+    ...     video.close()
+    ...     video.path.is_file()
+    True
     """
 
     def __init__(self, stem: Path, fps: float):
@@ -111,7 +118,11 @@ def rate(times: list[float], stated: float) -> float:
 
 
 def fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return the frame at that size (w, h): its edge repeated by a pixel, or shrunk into it."""
+    """Return the frame at that size (w, h): its edge repeated by a pixel, or shrunk into it.
+
+    >>> fit(np.zeros((47, 63, 3), np.uint8), (64, 48)).shape
+    (48, 64, 3)
+    """
     (width, height), (h, w) = size, frame.shape[:2]
     if not (0 <= width - w <= 1 and 0 <= height - h <= 1):
         ratio = min(width / w, height / h)

@@ -37,6 +37,9 @@ class Video:
 
     Raises:
         InputError: If it cannot be opened; while iterating, if it has no frame.
+
+    >>> [pixels.shape for pixels, seconds in Video(Path('docs/images/astronaut.jpg'))]
+    [(600, 680, 3)]
     """
 
     def __init__(self, source: Path | int, max_frames: int | None = None):

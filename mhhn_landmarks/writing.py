@@ -44,6 +44,15 @@ class ResultWriter:
 
     Raises:
         InputError: If a file cannot be written, or one there must not be replaced.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> pixels = np.zeros((48, 64, 3), np.uint8)
+    >>> with TemporaryDirectory() as folder:
+    ...     writer = ResultWriter(Path(folder), 'photos', fps=None, about={'model': 'tiny'})
+    ...     writer.add(Picture('a.png', pixels), faces=[], names=[], drawn=pixels)
+    ...     writer.close()
+    ...     sorted(os.listdir(folder))
+    ['a_landmarks.png', 'photos.csv', 'photos.json']
     """
 
     def __init__(
@@ -197,12 +206,22 @@ def _append(file: IO[bytes], text: bytes, end: bytes = b'') -> None:
 
 
 def count(number: int, noun: str) -> str:
-    """Return the number with its noun, such as '2 faces'."""
+    """Return the number with its noun, such as '2 faces'.
+
+    >>> count(1, 'face'), count(2, 'face')
+    ('1 face', '2 faces')
+    """
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def to_dict(face: Face, name: int) -> dict:
-    """Return a face for JSON; numbers to a thousandth of a pixel, beyond what any heatmap tells."""
+    """Return a face for JSON; numbers to a thousandth of a pixel, beyond what any heatmap tells.
+
+    >>> from mhhn_landmarks.aligner import Crop, Face
+    >>> crop = Crop(np.array([32, 24]), np.array([40, 40]), np.array([64, 64]))
+    >>> to_dict(Face(np.ones(4), np.array([[30.5, 20]]), np.ones(1), 0.9, crop), 0)['landmarks']
+    [[30.5, 20.0]]
+    """
     return dict(
         face=name,
         box=[round(float(v), 2) for v in face.box],
@@ -214,7 +233,12 @@ def to_dict(face: Face, name: int) -> dict:
 
 
 def rows_of(entry: dict) -> list[list]:
-    """Return a picture's rows of the CSV file, see `COLUMNS`."""
+    """Return a picture's rows of the CSV file, see `COLUMNS`.
+
+    >>> face = dict(face=0, landmarks=[[30.5, 20.0], [34.0, 21.5]], scores=[0.9, 0.8])
+    >>> rows_of(dict(picture='a.jpg', faces=[face]))
+    [['a.jpg', 0, 0, 30.5, 20.0, 0.9], ['a.jpg', 0, 1, 34.0, 21.5, 0.8]]
+    """
     rows = []
     for face in entry['faces']:
         for number, (point, score) in enumerate(
@@ -225,7 +249,11 @@ def rows_of(entry: dict) -> list[list]:
 
 
 def to_csv(rows: Sequence[Sequence]) -> bytes:
-    """Return rows as CSV; a file's name has the bytes that it has on the disk."""
+    """Return rows as CSV; a file's name has the bytes that it has on the disk.
+
+    >>> to_csv([['a.jpg', 0, 30.5], ['b, c.jpg', 1, 20.0]]).splitlines()
+    [b'a.jpg,0,30.5', b'"b, c.jpg",1,20.0']
+    """
     text = io.StringIO(newline='')
     csv.writer(text).writerows(rows)
     return text.getvalue().encode('utf-8', 'surrogateescape')
