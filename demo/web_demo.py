@@ -18,7 +18,7 @@ import numpy as np
 from mhhn_landmarks.aligner import Face
 from mhhn_landmarks.cli import add_model, load_aligner
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.photos import decode_photo
+from mhhn_landmarks.photos import decode_bgr
 from mhhn_landmarks.writing import COLUMNS, rows_of, to_csv, to_dict
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def answer(find: Find, content: bytes, name: str) -> dict:
     Raises:
         InputError: If the photo cannot be read.
     """
-    pixels = decode_photo(content, name)
+    pixels = decode_bgr(content, name)
     height, width = pixels.shape[:2]
     faces = [to_dict(face, number) for number, face in enumerate(find(pixels))]
     entry = dict(picture=name, width=width, height=height, faces=faces)

@@ -17,7 +17,7 @@ from .crop import Crop
 from .detector import DETECTORS, Detect, build_detector, detect_turned
 from .errors import InputError
 from .models import DEFAULT, onnx_file
-from .photos import read_photo
+from .photos import read_bgr
 from .sessions import open_session
 
 MIN_SCORE = 0.5  # of a detected face, see docs/demo.md
@@ -81,9 +81,9 @@ class Aligner:
         pixels = to_pixels(photo)
         if boxes is None:
             return self.upright(pixels, self._at(pixels, self.detect(pixels)))
-        given = to_boxes(boxes, 'boxes')
-        refuse_outside(given, 'boxes', (pixels.shape[0], pixels.shape[1]))
-        return self.align([(pixels, place) for place in squares(given)])
+        user_boxes = to_boxes(boxes, 'boxes')
+        refuse_outside(user_boxes, 'boxes', (pixels.shape[0], pixels.shape[1]))
+        return self.align([(pixels, place) for place in squares(user_boxes)])
 
     @cached_property
     def detect(self) -> Detect:
@@ -220,7 +220,7 @@ cv2.COLOR_GRAY2BGR)
     if isinstance(photo, str | Path):
         if Path(photo).is_dir():
             raise InputError(f'{photo}: a folder; give one photo, or run: mhhn-landmarks {photo}')
-        return read_photo(photo)
+        return read_bgr(photo)
     if isinstance(photo, list | tuple):
         raise InputError('a list where one photo is meant: [aligner(photo) for photo in photos]')
     if not isinstance(photo, np.ndarray):

@@ -21,19 +21,19 @@ def locate(
     pictures: Iterable[Picture],
     args: Namespace,
     aligner: Aligner,
-    given: GivenBoxes | None,
+    user_boxes: GivenBoxes | None,
     is_video: bool,
 ) -> Iterator[Located]:
     """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,)."""
 
     def places(picture: Picture) -> np.ndarray:
-        if given:
+        if user_boxes:
             height, width = picture.pixels.shape[:2]
-            return squares(given(picture.name, (height, width)))
+            return squares(user_boxes(picture.name, (height, width)))
         return aligner.detect(picture.pixels)
 
     found = ((picture, places(picture)) for picture in pictures)
-    if is_video and not (given or args.no_tracking):
+    if is_video and not (user_boxes or args.no_tracking):
         return follow(found)
     return ((picture, boxes, np.arange(len(boxes))) for picture, boxes in found)
 
@@ -90,6 +90,6 @@ def draw(
     drawn = draw_landmarks(picture.pixels, faces, names)
     if not heatmaps:
         return drawn
-    drawing = importlib.import_module('mhhn_mmpose.apis.drawing')
+    drawing = importlib.import_module('mhhn_mmpose.apis.heatmap_drawing')
     heat = drawing.draw_heatmaps(picture.pixels, faces, getattr(aligner, 'activation', None))
     return np.concatenate((drawn, heat), axis=1)

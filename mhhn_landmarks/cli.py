@@ -168,7 +168,7 @@ def run(args: argparse.Namespace) -> int:
     source = open_source(args.input, args.max_frames)
     if args.out.resolve() in [Path(text).resolve() for text in args.input]:
         raise InputError(f'--out {args.out}: that is the folder of the photos; choose another')
-    given = GivenBoxes(args.boxes) if args.boxes else None
+    user_boxes = GivenBoxes(args.boxes) if args.boxes else None
     aligner = build_aligner(args)
     # Of a webcam the next picture is there only when time has come; a batch of them is late.
     batch = 1 if source.count is None else args.batch
@@ -181,7 +181,7 @@ def run(args: argparse.Namespace) -> int:
     is_video = source.fps is not None
     left_out = 0  # faces
     try:
-        for group in in_batches(locate(source, args, aligner, given, is_video), batch):
+        for group in in_batches(locate(source, args, aligner, user_boxes, is_video), batch):
             for (_, boxes, _), result in zip(group, align(aligner, group, args), strict=True):
                 picture, faces, names = result
                 left_out += max(len(boxes) - len(faces), 0)
@@ -198,8 +198,8 @@ def run(args: argparse.Namespace) -> int:
     print(writer.summary())
     for note in source.notes():
         print(note)
-    if given and given.unused():
-        print(f'{args.boxes}: boxes of no picture here: {", ".join(given.unused()[:5])}')
+    if user_boxes and user_boxes.unused():
+        print(f'{args.boxes}: boxes of no picture here: {", ".join(user_boxes.unused()[:5])}')
     return int(bool(getattr(source, 'bad', None)))
 
 

@@ -208,10 +208,10 @@ def _resize(picture: np.ndarray, longest: int = LONGEST) -> tuple[np.ndarray, np
     """Return the picture, not too long or short, and the photo's pixels (2,) of one of its own."""
     height, width = picture.shape[:2]
     longer = max(height, width)
-    share = min(max(longer, SHORTEST), longest) / longer
-    size = max(round(width * share), 1), max(round(height * share), 1)
+    scale = min(max(longer, SHORTEST), longest) / longer
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
     if size != (width, height):
-        how = cv2.INTER_AREA if share < 1 else cv2.INTER_LINEAR
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         picture = cv2.resize(picture, size, interpolation=how)
     return picture, np.array([width / size[0], height / size[1]])
 

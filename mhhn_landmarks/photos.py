@@ -27,7 +27,7 @@ JPEG_SCAN, JPEG_END = 0xDA, b'\xff\xd9'
 JPEG_WARNINGS = ('Corrupt JPEG data', 'Premature end of JPEG file', 'Inconsistent progression')
 
 
-def read_photo(path: str | Path) -> np.ndarray:
+def read_bgr(path: str | Path) -> np.ndarray:
     """Read a photo from the disk.
 
     Raises:
@@ -37,10 +37,10 @@ def read_photo(path: str | Path) -> np.ndarray:
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f'{path}: no readable photo ({error.strerror})') from error
-    return decode_photo(content, path)
+    return decode_bgr(content, path)
 
 
-def decode_photo(content: bytes, name: str | Path) -> np.ndarray:
+def decode_bgr(content: bytes, name: str | Path) -> np.ndarray:
     """Decode a photo's file.
 
     Args:
@@ -79,7 +79,7 @@ def jpeg_warning(content: bytes) -> str | None:
     with stderr_to_a_file() as said:
         try:
             cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
-        except cv2.error:  # which is for `decode_photo` to tell
+        except cv2.error:  # which is for `decode_bgr` to tell
             return None
         said.seek(0)
         lines = said.read().decode(errors='replace').splitlines()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from .errors import InputError
 from .formats import OTHERS, PHOTOS, VIDEOS, kind_of_file
-from .photos import read_photo
+from .photos import read_bgr
 from .videos import Video
 
 SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.bmp', '.webp', '.tif', '.tiff', '.gif',
@@ -78,7 +78,7 @@ class Photos:
     def __iter__(self) -> Iterator[Picture]:
         for file in self.files:
             try:
-                pixels = read_photo(file)
+                pixels = read_bgr(file)
             except InputError as error:
                 self.bad.append(str(error))
                 continue

@@ -84,7 +84,7 @@ class FaceTracker:
         pairs = _match(self._boxes, detections)
         self._missed += 1
         for old, new in pairs:
-            self._boxes[old] = _calm(self._boxes[old : old + 1], detections[new : new + 1])[0]
+            self._boxes[old] = _smooth_box(self._boxes[old : old + 1], detections[new : new + 1])[0]
             self._missed[old] = 0
             self.seen_twice.add(int(self._names[old]))
         fresh = np.setdiff1d(np.arange(len(detections)), [new for _, new in pairs])
@@ -100,20 +100,20 @@ class FaceTracker:
 
 def _match(old: np.ndarray, new: np.ndarray) -> list[tuple[int, int]]:
     """Pair boxes, those that overlap most first."""
-    shares = overlaps(old, new)
+    ious = overlaps(old, new)
     pairs = []
-    while shares.size and shares.max() >= MATCH:
-        pair = np.unravel_index(shares.argmax(), shares.shape)
+    while ious.size and ious.max() >= MATCH:
+        pair = np.unravel_index(ious.argmax(), ious.shape)
         pairs.append((int(pair[0]), int(pair[1])))
-        shares[pair[0]] = shares[:, pair[1]] = -1
+        ious[pair[0]] = ious[:, pair[1]] = -1
     return pairs
 
 
-def _calm(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+def _smooth_box(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Return the box (1, 5), or (1, 6) with its angle, on the way from one to the other."""
     (center, side), (goal, goal_side) = centers_and_sides(old), centers_and_sides(new)
     moved = max(np.abs(goal - center).max(), abs(goal_side - side).max()) / goal_side[0]
     turn = (new[:, 5:] - old[:, 5:] + 180) % 360 - 180
-    share = np.clip(max([moved, *np.radians(np.abs(turn[0]))]) / STILL, LEAST, 1)
-    rest = np.column_stack((new[:, 4], old[:, 5:] + share * turn))
-    return from_centers(center + share * (goal - center), side + share * (goal_side - side), rest)
+    factor = np.clip(max([moved, *np.radians(np.abs(turn[0]))]) / STILL, LEAST, 1)
+    rest = np.column_stack((new[:, 4], old[:, 5:] + factor * turn))
+    return from_centers(center + factor * (goal - center), side + factor * (goal_side - side), rest)

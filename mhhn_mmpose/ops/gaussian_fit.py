@@ -169,11 +169,11 @@ def _fit_maps(
 
 def _fit_patch(patch: _Patch, constraint: str, steps: int) -> tuple[Tensor, Tensor]:
     """Offset (N, 2) of the centre from the argmax in heatmap pixels, and whether it holds (N,)."""
-    phi, given = _design(patch, constraint)
-    c, holds = _least_squares(patch.weights, patch.log_f - given, phi)
+    phi, known_log_f = _design(patch, constraint)
+    c, holds = _least_squares(patch.weights, patch.log_f - known_log_f, phi)
     for _ in range(steps):
         # A fit that is not concave grows over its patch; it is refused below, but must stay finite.
-        m = (c @ phi.T + given).clamp(_LOWEST_LOG, 5.0).exp()
+        m = (c @ phi.T + known_log_f).clamp(_LOWEST_LOG, 5.0).exp()
         change, determined = _least_squares(patch.known * m * m, (patch.f - m) / m, phi)
         c, holds = c + change, holds & determined
     offset, concave = _center(c, patch, constraint)
@@ -182,7 +182,7 @@ def _fit_patch(patch: _Patch, constraint: str, steps: int) -> tuple[Tensor, Tens
 
 
 def _design(patch: _Patch, constraint: str) -> tuple[Tensor, Tensor]:
-    """The columns phi (P, Q) of the unknowns, and (P,) what is given of ln f."""
+    """The columns phi (P, Q) of the unknowns, and (P,) what is known of ln f."""
     # Made on the device: a copy to it waits for all that is queued there, and ends a CUDA graph.
     steps = torch.arange(-patch.radius, patch.radius + 1, device=patch.f.device)
     steps = steps.to(patch.f.dtype) / patch.radius

@@ -8,7 +8,7 @@ from generated_faces import random_face, render
 from mhhn_landmarks.cli import main
 from mhhn_landmarks.errors import InputError
 from mhhn_mmpose import FaceAligner
-from mhhn_mmpose.apis.drawing import heatmap_to_photo
+from mhhn_mmpose.apis.heatmap_drawing import heatmap_to_photo
 
 CONFIG = str(TINY)
 PHOTO = render(random_face(3))

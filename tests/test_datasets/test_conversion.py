@@ -6,7 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from dataset_converters.coco_json import Face, Problems, build_splits, landmark_framing, photo_path
+from dataset_converters.coco_json import (
+    AnnotatedFace,
+    Problems,
+    build_splits,
+    landmark_framing,
+    photo_path,
+)
 
 from mhhn_landmarks.errors import InputError
 
@@ -27,7 +33,7 @@ def test_box_rule_of_the_published_annotations():
 
 
 def framing_of(photos, points, visible=None, **framing):
-    face = Face('train', 'a/1.jpg', np.array(points, float), 'l:3', visible, framing)
+    face = AnnotatedFace('train', 'a/1.jpg', np.array(points, float), 'l:3', visible, framing)
     splits, problems = build(photos, face)
     (annotation,) = splits['train']['annotations'] or ({},)
     return annotation, problems.errors
@@ -77,9 +83,11 @@ def build(photos, *faces):
 
 
 def test_faces_of_one_photo_share_its_record(photos):
-    faces = [Face('train', n, POINTS + i, f'list:{i}') for i, n in enumerate(['a/1.jpg'] * 2)]
-    other = Face('train', 'grün.png', POINTS, 'list:3', extra=dict(subsets=['x']))
-    again = Face('test', 'a/1.jpg', POINTS, 'list:4')
+    faces = [
+        AnnotatedFace('train', n, POINTS + i, f'list:{i}') for i, n in enumerate(['a/1.jpg'] * 2)
+    ]
+    other = AnnotatedFace('train', 'grün.png', POINTS, 'list:3', extra=dict(subsets=['x']))
+    again = AnnotatedFace('test', 'a/1.jpg', POINTS, 'list:4')
     outside = replace(again, where='list:10', points=POINTS - (25, 0))
     twice = again, replace(again, where='list:9')
     splits, problems = build(photos, *faces, other, *twice, outside)

@@ -9,8 +9,8 @@ from conftest import run_tool
 from dataset_converters.own_landmarks import known_landmarks
 from generated_faces import (
     SCHEMES,
+    DrawnFace,
     Expression,
-    Face,
     Patch,
     Pose,
     Shape,
@@ -24,14 +24,14 @@ from generated_faces import (
 @pytest.mark.parametrize('scheme', SCHEMES)
 def test_flip_of_a_symmetric_face_by_its_angles(scheme):
     shape = Shape(jaw_width=1.05, eye_tilt=0.02, mouth_width=0.9)
-    face = Face(shape=shape, pose=Pose(30.0, -7.0, 11.0, 83.0, 120.0, 140.0), width=331)
+    face = DrawnFace(shape=shape, pose=Pose(30.0, -7.0, 11.0, 83.0, 120.0, 140.0), width=331)
     mirror = replace(face, pose=Pose(-30.0, -7.0, -11.0, 83.0, 330.0 - 120.0, 140.0))
     expected = landmarks(face, scheme)[known_landmarks(scheme)[1]] * (-1, 1) + (330, 0)
     np.testing.assert_allclose(landmarks(mirror, scheme), expected, atol=1e-9)
 
 
 def test_order_of_the_68_points():
-    p = landmarks(Face(expression=Expression(mouth_open=0.4)), '300w')
+    p = landmarks(DrawnFace(expression=Expression(mouth_open=0.4)), '300w')
     x, y = p.T
     assert p.dtype == np.float64
     for run in (range(17), range(17, 27), range(31, 36), range(48, 55), range(60, 65)):
@@ -48,7 +48,9 @@ def test_order_of_the_68_points():
 @pytest.mark.parametrize('yaw', [-30.0, 0.0, 17.0])
 def test_drawn_pupils_lie_on_their_landmarks(yaw):
     expression = Expression(eye_open=1.3, gaze_x=0.3, gaze_y=0.6)
-    face = Face(expression=expression, pose=Pose(yaw, 4.0, 9.0, 101.3, 160.31, 151.77), width=317)
+    face = DrawnFace(
+        expression=expression, pose=Pose(yaw, 4.0, 9.0, 101.3, 160.31, 151.77), width=317
+    )
     other = replace(face, look=replace(face.look, pupil=(250.0, 250.0, 250.0)))
     changed = np.abs(render(face).astype(float) - render(other)).sum(2)
     for x, y in landmarks(face, 'cofw')[16:18]:
@@ -63,7 +65,7 @@ def test_drawn_pupils_lie_on_their_landmarks(yaw):
 )
 def test_landmarks_under_something_opaque_are_occluded(look, expected):
     mouth = np.array([(-0.6, 0.8, 0.2), (0.6, 0.8, 0.2), (0.6, 1.35, 0.2), (-0.6, 1.35, 0.2)])
-    hidden = occluded(Face(front=(Patch(mouth, (200.0, 200.0, 200.0), **look),)), '300w')
+    hidden = occluded(DrawnFace(front=(Patch(mouth, (200.0, 200.0, 200.0), **look),)), '300w')
     assert hidden.dtype == bool and hidden.shape == (68,)
     assert np.flatnonzero(hidden).tolist() == list(expected)
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from mmengine.registry import init_default_scope
 
-from mhhn_landmarks.photos import read_photo
+from mhhn_landmarks.photos import read_bgr
 from mhhn_mmpose.datasets import CheckedFace300WDataset
 
 hard_faces = runpy.run_path(str(ROOT / 'tools/dataset_converters/hard_faces.py'))
@@ -77,8 +77,8 @@ def test_written_sets_are_the_same_for_a_seed_and_load(generated_300w, tmp_path)
             source = json.loads(ann_file.read_text())
             names = {image['id']: image['file_name'] for image in source['images']}
             for face in content['annotations']:
-                photo = read_photo(generated_300w / 'images' / names[face['id']])
-                hard = read_photo(tmp_path / 'a/images' / f'occluded/{face["id"]:06d}.png')
+                photo = read_bgr(generated_300w / 'images' / names[face['id']])
+                hard = read_bgr(tmp_path / 'a/images' / f'occluded/{face["id"]:06d}.png')
                 columns, rows = np.rint(np.reshape(face['keypoints'], (-1, 3))[:, :2].T).astype(int)
                 changed = (photo != hard).any(axis=2)[rows, columns]
                 np.testing.assert_array_equal(face['occluded'], changed)

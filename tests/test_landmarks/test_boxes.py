@@ -27,10 +27,10 @@ def test_boxes_of_the_user(tmp_path):
     assert GivenBoxes(str(file))('17', (9, 8)).tolist() == [[1, 2, 4, 6, 1], [0, 0, 5, 7, 1]]
     content = json.dumps({'a.jpg': [[1, 2, 3, 4]], 'b.jpg': []})
     file.write_text(content, encoding='utf-8-sig')  # with a byte-order mark
-    given = GivenBoxes(str(file))
-    assert given('a.jpg', (9, 8)).tolist() == [[1, 2, 4, 6, 1]]
-    assert given('b.jpg', (9, 8)).shape == given('c.jpg', (9, 8)).shape == (0, 5)
-    assert given.unused() == []
+    user_boxes = GivenBoxes(str(file))
+    assert user_boxes('a.jpg', (9, 8)).tolist() == [[1, 2, 4, 6, 1]]
+    assert user_boxes('b.jpg', (9, 8)).shape == user_boxes('c.jpg', (9, 8)).shape == (0, 5)
+    assert user_boxes.unused() == []
     other = GivenBoxes(str(file))
     other('c.jpg', (9, 8))
     assert other.unused() == ['a.jpg', 'b.jpg']

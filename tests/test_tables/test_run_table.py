@@ -13,7 +13,7 @@ NAME = 'td-hm_mhhn_8xb4-200e_300w-256x256'
 
 
 @pytest.fixture
-def jobs_of(tmp_path, monkeypatch):
+def runs_of(tmp_path, monkeypatch):
     """Plans rows whose annotation files are there; they are not read here."""
     folder = tmp_path / 'data' / 'annotations'
     folder.mkdir(parents=True)
@@ -29,28 +29,28 @@ def jobs_of(tmp_path, monkeypatch):
     return make
 
 
-def test_commands(jobs_of, tmp_path):
+def test_commands(runs_of, tmp_path):
     more = ('--rows', 'mhhn', '--processes', '1')
-    (job,) = jobs_of('300w', *more, options=['train_cfg.max_epochs=2'])
+    (run,) = runs_of('300w', *more, options=['train_cfg.max_epochs=2'])
     folder, file = str(tmp_path / 'out' / NAME), str(ROOT / f'configs/300w/{NAME}.py')
-    words, options = job.train_command[:6], job.train_command[7:]
+    words, options = run.train_command[:6], run.train_command[7:]
     assert words == ['tools/dist_train.sh', file, '1', '--resume', '--work-dir', folder]
     assert {'train_dataloader.batch_size=32', 'train_cfg.max_epochs=2'} < set(options)
     words = ['tools/dist_test.sh', file, f'{folder}/epoch_2.pth', '1', '--work-dir', folder]
-    assert job.test_command[:6] == words
-    assert f'test_dataloader.dataset.data_root={tmp_path}/data' in job.test_command
+    assert run.test_command[:6] == words
+    assert f'test_dataloader.dataset.data_root={tmp_path}/data' in run.test_command
 
 
-def test_rows_that_only_decode_take_the_weights_of_another(jobs_of, tmp_path):
-    (job,) = jobs_of('losses', '--rows', 'hgs-mse-sdt')
+def test_rows_that_only_decode_take_the_weights_of_another(runs_of, tmp_path):
+    (run,) = runs_of('losses', '--rows', 'hgs-mse-sdt')
     hgs = 'td-hm_hgs_8xb4-200e_300w-256x256'
-    assert job.folder.name == 'td-hm_hgs-mse-sdt_8xb4-200e_300w-256x256-of-hgs'
-    assert [j.folder.name for j in run_table.with_weights([job])] == [hgs, job.folder.name]
-    assert job.checkpoint == tmp_path / 'out' / hgs / 'epoch_200.pth'
-    (job,) = jobs_of('cofw68', '--rows', 'mhhn')
-    assert job.weights == jobs_of('300w', '--rows', 'mhhn')[0]
+    assert run.folder.name == 'td-hm_hgs-mse-sdt_8xb4-200e_300w-256x256-of-hgs'
+    assert [r.folder.name for r in run_table.with_weights([run])] == [hgs, run.folder.name]
+    assert run.checkpoint == tmp_path / 'out' / hgs / 'epoch_200.pth'
+    (run,) = runs_of('cofw68', '--rows', 'mhhn')
+    assert run.weights == runs_of('300w', '--rows', 'mhhn')[0]
     with pytest.raises(InputError, match='table 300w has no row mhn, only hgs, hgs-hsr'):
-        jobs_of('300w', '--rows', 'mhn')
+        runs_of('300w', '--rows', 'mhn')
 
 
 @pytest.fixture
@@ -71,26 +71,26 @@ def started(monkeypatch):
     return commands
 
 
-def test_each_row_once_and_a_failure_ends_the_call(jobs_of, started):
-    jobs = jobs_of('300w', '--rows', 'hgs', 'hgs-hsr', 'mhhn')
-    hgs, hsr, mhhn = (job.folder.name for job in jobs)
+def test_each_row_once_and_a_failure_ends_the_call(runs_of, started):
+    runs = runs_of('300w', '--rows', 'hgs', 'hgs-hsr', 'mhhn')
+    hgs, hsr, mhhn = (run.folder.name for run in runs)
     with pytest.raises(InputError, match='td-hm_hgs-hsr_8xb4.*: exit status 3'):
-        run_table.execute(jobs)
+        run_table.execute(runs)
     assert started == [f'dist_train.sh {hgs}', f'dist_test.sh {hgs}', f'dist_train.sh {hsr}']
     started.clear()
-    run_table.execute(jobs_of('cofw68', '--rows', 'hgs', 'mhhn'))
+    run_table.execute(runs_of('cofw68', '--rows', 'hgs', 'mhhn'))
     calls = ('dist_test', f'{hgs}_cofw68'), ('dist_train', mhhn), ('dist_test', f'{mhhn}_cofw68')
     assert started == [f'{script}.sh {name}' for script, name in calls]
 
 
-def test_a_training_is_never_mixed_with_another(jobs_of, tmp_path, started):
-    run_table.execute(jobs_of('300w', '--rows', 'hgs'))
-    run_table.check(jobs_of('300w', '--rows', 'hgs'))
+def test_a_training_is_never_mixed_with_another(runs_of, tmp_path, started):
+    run_table.execute(runs_of('300w', '--rows', 'hgs'))
+    run_table.check(runs_of('300w', '--rows', 'hgs'))
     with pytest.raises(InputError, match='hgs.* was made with other options'):
-        run_table.check(jobs_of('300w', '--rows', 'hgs', options=['train_cfg.max_epochs=3']))
+        run_table.check(runs_of('300w', '--rows', 'hgs', options=['train_cfg.max_epochs=3']))
     (tmp_path / 'out' / NAME).mkdir()
     with pytest.raises(InputError, match='mhhn.* was made with other options'):
-        run_table.check(jobs_of('300w', '--rows', 'mhhn'))
+        run_table.check(runs_of('300w', '--rows', 'mhhn'))
     (tmp_path / 'data' / 'annotations' / 'cofw68_test.json').unlink()
     with pytest.raises(InputError, match='_cofw68: no .*/cofw68_test.json; convert the archive'):
-        run_table.check(jobs_of('cofw68', '--rows', 'hgs'))
+        run_table.check(runs_of('cofw68', '--rows', 'hgs'))

@@ -27,15 +27,15 @@ def test_archive_to_table(dataset, tmp_path, monkeypatch):
     _, *words = cfg_options(convert_generated(dataset, tmp_path), annotations, **small)
     options, runs = dict(word.split('=', 1) for word in words), tmp_path / 'runs'
     args = dict(rows=['hgs-hsr'], processes=1, cfg_options=options, work_dir=runs)
-    (job,) = run_table.plan(dataset, argparse.Namespace(**args))
-    _, config, _, *words = job.train_command
+    (run,) = run_table.plan(dataset, argparse.Namespace(**args))
+    _, config, _, *words = run.train_command
     assert not run_tool(monkeypatch, 'train.py', config, *words)
-    _, config, checkpoint, _, *words = job.test_command
+    _, config, checkpoint, _, *words = run.test_command
     assert not run_tool(monkeypatch, 'test.py', config, checkpoint, *words)
-    scores = json.loads((job.folder / 'metrics.json').read_text())
+    scores = json.loads((run.folder / 'metrics.json').read_text())
     nme = scores[f'full/{TABLES[dataset].normalizer}/NME']
     assert nme > 0 and subsets <= {key.split('/')[0] for key in scores}
     text = write_report(find_runs([runs]), [dataset])
     rows = [line for line in text.splitlines() if line.startswith('| HGs+HSR') and 'TINY' in line]
     assert f'{nme:.2f}' in rows[0]
-    assert len(json.loads((job.folder / 'errors.json').read_text())['images']) == NUM_TEST
+    assert len(json.loads((run.folder / 'errors.json').read_text())['images']) == NUM_TEST

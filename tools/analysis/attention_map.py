@@ -28,7 +28,7 @@ from analysis.markdown import markdown
 from mhhn_landmarks.aligner import Face
 from mhhn_landmarks.crop import turn_about
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_landmarks.photos import read_photo
+from mhhn_landmarks.photos import read_bgr
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
 
@@ -91,8 +91,8 @@ def main() -> None:
         raise InputError("the model has no attention; take one whose backbone has 'all'")
     inputs: dict[MultiOrderAttention, tuple[Tensor, Tensor]] = {}
 
-    def keep(module: MultiOrderAttention, given: tuple[Tensor, Tensor], _: Tensor) -> None:
-        inputs.setdefault(module, given)  # a second call is the flip test's
+    def keep(module: MultiOrderAttention, arguments: tuple[Tensor, Tensor], _: Tensor) -> None:
+        inputs.setdefault(module, arguments)  # a second call is the flip test's
 
     for module in stacks:
         module.register_forward_hook(keep)
@@ -101,7 +101,7 @@ def main() -> None:
     found = []
     for column, path in zip(grid.T, args.photos, strict=True):
         inputs.clear()
-        faces = aligner(photo := read_photo(path))
+        faces = aligner(photo := read_bgr(path))
         if not faces:
             raise InputError(f'{path}: no face found; leave it out')
         for module, axes in zip(stacks, column, strict=True):

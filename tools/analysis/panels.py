@@ -33,7 +33,7 @@ from analysis.figure import new_figure, save_figure
 from mhhn_landmarks.crop import Crop
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
-from mhhn_landmarks.photos import read_photo
+from mhhn_landmarks.photos import read_bgr
 from mhhn_mmpose.apis.loading import load_config, load_model
 from mhhn_mmpose.visualization.local_visualizer import displayable
 
@@ -92,7 +92,7 @@ def true_points(sample: PoseDataSample) -> np.ndarray:
 
 def photo_of(sample: PoseDataSample) -> np.ndarray:
     """Return the whole photo, RGB (h, w, 3) uint8."""
-    return np.ascontiguousarray(read_photo(sample.img_path)[..., ::-1])
+    return np.ascontiguousarray(read_bgr(sample.img_path)[..., ::-1])
 
 
 def draw_faces(models: Sequence[Tested], faces: Sequence[int], out_file: str | Path) -> None:

@@ -34,7 +34,7 @@ RECORD = 'command.txt'  # in a run's folder: how it was made
 
 
 @dataclass(frozen=True)
-class Job:
+class TableRun:
     """A config to train and test, or to test with another's checkpoint."""
 
     config: Path
@@ -42,7 +42,7 @@ class Job:
     folder: Path  # of the run
     processes: int
     options: dict[str, str]  # of --cfg-options
-    weights: Job | None = None  # the job whose checkpoint is tested, if another's
+    weights: TableRun | None = None  # the run whose checkpoint is tested, if another's
 
     @property
     def checkpoint(self) -> Path:
@@ -72,7 +72,7 @@ class Job:
         return [*map(str, words), '--work-dir', str(self.folder), *options]
 
 
-def plan(table: str, args: argparse.Namespace) -> list[Job]:
+def plan(table: str, args: argparse.Namespace) -> list[TableRun]:
     """Return what is to be trained and tested, without writing anything.
 
     Raises:
@@ -85,61 +85,62 @@ def plan(table: str, args: argparse.Namespace) -> list[Job]:
     leaves = [(parse_stem(path.stem), path) for path in sorted(ROOT.glob('configs/*/*.py'))]
     configs = {(s.model, s.dataset): (s, p) for s, p in leaves if s and not s.tiny}
 
-    def job(key: tuple[str, str], weights: Job | None = None) -> Job:
+    def run(key: tuple[str, str], weights: TableRun | None = None) -> TableRun:
         stem, path = configs[key]
         other = f'-of-{weights.stem.model}' if weights and weights.stem.model != key[0] else ''
         folder = args.work_dir / f'{path.stem}{other}'
-        return Job(path, stem, folder, args.processes or stem.processes, args.cfg_options, weights)
+        processes = args.processes or stem.processes
+        return TableRun(path, stem, folder, processes, args.cfg_options, weights)
 
-    jobs = []
+    runs = []
     for model, trained in rows.values():
         key = model, dataset
         if not args.rows or model in args.rows:
             source = trained, configs[key][0].trained_on
-            jobs.append(job(key) if source == key else job(key, job(source)))
-    return jobs
+            runs.append(run(key) if source == key else run(key, run(source)))
+    return runs
 
 
-def with_weights(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs, each after the one whose checkpoint it takes, each once."""
-    every = [j for job in jobs for j in (job.weights, job) if j is not None]
-    return list({job.folder: job for job in every}.values())
+def with_weights(runs: Sequence[TableRun]) -> list[TableRun]:
+    """Return the runs, each after the one whose checkpoint it takes, each once."""
+    every = [r for run in runs for r in (run.weights, run) if r is not None]
+    return list({run.folder: run for run in every}.values())
 
 
-def check(jobs: Sequence[Job]) -> None:
+def check(runs: Sequence[TableRun]) -> None:
     """Refuse what would fail late or mix two trainings, before anything is started.
 
     Raises:
         InputError: If data are missing, or a folder was made by another command.
     """
-    for job in with_weights(jobs):
-        config = Config.fromfile(job.config)
-        config.merge_from_dict(job.options)
+    for run in with_weights(runs):
+        config = Config.fromfile(run.config)
+        config.merge_from_dict(run.options)
         data = config.test_dataloader.dataset
         if not (file := Path(data.data_root, data.ann_file)).is_file():
             hint = 'convert the archive with tools/dataset_converters'
-            raise InputError(f'{job.folder.name}: no {file}; {hint}, or set data_root')
-        record = job.folder / RECORD
+            raise InputError(f'{run.folder.name}: no {file}; {hint}, or set data_root')
+        record = run.folder / RECORD
         made = record.read_text() if record.is_file() else None
-        if job.folder.exists() and made != shlex.join(job.train_command):
+        if run.folder.exists() and made != shlex.join(run.train_command):
             raise InputError(
-                f'{job.folder} was made with other options; choose another --work-dir, or remove it'
+                f'{run.folder} was made with other options; choose another --work-dir, or remove it'
             )
 
 
-def execute(jobs: Sequence[Job]) -> None:
+def execute(runs: Sequence[TableRun]) -> None:
     """Train and test what is not finished.
 
     Raises:
         InputError: If a command fails.
     """
-    for job in with_weights(jobs):
-        write_bytes(job.folder / RECORD, shlex.join(job.train_command).encode())
+    for run in with_weights(runs):
+        write_bytes(run.folder / RECORD, shlex.join(run.train_command).encode())
         commands = []
-        if job.weights is None and not job.checkpoint.is_file():
-            commands.append(job.train_command)
-        if job in jobs and not (job.folder / METRICS).is_file():
-            commands.append(job.test_command)
+        if run.weights is None and not run.checkpoint.is_file():
+            commands.append(run.train_command)
+        if run in runs and not (run.folder / METRICS).is_file():
+            commands.append(run.test_command)
         for command in commands:
             print(f'$ {shlex.join(command)}', flush=True)
             if code := subprocess.call(command, env=command_environment()):
@@ -170,14 +171,14 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     args = parse_args()
     os.chdir(ROOT)
-    jobs = plan(args.table, args)
-    check(jobs)
+    runs = plan(args.table, args)
+    check(runs)
     try:
-        execute(jobs)
+        execute(runs)
     except KeyboardInterrupt:
         print('stopped; the same command goes on from here', file=sys.stderr)
         return 130
-    tested = [read_run(job.folder) for job in jobs]
+    tested = [read_run(run.folder) for run in runs]
     text, report = write_report(tested, [args.table]), args.work_dir / f'{args.table}.md'
     write_bytes(report, text.encode())
     print(f'\n{text}\nWritten to {report}')

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mhhn_landmarks.annotations import read_annotation_file
-from mhhn_landmarks.photos import read_photo
+from mhhn_landmarks.photos import read_bgr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -62,7 +62,7 @@ def load_faces(
     names = {image['id']: image['file_name'] for image in content['images']}
 
     def read(annotation: dict) -> tuple[np.ndarray, dict]:
-        photo = read_photo(root / 'images' / names[annotation['image_id']])
+        photo = read_bgr(root / 'images' / names[annotation['image_id']])
         return harden(annotation, photo, kind, seed=0) if kind else (photo, annotation)
 
     with ThreadPoolExecutor() as pool:

@@ -20,7 +20,7 @@ import torch
 from memory_faces import Augmentation, Cropper, Faces
 from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS, MODELS
-from models import load_config
+from model_table import load_config
 from torch import Tensor, nn
 
 WARM_UP = 50  # steps

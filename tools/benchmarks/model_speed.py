@@ -19,7 +19,7 @@ from mmengine.optim import build_optim_wrapper
 from mmpose.apis import inference_topdown, init_model
 from mmpose.registry import MODELS
 from mmpose.testing import get_packed_inputs
-from models import find_config, load_config
+from model_table import find_config, load_config
 
 BOX = 250  # px, a face's
 Step = Callable[[], object]

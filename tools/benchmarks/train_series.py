@@ -21,7 +21,7 @@ from memory_scores import score
 from memory_training import Job, Trainee, train_jobs
 from mmengine.logging import MMLogger
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from models import find_config
+from model_table import find_config
 
 from mhhn_landmarks.errors import exit_on_input_error
 

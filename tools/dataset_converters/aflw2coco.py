@@ -44,8 +44,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dataset_converters.coco_json import (
     PIXEL_STD,
+    AnnotatedFace,
     Content,
-    Face,
     Problems,
     build_splits,
     photo_path,
@@ -125,18 +125,20 @@ def read_mat(path: Path) -> dict[str, np.ndarray]:
         InputError: If it is damaged, of MATLAB 7.3, or not of the form expected.
     """
     table = load_matlab5(path, [*COLUMNS, 'ra'], ['nameList'])
-    rows, again = len(table['nameList']), 'download it again'
+    rows, remedy = len(table['nameList']), 'download it again'
     for name, columns in COLUMNS.items():
         shape = table[name].shape
         if shape != (rows, columns):
-            reason = f"'{name}' has shape {shape}, {(rows, columns)} expected; {again}"
+            reason = f"'{name}' has shape {shape}, {(rows, columns)} expected; {remedy}"
             raise InputError(f'{path}: {reason}')
     if not np.array_equal(np.sort(table['ra'].ravel()), np.arange(1, rows + 1)):
-        raise InputError(f"{path}: 'ra' does not hold each of 1 to {rows} once; {again}")
+        raise InputError(f"{path}: 'ra' does not hold each of 1 to {rows} once; {remedy}")
     return table
 
 
-def _face(table: dict[str, np.ndarray], where: str, photos: Path, split: str, row: int) -> Face:
+def _face(
+    table: dict[str, np.ndarray], where: str, photos: Path, split: str, row: int
+) -> AnnotatedFace:
     """Read one face; ``row`` is 0-based."""
     file_name = _photo_name(table['nameList'][row, 0], photos, where)
     points = np.column_stack(table['data'][row].reshape(2, NUM_POINTS))
@@ -151,7 +153,7 @@ def _face(table: dict[str, np.ndarray], where: str, photos: Path, split: str, ro
     inside = (points > (x1, y1)).all() and (points < (x2, y2)).all()
     subsets = ['frontal', 'frontal_in_box'][: 1 + inside] if mask.all() and split == 'test' else []
     extra = dict(subsets=subsets, occluded=(1 - mask).astype(int).tolist())
-    return Face(split, file_name, points, where, None, framing, extra, row + 1)
+    return AnnotatedFace(split, file_name, points, where, None, framing, extra, row + 1)
 
 
 def _photo_name(cell: np.ndarray, photos: Path, where: str) -> str:

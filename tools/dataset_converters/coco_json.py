@@ -1,8 +1,8 @@
 """From an archive's faces to COCO-style content, by the rules of MMPose's published annotations.
 
-A converter lists its archive's entries and says how to read one as a `Face`; `build_splits` looks
-at the photos, checks, frames and numbers the faces. Landmarks are ``(x, y)`` in photo pixels,
-0-based: the centre of the top-left pixel is (0, 0).
+A converter lists its archive's entries and says how to read one as an `AnnotatedFace`;
+`build_splits` looks at the photos, checks, frames and numbers the faces. Landmarks are `(x, y)` in
+photo pixels, 0-based: the centre of the top-left pixel is (0, 0).
 """
 
 import zlib
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from mhhn_landmarks.annotations import check_framing, check_points, landmark_box
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.photos import damage_notice, read_photo
+from mhhn_landmarks.photos import damage_notice, read_bgr
 
 PIXEL_STD = 200.0  # MMPose's face datasets multiply `scale` by it
 BOX_MARGIN = 0.1  # of the landmark box's width and height, added on each side of `bbox`
@@ -42,7 +42,7 @@ class Problems:
 
 
 @dataclass(frozen=True)
-class Face:
+class AnnotatedFace:
     """One face as an archive describes it."""
 
     split: str  # the file it goes to, such as 'train'
@@ -57,7 +57,7 @@ class Face:
 
 def build_splits(
     entries: Sequence[Entry],
-    read: Callable[[Entry], Face],
+    read: Callable[[Entry], AnnotatedFace],
     photos: Path,
     descriptions: Mapping[str, str],
     problems: Problems,
@@ -67,7 +67,7 @@ def build_splits(
 
     Args:
         entries: What there is to read.
-        read: Makes a `Face` of an entry, or raises `InputError`.
+        read: Makes an `AnnotatedFace` of an entry, or raises `InputError`.
         photos: The folder that every ``file_name`` is relative to.
         descriptions: By split, what its file says of itself.
         problems: Takes up what is found wrong.
@@ -101,16 +101,16 @@ def build_splits(
     return contents
 
 
-def _photo_record(face: Face, photos: Path, problems: Problems) -> dict[str, int]:
+def _photo_record(face: AnnotatedFace, photos: Path, problems: Problems) -> dict[str, int]:
     """Return what a file says of a photo; ``crc32`` is how `LoadFaceImage` knows it again."""
     path = photo_path(photos, face.file_name, face.where)
-    height, width = read_photo(path).shape[:2]
+    height, width = read_bgr(path).shape[:2]
     if notice := damage_notice(path):
         problems.warnings.append(f'{notice}; kept')
     return dict(width=width, height=height, crc32=zlib.crc32(path.read_bytes()))
 
 
-def _annotation(face: Face, width: int, height: int, problems: Problems) -> dict[str, Any]:
+def _annotation(face: AnnotatedFace, width: int, height: int, problems: Problems) -> dict[str, Any]:
     """Check a face by its annotated landmarks and return its annotation but for the ids."""
     flags = np.ones(len(face.points), int) if face.visible is None else np.asarray(face.visible)
     known, framing = face.points[flags > 0], dict(face.framing)

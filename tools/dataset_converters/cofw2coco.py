@@ -36,7 +36,7 @@ from mhhn_landmarks.fileio import stale_files, write_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import Content, Face, Problems, build_splits
+from dataset_converters.coco_json import AnnotatedFace, Content, Problems, build_splits
 from dataset_converters.cofw68 import FIRST_TEST_ID, collect_cofw68, photo_name
 from dataset_converters.conversion import convert, refuse_link, run_converter
 from dataset_converters.matlab import hdf5_errors, size_text
@@ -117,7 +117,7 @@ def collect_cofw(part: Part, path: Path, images: Path, problems: Problems) -> Co
             raise InputError(f'{path}: {reason}')
         problems.compare(path, count, part.count)
 
-        def read(index: int) -> Face:
+        def read(index: int) -> AnnotatedFace:
             where, number = f'{path}, face {index + 1}', part.first_id + index
             # Before the landmarks, since COFW-68 needs the photo even if these are bad.
             photo = cv2.imencode('.jpg', load_photo(file, references[index], where), JPEG)[1]
@@ -127,7 +127,7 @@ def collect_cofw(part: Part, path: Path, images: Path, problems: Problems) -> Co
             framing = dict(bbox=box, area=box[2] * box[3], center=None, scale=None)
             extra = dict(subsets=[], occluded=occluded.tolist())
             name, visible = photo_name(number), 2 - occluded
-            return Face(part.split, name, points, where, visible, framing, extra, number)
+            return AnnotatedFace(part.split, name, points, where, visible, framing, extra, number)
 
         about = {part.split: f'COFW {part.split}, {NUM_POINTS} points, 0-based'}
         label = f'COFW {part.split} faces'

@@ -10,7 +10,7 @@ import numpy as np
 
 from mhhn_landmarks.errors import InputError
 
-from .coco_json import Content, Face, Problems, build_splits
+from .coco_json import AnnotatedFace, Content, Problems, build_splits
 from .matlab import load_matlab5, size_text
 
 NUM_POINTS = 68
@@ -39,11 +39,13 @@ def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
         raise InputError(f'{folder}: {reason}; put COFW_test_color.mat beside it')
     problems.compare(folder, len(numbers), NUM_FACES)
 
-    def read(number: int) -> Face:
+    def read(number: int) -> AnnotatedFace:
         path, sample_id = folder / f'{number}_points.mat', FIRST_TEST_ID + number - 1
         points, occluded = _read_face(path)
         extra, visible = dict(subsets=[], occluded=occluded.tolist()), 2 - occluded
-        return Face('test', photos[number], points, str(path), visible, {}, extra, sample_id)
+        return AnnotatedFace(
+            'test', photos[number], points, str(path), visible, {}, extra, sample_id
+        )
 
     about = dict(test=f'COFW-68 test, {NUM_POINTS} points, 0-based')
     return build_splits(numbers, read, images, about, problems, 'COFW-68 faces')['test']

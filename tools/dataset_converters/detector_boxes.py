@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.photos import read_photo
+from mhhn_landmarks.photos import read_bgr
 
 Detect = Callable[[np.ndarray], np.ndarray]
 FEWEST_FOUND = 0.5  # of the faces; with fewer the detector's boxes tell little
@@ -47,10 +47,10 @@ def detector_boxes(faces: Sequence[tuple[Path, np.ndarray]], detect: Detect) -> 
 
 def _find(path: Path, known: np.ndarray, detect: Detect) -> np.ndarray | None:
     """Return the corners (4,) of the square that holds most, and over half, of the landmarks."""
-    squares = detect(read_photo(path))
+    squares = detect(read_bgr(path))
     inside = (known[:, None] >= squares[:, :2]) & (known[:, None] <= squares[:, 2:4])
-    share = inside.all(axis=2).mean(axis=0)
-    return squares[share.argmax(), :4] if (share > 0.5).any() else None
+    ratios = inside.all(axis=2).mean(axis=0)
+    return squares[ratios.argmax(), :4] if (ratios > 0.5).any() else None
 
 
 def _middle(points: np.ndarray) -> tuple[np.ndarray, float]:

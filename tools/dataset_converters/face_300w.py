@@ -30,7 +30,7 @@ import numpy as np
 
 from mhhn_landmarks.errors import InputError
 
-from .coco_json import Content, Face, Problems, box_framing, build_splits
+from .coco_json import AnnotatedFace, Content, Problems, box_framing, build_splits
 from .conversion import BOXES, convert, run_converter
 from .matlab import load_matlab5
 from .pts import read_pts
@@ -69,18 +69,18 @@ def _collect(
         problems.warnings.clear()  # that every count is 0 adds nothing
         expected = ', '.join(folder.path for folder in FOLDERS)
         raise InputError(f'{source}: no 300W face found; one or more of {expected} expected')
-    given = _read_boxes(source, problems) if boxes == 'detector' else {}
+    detector_boxes = _read_boxes(source, problems) if boxes == 'detector' else {}
 
-    def read(sample: tuple[Folder, Path, Path]) -> Face:
+    def read(sample: tuple[Folder, Path, Path]) -> AnnotatedFace:
         folder, pts, photo = sample
         framing = {}
         if boxes == 'detector':
-            if (folder.path, photo.stem) not in given:
+            if (folder.path, photo.stem) not in detector_boxes:
                 raise InputError(f'{photo}: no box of it in bounding_boxes_*.mat')
-            framing = box_framing(given[folder.path, photo.stem])
+            framing = box_framing(detector_boxes[folder.path, photo.stem])
         name, points = photo.relative_to(source).as_posix(), read_pts(pts, NUM_POINTS)
         extra = dict(subsets=[folder.subset] if folder.subset else [])
-        return Face(folder.split, name, points, str(pts), framing=framing, extra=extra)
+        return AnnotatedFace(folder.split, name, points, str(pts), framing=framing, extra=extra)
 
     about = {f.split: f'300W {f.split}, {NUM_POINTS} points, 0-based' for f in FOLDERS}
     splits = build_splits(samples, read, source, about, problems, '300W faces')

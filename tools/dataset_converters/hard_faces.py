@@ -25,7 +25,7 @@ from tqdm import tqdm
 from mhhn_landmarks.annotations import read_annotation_file
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes, write_json_files
-from mhhn_landmarks.photos import read_photo
+from mhhn_landmarks.photos import read_bgr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -60,9 +60,9 @@ def occlude(
         raise InputError(f'the face at {box[0]:g},{box[1]:g} is outside its photo')
     covered, result = np.zeros_like(face), image.copy()
     count = int(rng.integers(1, 4))
-    shares = np.cumsum(rng.dirichlet(np.full(count, 4.0))) * rng.uniform(*COVERED)
+    goals = np.cumsum(rng.dirichlet(np.full(count, 4.0))) * rng.uniform(*COVERED)
     rows, columns = np.nonzero(face)
-    for share in shares:
+    for goal in goals:
         pick = int(rng.integers(len(rows)))
         center = np.array([columns[pick], rows[pick]], float)
         outline = _outline(rng) * max(box[2:])
@@ -70,7 +70,7 @@ def occlude(
         for _ in range(BISECTIONS):
             size = (low + high) / 2
             mask = covered | _filled(center + size * outline, face.shape)
-            low, high = (low, size) if mask[face].mean() > share else (size, high)
+            low, high = (low, size) if mask[face].mean() > goal else (size, high)
         new = _filled(center + high * outline, face.shape)
         result[new] = _texture(rng, face.shape)[new]
         covered |= new
@@ -202,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for kind in KINDS:
         images, annotations = [], []
         for face in tqdm(content['annotations'], kind, disable=None):
-            photo = read_photo(args.photos / names[face['image_id']])
+            photo = read_bgr(args.photos / names[face['image_id']])
             picture, hard = harden(face, photo, kind, args.seed)
             name = f'{kind}/{face["id"]:06d}.png'
             data = cv2.imencode('.png', picture)[1].tobytes()

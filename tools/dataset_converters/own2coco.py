@@ -35,7 +35,7 @@ from mhhn_landmarks.sources import SUFFIXES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import Content, Face, Problems, box_framing, build_splits
+from dataset_converters.coco_json import AnnotatedFace, Content, Problems, box_framing, build_splits
 from dataset_converters.conversion import convert, converter_parser, report
 from dataset_converters.detector_boxes import detector_boxes
 from dataset_converters.groups import group_of
@@ -142,14 +142,14 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
         if face.box and args.boxes == 'given'
     }
 
-    def read(index: int) -> Face:
+    def read(index: int) -> AnnotatedFace:
         face = found[index]
         points, visible = face.landmarks[:, :2] - first, face.landmarks[:, 2].astype(int)
         if len(points) != len(names):
             raise InputError(f'{face.where}: {len(points)} points, {len(names)} expected')
         framing = box_framing(boxes[index]) if index in boxes else {}
         extra = dict(subsets=list(face.subsets))
-        return Face(splits[index], find(face), points, face.where, visible, framing, extra)
+        return AnnotatedFace(splits[index], find(face), points, face.where, visible, framing, extra)
 
     if args.boxes == 'detector':
         detect, faces = build_detector(DETECTORS[0], len(names)), {}

@@ -30,7 +30,7 @@ from mhhn_landmarks.errors import InputError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset_converters.coco_json import Content, Face, Problems, box_framing, build_splits
+from dataset_converters.coco_json import AnnotatedFace, Content, Problems, box_framing, build_splits
 from dataset_converters.conversion import BOXES, convert, run_converter
 
 NUM_POINTS = 98
@@ -86,7 +86,7 @@ def _lines(path: Path, split: str, problems: Problems) -> list[Line]:
     return lines
 
 
-def _face(split: str, where: str, text: str, boxes: str) -> Face:
+def _face(split: str, where: str, text: str, boxes: str) -> AnnotatedFace:
     """Read one line."""
     if '\ufffd' in text:
         raise InputError(f'{where}: the line is no UTF-8 text; unpack the list again')
@@ -106,10 +106,10 @@ def _face(split: str, where: str, text: str, boxes: str) -> Face:
     for name, flag in flags.items():
         if flag not in ('0', '1'):
             raise InputError(f'{where}: attribute {name} must be 0 or 1, got {flag!r}')
-    given = (x_min, y_min, x_max - x_min, y_max - y_min)
-    framing = box_framing(given) if boxes == 'detector' else {}
+    box = (x_min, y_min, x_max - x_min, y_max - y_min)
+    framing = box_framing(box) if boxes == 'detector' else {}
     extra = dict(subsets=[name for name, flag in flags.items() if flag == '1'])
-    return Face(split, fields[-1], points, where, framing=framing, extra=extra)
+    return AnnotatedFace(split, fields[-1], points, where, framing=framing, extra=extra)
 
 
 if __name__ == '__main__':

@@ -8,12 +8,12 @@ its picture (`features`, `attire`, `occluders`, painted by `render`) are taken.
 """
 
 from .archives import archive_face, write_archive, write_pts
-from .params import Expression, Face, Patch, Pose, Shape
+from .params import DrawnFace, Expression, Patch, Pose, Shape
 from .render import render
 from .sampling import random_face
 from .schemes import SCHEMES, landmarks, occluded
 
 __all__ = [
-    'SCHEMES', 'Expression', 'Face', 'Patch', 'Pose', 'Shape',
+    'SCHEMES', 'Expression', 'DrawnFace', 'Patch', 'Pose', 'Shape',
     'archive_face', 'landmarks', 'occluded', 'random_face', 'render', 'write_archive', 'write_pts',
 ]  # fmt: skip

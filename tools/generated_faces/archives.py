@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from mhhn_landmarks.errors import InputError
 
-from .params import Face
+from .params import DrawnFace
 from .render import render
 from .sampling import random_face
 from .schemes import landmarks, occluded
@@ -51,7 +51,7 @@ def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int
     os.replace(partial, out)
 
 
-def archive_face(dataset: str, part: str, number: int, seed: int = 0) -> Face:
+def archive_face(dataset: str, part: str, number: int, seed: int = 0) -> DrawnFace:
     """The face of that number, from 1, in a split or, of 300W, a folder.
 
     It does not depend on how many faces the archive has.
@@ -86,9 +86,9 @@ def _write_300w(root: Path, seed: int, train: int, common: int, challenge: int) 
     for subset, count in {None: train, 'common': common, 'challenge': challenge}.items():
         folders = [folder for folder in FOLDERS if folder.subset == subset]
         weights = np.cumsum([folder.count for folder in folders])
-        shares = np.diff(np.rint(count * weights / weights[-1]).astype(int), prepend=0)
-        for folder, share in zip(folders, shares, strict=True):
-            plan += [(folder.path, number) for number in range(1, share + 1)]
+        totals = np.diff(np.rint(count * weights / weights[-1]).astype(int), prepend=0)
+        for folder, total in zip(folders, totals, strict=True):
+            plan += [(folder.path, number) for number in range(1, total + 1)]
     for folder, number in tqdm(plan, 'drawing', disable=None):
         face = archive_face('300w', folder, number, seed)
         suffix = '.png' if folder.startswith('lfpw') else '.jpg'
@@ -98,7 +98,7 @@ def _write_300w(root: Path, seed: int, train: int, common: int, challenge: int) 
         write_pts(path.with_suffix('.pts'), landmarks(face, '300w'))
 
 
-def wflw_attributes(face: Face) -> dict[str, bool]:
+def wflw_attributes(face: DrawnFace) -> dict[str, bool]:
     """WFLW's six attributes, which people judged; here 19 to 40% of the faces carry each."""
     e = face.expression
     muscles = [e.mouth_open, e.smile, e.pucker, e.brow_raise, e.frown]
@@ -197,7 +197,7 @@ def write_cofw_mat(path: Path, suffix: str, photos: list, shapes: list, boxes: l
         file[f'bboxes{suffix}'] = np.transpose(boxes).astype(float)
 
 
-def _box(face: Face) -> np.ndarray:
+def _box(face: DrawnFace) -> np.ndarray:
     """Return x, y, width and height in whole pixels, counted from 1, round the landmarks."""
     points = landmarks(face, 'cofw') + 1.0
     low, high = points.min(axis=0), points.max(axis=0)

@@ -7,15 +7,15 @@ from numpy.random import Generator
 
 from .features import Patches, dark, disc, line
 from .geometry import SIDES, curves, half, slide, spline, whole
-from .params import Face, Patch
+from .params import DrawnFace, Patch
 
 
-def _outline(face: Face, x: list[float], y: list[float], z: list[float]) -> np.ndarray:
+def _outline(face: DrawnFace, x: list[float], y: list[float], z: list[float]) -> np.ndarray:
     """Closed outline through both sides' mirrored control points, from the left's first on."""
     return whole([slide(face, half(side, x, y, z, to_middle=True), side) for side in SIDES])
 
 
-def _body(face: Face, rng: Generator) -> Patches:
+def _body(face: DrawnFace, rng: Generator) -> Patches:
     """Shoulders and neck, the latter dark under the chin."""
     skin, clothes = face.look.skin, rng.uniform(15, 235, 3)
     slope, broad = rng.uniform(0.1, 0.5), rng.uniform(1.7, 2.4)
@@ -28,7 +28,7 @@ def _body(face: Face, rng: Generator) -> Patches:
     yield Patch(np.vstack([left, right[::-1]]), clothes, clothes * rng.uniform(0.5, 1.0))
 
 
-def _ears(face: Face) -> Patches:
+def _ears(face: DrawnFace) -> Patches:
     """Both ears; the face is drawn over the far one."""
     shadow = dark(face.look.skin, 0.5)
     for side in SIDES:
@@ -38,7 +38,7 @@ def _ears(face: Face) -> Patches:
         yield Patch(disc(center, 0.06, 2.2), shadow, alpha=0.6, blur=0.02)
 
 
-def _hair_behind(face: Face, volume: float, length: float) -> Patch:
+def _hair_behind(face: DrawnFace, volume: float, length: float) -> Patch:
     """The hair behind the head; ``length`` 0 ends at the ears, 1 on the shoulders."""
     w, end = face.shape.width * (1.0 + volume), 0.25 + 1.9 * length
     x = [0.75 * w, 1.05 * w, 1.06 * w, 1.06 * w, 0.93 * w, 0.58 * w, 0.0]
@@ -48,7 +48,7 @@ def _hair_behind(face: Face, volume: float, length: float) -> Patch:
 
 
 def _hair_before(
-    face: Face, rng: Generator, volume: float, fringe: float, parting: float
+    face: DrawnFace, rng: Generator, volume: float, fringe: float, parting: float
 ) -> Patches:
     """The hair over the forehead down to ``fringe`` (0 hairline, 1 brows), and its strands."""
     w, h, hair = face.shape.width, face.shape.height, np.asarray(face.look.hair)
@@ -74,7 +74,7 @@ def _hair_before(
         yield line(spline(np.stack([root, middle, end])), color, width, 0.45)
 
 
-def _lens(face: Face, side: float, size: float, square: float) -> np.ndarray:
+def _lens(face: DrawnFace, side: float, size: float, square: float) -> np.ndarray:
     angle = np.arange(32) * (np.pi / 16)
     c, s = np.cos(angle), np.sin(angle)
     x = np.sign(c) * np.abs(c) ** square * 0.31 * size
@@ -83,7 +83,7 @@ def _lens(face: Face, side: float, size: float, square: float) -> np.ndarray:
     return np.stack([side * (0.45 * face.shape.eye_spacing + x), 0.04 + y, z], 1)
 
 
-def _glasses(face: Face, rng: Generator, sun: bool) -> Patches:
+def _glasses(face: DrawnFace, rng: Generator, sun: bool) -> Patches:
     """Clear or dark lenses, their frames, the bridge and the temples."""
     frame = rng.choice([[20, 20, 25], [30, 45, 90], [150, 150, 155], [60, 90, 140]])
     size, square, width = rng.uniform(0.9, 1.2), rng.uniform(0.45, 1.0), rng.uniform(0.025, 0.06)
@@ -102,7 +102,7 @@ def _glasses(face: Face, rng: Generator, sun: bool) -> Patches:
     yield line(spline(np.stack([left, (0.0, -0.02, 0.26), right])), frame, width)
 
 
-def dress(face: Face, rng: Generator) -> Face:
+def dress(face: DrawnFace, rng: Generator) -> DrawnFace:
     """The face with a random body, ears, hair and now and then glasses."""
     volume, parting = rng.uniform(0.02, 0.22), rng.uniform(-0.5, 0.5)
     bald = rng.random() < 0.1

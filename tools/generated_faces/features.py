@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from .geometry import SIDES, curves, project, whole
-from .params import Color, Face, Patch
+from .params import Color, DrawnFace, Patch
 
 Light = Callable[[np.ndarray], float]  # in the middle of (N, 2) pixels
 Patches = Iterator[Patch]
@@ -37,7 +37,7 @@ def line(points: np.ndarray, color: Color, width: float, alpha=1.0, blur=0.0) ->
     return Patch(points, color, alpha=alpha, width=width, blur=blur, closed=False)
 
 
-def _skin(face: Face, light: Light) -> Patches:
+def _skin(face: DrawnFace, light: Light) -> Patches:
     """The head's front with its soft relief: cheeks, sockets, temples, beard."""
     c, look, skin = curves(face), face.look, np.asarray(face.look.skin)
     jaw, lip = whole(c['jaw']), whole(c['lip_top'])
@@ -55,7 +55,7 @@ def _skin(face: Face, light: Light) -> Patches:
         yield soft(disc(chin, 0.2), look.hair, 0.4 * look.beard, 0.08)
 
 
-def _mouth(face: Face, light: Light) -> Patches:
+def _mouth(face: DrawnFace, light: Light) -> Patches:
     """Lips, the open mouth's dark, teeth and tongue, and the folds about it."""
     c, look, opened = curves(face), face.look, face.expression.mouth_open
     top, bottom, lower = whole(c['mouth_top']), whole(c['mouth_bottom']), whole(c['lip_bottom'])
@@ -81,7 +81,7 @@ def _mouth(face: Face, light: Light) -> Patches:
         yield line(fold, dark(look.skin, 0.5), 0.03, depth, blur=0.02)
 
 
-def _eyes(face: Face, light: Light) -> Patches:
+def _eyes(face: DrawnFace, light: Light) -> Patches:
     c, look = curves(face), face.look
     radius = 0.088 * face.shape.iris_size * face.shape.eye_size
     for top, bottom, (center,) in zip(c['eye_top'], c['eye_bottom'], c['pupil'], strict=True):
@@ -106,7 +106,7 @@ def _eyes(face: Face, light: Light) -> Patches:
         yield line(bag, dark(look.skin, 0.6), 0.03, 0.45 * look.age)
 
 
-def _brows(face: Face, light: Light) -> Patches:
+def _brows(face: DrawnFace, light: Light) -> Patches:
     c, brow = curves(face), face.look.brow
     for top, bottom in zip(c['brow_top'], c['brow_bottom'], strict=True):
         yield Patch(_ring(top, bottom), brow, alpha=0.85, blur=0.012)
@@ -114,7 +114,7 @@ def _brows(face: Face, light: Light) -> Patches:
             yield line(np.stack([bottom[i], top[max(i - 5, 0)]]), dark(brow, 0.6), 0.014, 0.6)
 
 
-def _nose(face: Face, light: Light) -> Patches:
+def _nose(face: DrawnFace, light: Light) -> Patches:
     """Bridge, shaded flank, tip, wings and nostrils; in profile it stands before the far cheek."""
     c, look = curves(face), face.look
     bridge, base, skin = c['bridge'][0], whole(c['nose_base']), np.asarray(look.skin)
@@ -138,7 +138,7 @@ def _nose(face: Face, light: Light) -> Patches:
         yield soft(disc(hole, 0.055, 0.5), (18.0, 20.0, 40.0), 0.9, 0.008)
 
 
-def bare_face(face: Face, light: Light) -> Patches:
+def bare_face(face: DrawnFace, light: Light) -> Patches:
     """The whole bare face, from the skin up."""
     for part in (_skin, _mouth, _eyes, _brows, _nose):
         yield from part(face, light)

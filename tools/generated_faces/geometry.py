@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .params import Face, Pose
+from .params import DrawnFace, Pose
 
 PIVOT = np.array([0.0, 0.55, -0.35])  # the head turns about it; pose.center is its picture
 SEGMENT_SAMPLES = 16  # a curve's chords then stay within 0.01 px of the spline at 80 px a unit
@@ -55,7 +55,7 @@ def at(curve: np.ndarray, fractions: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(fractions * length[-1], length, x) for x in curve.T], axis=1)
 
 
-def slide(face: Face, curve: np.ndarray, side: float) -> np.ndarray:
+def slide(face: DrawnFace, curve: np.ndarray, side: float) -> np.ndarray:
     """Moves an outline of the head along its skin to where the turned head's outline is seen.
 
     Each level is an ellipse of half axes |x| and ``CHEEK_DEPTH`` |x|; on the far side of a turned
@@ -68,7 +68,7 @@ def slide(face: Face, curve: np.ndarray, side: float) -> np.ndarray:
     return np.stack([x * np.cos(angle), y, z + CHEEK_DEPTH * np.abs(x) * np.sin(angle)], 1)
 
 
-def _outline(face: Face, side: float) -> Half:
+def _outline(face: DrawnFace, side: float) -> Half:
     s, drop = face.shape, 0.2 * face.expression.mouth_open
     jaw, chin = s.width * s.jaw_width, s.width * s.chin_width
     y = np.array([0.05, 0.35, 0.68, 0.98, 1.24, 1.44, 1.53])
@@ -82,7 +82,7 @@ def _outline(face: Face, side: float) -> Half:
     return dict(jaw=slide(face, lower, side), skull=slide(face, upper, side))
 
 
-def _brow(face: Face, side: float) -> Half:
+def _brow(face: DrawnFace, side: float) -> Half:
     s, e = face.shape, face.expression
     raised = e.brow_raise + side * face.asymmetry.brow_raise
     x = (0.5 + np.array([0.34, 0.2, 0.02, -0.15, -0.3]) * s.brow_length) * s.eye_spacing
@@ -95,7 +95,7 @@ def _brow(face: Face, side: float) -> Half:
     return dict(brow_top=half(side, x, y, z), brow_bottom=half(side, x, y + thick, z))
 
 
-def _eye(face: Face, side: float) -> Half:
+def _eye(face: DrawnFace, side: float) -> Half:
     s, e, a = face.shape, face.expression, face.asymmetry
     middle = 0.44 * s.eye_spacing
     x = middle + np.array([0.19, 0.115, 0.0, -0.11, -0.19]) * s.eye_size
@@ -111,7 +111,7 @@ def _eye(face: Face, side: float) -> Half:
     return dict(eye_top=top, eye_bottom=bottom, pupil=np.array([pupil]))
 
 
-def _nose(face: Face, side: float) -> Half:
+def _nose(face: DrawnFace, side: float) -> Half:
     s = face.shape
     y = np.array([-0.03, 0.17, 0.36, 0.54]) * s.nose_length
     bridge = half(side, 0.0, y, np.array([0.1, 0.2, 0.33, 0.46]) * s.nose_depth)
@@ -121,7 +121,7 @@ def _nose(face: Face, side: float) -> Half:
     return dict(bridge=bridge, nose_base=base)
 
 
-def _mouth(face: Face, side: float) -> Half:
+def _mouth(face: DrawnFace, side: float) -> Half:
     s, e = face.shape, face.expression
     smile = e.smile + side * face.asymmetry.smile
     level = 1.0 * s.height + 0.4 * (s.nose_length - 1.0) + s.mouth_height
@@ -149,16 +149,16 @@ def _mouth(face: Face, side: float) -> Half:
 
 
 @lru_cache(maxsize=8)
-def _curves(face: Face) -> Curves:
+def _curves(face: DrawnFace) -> Curves:
     parts = (_outline, _brow, _eye, _nose, _mouth)
     left, right = ({k: v for part in parts for k, v in part(face, s).items()} for s in SIDES)
     return {name: (left[name], right[name]) for name in left}
 
 
-def curves(face: Face) -> Curves:
+def curves(face: DrawnFace) -> Curves:
     """The face's curves in head units, each a (left, right) pair; the bridge is its own twin."""
     # Only what bends a curve is part of the cache's key.
-    return _curves(Face(face.shape, face.expression, face.asymmetry, Pose(face.pose.yaw)))
+    return _curves(DrawnFace(face.shape, face.expression, face.asymmetry, Pose(face.pose.yaw)))
 
 
 @lru_cache(maxsize=8)
@@ -171,7 +171,7 @@ def _camera(pose: Pose) -> np.ndarray:
     return pose.scale * (np.array(spin) @ turn @ tilt).T
 
 
-def project(face: Face, points: np.ndarray) -> np.ndarray:
+def project(face: DrawnFace, points: np.ndarray) -> np.ndarray:
     """Head units (..., 3) to picture coordinates (..., 2) in pixels."""
     moved = points - PIVOT
     moved[..., 0] += face.asymmetry.bend * np.maximum(points[..., 1], 0.0) ** 2

@@ -5,7 +5,7 @@ from numpy.random import Generator
 
 from .features import Patches, dark, disc, line, soft
 from .geometry import SIDES, curves, spline
-from .params import Face, Patch
+from .params import DrawnFace, Patch
 
 
 def _tube(start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
@@ -17,7 +17,7 @@ def _tube(start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
     return np.vstack([end + radius * cap, start - radius * cap])
 
 
-def _hand(face: Face, rng: Generator) -> Patches:
+def _hand(face: DrawnFace, rng: Generator) -> Patches:
     skin, side = face.look.skin, rng.choice([-1.0, 1.0])
     palm = np.array([side * rng.uniform(0.45, 1.0), rng.uniform(0.9, 1.7), 0.45])
     aim = np.array([rng.uniform(-0.2, 0.2) * side, rng.uniform(-0.3, 0.6), 0.45]) - palm
@@ -37,7 +37,7 @@ def _hand(face: Face, rng: Generator) -> Patches:
     yield soft(disc(palm, 0.3), dark(skin, 0.75), 0.6, 0.05)
 
 
-def _strands(face: Face, rng: Generator) -> Patches:
+def _strands(face: DrawnFace, rng: Generator) -> Patches:
     root = np.array([rng.uniform(-0.5, 0.5), -0.95, 0.1])
     for _ in range(rng.integers(2, 6)):
         end = root + (rng.uniform(-0.9, 0.9), rng.uniform(0.8, 2.0), 0.15)
@@ -48,7 +48,7 @@ def _strands(face: Face, rng: Generator) -> Patches:
         yield Patch(np.vstack([hair - width, (hair + width)[::-1]]), color)
 
 
-def _mask(face: Face, rng: Generator) -> Patches:
+def _mask(face: DrawnFace, rng: Generator) -> Patches:
     color = rng.choice([[225, 220, 205], [200, 175, 130], [45, 45, 48], [130, 120, 200]])
     jaws, y = curves(face)['jaw'], rng.uniform(0.28, 0.5)
     left, right = (jaw[jaw[:, 1] > 0.5] * (1.0, 1.02, 1.0) for jaw in jaws)
@@ -63,7 +63,7 @@ def _mask(face: Face, rng: Generator) -> Patches:
             yield line(np.stack([jaw[jaw[:, 1] > 0.5][0], jaw[0]]), color * 0.9, 0.025)
 
 
-def _board(face: Face, rng: Generator) -> Patches:
+def _board(face: DrawnFace, rng: Generator) -> Patches:
     center = np.array([rng.uniform(-0.9, 0.9), rng.uniform(-0.3, 1.5), 0.5])
     half, turn = rng.uniform(0.15, 0.55, 2), rng.uniform(-0.6, 0.6)
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * half
@@ -74,7 +74,7 @@ def _board(face: Face, rng: Generator) -> Patches:
     yield Patch(center + (points - center) * 0.7, end, color)
 
 
-def _blob(face: Face, rng: Generator) -> Patches:
+def _blob(face: DrawnFace, rng: Generator) -> Patches:
     center = np.array([rng.uniform(-1.0, 1.0), rng.uniform(-0.6, 1.6), 0.5])
     ring = disc(np.zeros(3), 1.0, count=40)
     angle = np.arctan2(ring[:, 1], ring[:, 0])
@@ -86,7 +86,7 @@ def _blob(face: Face, rng: Generator) -> Patches:
 KINDS = {_hand: 0.3, _strands: 0.2, _mask: 0.12, _board: 0.18, _blob: 0.2}  # and how often
 
 
-def occluder(face: Face, rng: Generator) -> tuple[Patch, ...]:
+def occluder(face: DrawnFace, rng: Generator) -> tuple[Patch, ...]:
     """One random thing before the face."""
     kind = list(KINDS)[rng.choice(len(KINDS), p=list(KINDS.values()))]
     return tuple(kind(face, rng))

@@ -76,7 +76,7 @@ class Patch:
 
 
 @dataclass(frozen=True)
-class Face:
+class DrawnFace:
     """One face in one picture, with what lies behind (``back``) and before (``front``) it."""
 
     shape: Shape = Shape()

@@ -1,4 +1,4 @@
-"""From a ``Face`` to its picture: background, light, skin, patches, camera."""
+"""From a ``DrawnFace`` to its picture: background, light, skin, patches, camera."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from .features import bare_face
 from .geometry import project
-from .params import Camera, Face, Patch
+from .params import Camera, DrawnFace, Patch
 
 SUPER = 4  # enough for an edge within 0.02 px; strongly blurred shapes do without
 SHIFT = 4  # fractional bits of cv2's coordinates: 1/16 of a large pixel
@@ -101,7 +101,7 @@ def _background(rng: Generator, height: int, width: int) -> np.ndarray:
     return image
 
 
-def _light(face: Face) -> np.ndarray:
+def _light(face: DrawnFace) -> np.ndarray:
     """(H, W) float32 light on an ellipsoid about the head, about 1 on average."""
     pose, look = face.pose, face.look
     center = project(face, np.array([0.0, 0.45, 0.0]))
@@ -118,7 +118,7 @@ def _light(face: Face) -> np.ndarray:
     return fine[: face.height, : face.width]
 
 
-def _skin(face: Face, shade: np.ndarray, rng: Generator) -> np.ndarray:
+def _skin(face: DrawnFace, shade: np.ndarray, rng: Generator) -> np.ndarray:
     """(H, W, 3) lit skin with a faint mottle; shadows turn a little redder."""
     light = shade * (1.0 + 0.06 * (_noise(rng, shade.shape, 70, 70) - 0.5))
     b, g, r = face.look.skin
@@ -141,7 +141,7 @@ def _photograph(image: np.ndarray, camera: Camera, rng: Generator) -> np.ndarray
     return image8
 
 
-def render(face: Face) -> np.ndarray:
+def render(face: DrawnFace) -> np.ndarray:
     """Draws the face: its patches one over the other, from the background to the glasses.
 
     Returns:

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from .attire import dress
 from .geometry import curves, project
 from .occluders import occluder
-from .params import Asymmetry, Camera, Expression, Face, Look, Pose, Shape
+from .params import Asymmetry, Camera, DrawnFace, Expression, Look, Pose, Shape
 
 T = TypeVar('T')
 SKINS = np.array([
@@ -95,7 +95,7 @@ def _camera(rng: Generator, hard: bool) -> Camera:
     )
 
 
-def _place(face: Face, rng: Generator) -> Face:
+def _place(face: DrawnFace, rng: Generator) -> DrawnFace:
     """Chooses size and place: about 45% of the picture's side, off centre, wholly inside."""
     size, c = np.array([face.width, face.height]), curves(face)
     core = np.vstack([*c['jaw'], *c['brow_top'], *c['bridge']])
@@ -110,7 +110,7 @@ def _place(face: Face, rng: Generator) -> Face:
     return replace(face, pose=replace(face.pose, center_x=x, center_y=y))
 
 
-def random_face(seed: int | list[int] | Generator, *, hard: bool = False) -> Face:
+def random_face(seed: int | list[int] | Generator, *, hard: bool = False) -> DrawnFace:
     """Draws a face with everything that its picture needs.
 
     Args:
@@ -126,7 +126,7 @@ def random_face(seed: int | list[int] | Generator, *, hard: bool = False) -> Fac
     yaw = rng.uniform(-50, 50) if hard else _normal(rng, 16.0)
     pose = Pose(yaw, _normal(rng, 10.0 if hard else 6.5), _normal(rng, 14.0 if hard else 7.0))
     width, height = rng.integers(270, 331, 2).tolist()
-    face = Face(  # each argument draws from `rng`: their order is part of what a seed gives
+    face = DrawnFace(  # each argument draws from `rng`: their order is part of what a seed gives
         shape=_normals(Shape, rng), expression=_expression(rng, strength),
         asymmetry=_normals(Asymmetry, rng, strength), pose=pose, look=_look(rng, hard),
         camera=_camera(rng, hard), width=width, height=height,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from .geometry import at, curves, project
-from .params import Face
+from .params import DrawnFace
 
 # Landmarks in MMPose's order: the curve (of two, their mean), its side (left, right), and where
 # along it: 1/2 is half its length, 3:0/4 means 3/4, 2/4, 1/4 and 0.
@@ -31,7 +31,7 @@ SCHEMES = {
 _PIECE = re.compile(r'([\w+]+) ([LR]+) (\d+)(?::(\d+))?(?:/(\d+))?')
 
 
-def landmarks(face: Face, scheme: str) -> np.ndarray:
+def landmarks(face: DrawnFace, scheme: str) -> np.ndarray:
     """The face's true landmarks.
 
     Args:
@@ -52,7 +52,7 @@ def landmarks(face: Face, scheme: str) -> np.ndarray:
     return project(face, np.vstack(points))
 
 
-def occluded(face: Face, scheme: str) -> np.ndarray:
+def occluded(face: DrawnFace, scheme: str) -> np.ndarray:
     """Which landmarks lie under something opaque before the face: (K,) bool.
 
     Glasses' frames and clear lenses do not count; neither do landmarks that the turned head hides.

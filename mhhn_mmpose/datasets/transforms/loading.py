@@ -7,7 +7,7 @@ from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
 
 from mhhn_landmarks.errors import InputError
-from mhhn_landmarks.photos import decode_photo
+from mhhn_landmarks.photos import decode_bgr
 
 
 @TRANSFORMS.register_module()
@@ -39,7 +39,7 @@ class LoadFaceImage(LoadImage):
             except OSError as error:
                 reason = error.strerror or error
                 raise InputError(f'{path}: no readable photo ({reason}); unpack it') from error
-            results['img'] = decode_photo(content, path)
+            results['img'] = decode_bgr(content, path)
             height, width = results['img'].shape[:2]
             annotated = tuple(results.get('photo_size', (width, height)))
             if annotated != (width, height):

@@ -135,8 +135,9 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
             return False
         if self._epoch >= self._max_epochs:
             return True
-        left = _of_main_process((self.budget - self.startup - self.spent()) / self._reserve())
-        return self._epoch % self.val_interval == 0 and left >= 3
+        seconds_left = self.budget - self.startup - self.spent()
+        reserves_left = _of_main_process(seconds_left / self._reserve())
+        return self._epoch % self.val_interval == 0 and reserves_left >= 3
 
     def _set_rates(self, position: float) -> None:
         row = int(position * len(self._rates) + 1e-6)  # i / n * n may be a little below i
