@@ -145,4 +145,3 @@ def test_the_literal_leafs_loss_is_the_papers():
     name = 'td-hm_hgs-hsr-literal-tiny_2xb8-30e_300w-128x128'
     loss = load(ROOT / f'configs/300w/{name}.py').model.head.loss
     assert (loss.distribution, loss.constraint, loss.gate_fdl) == ('sigmoid', 'unit_peak', False)
-    assert not loss.get('gauss_newton_steps')

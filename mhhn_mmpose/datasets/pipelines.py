@@ -1,4 +1,4 @@
-"""Change pipeline steps by their type, in a config that inherits from another."""
+"""Give the pipelines of a config, which inherits from another, its codec."""
 
 from __future__ import annotations
 
@@ -7,30 +7,6 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 Part = TypeVar('Part', dict, list)
-
-
-def with_step(part: Part, kind: str, **arguments: object) -> Part:
-    """Return a copy of a part of a config in which every pipeline step of a type is changed.
-
-    Args:
-        part: Config of a data loader, such as `_base_.train_dataloader`, or `_base_.custom_hooks`.
-        kind: Type of the steps to change.
-        arguments: What these steps take instead; `type` too.
-
-    Raises:
-        ValueError: If there is no such step.
-
-    >>> loader = dict(dataset=dict(pipeline=[dict(type='LoadImage'), dict(type='PackPoseInputs')]))
-    >>> with_step(loader, 'LoadImage', type='LoadFaceImage')['dataset']['pipeline'][0]
-    {'type': 'LoadFaceImage'}
-    """
-    changed = deepcopy(part)
-    steps = list(_steps(changed, kind))
-    if not steps:
-        raise ValueError(f'no pipeline here has a step of type {kind!r}')
-    for step in steps:
-        step.update(arguments)
-    return changed
 
 
 def with_codec(part: Part, codec: dict) -> Part:

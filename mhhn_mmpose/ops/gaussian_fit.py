@@ -51,7 +51,7 @@ class GaussianFit(NamedTuple):
 
 
 def check_fit_arguments(
-    sigma: float, patch_size: int, constraint: str, gauss_newton_steps: int
+    sigma: float, patch_size: int, constraint: str, gauss_newton_steps: int = 0
 ) -> None:
     """Refuse arguments that `fit_gaussian` cannot take; for the codec and the loss.
 

@@ -42,7 +42,6 @@ class SubpixelDetectionLoss(DivergenceLoss):
             largest pixel is 1, which is not the paper's G, the height of the Gaussian (Eq. 3).
         use_target_weight: Whether to weight each landmark.
         loss_weight: Factor of the mean over images and landmarks. B * K gives the paper's sums.
-        gauss_newton_steps: Refinements of the fit.
         gate_fdl: Leave FDL out for a landmark whose argmax is farther from its true centre than
             the patch reaches: the fit round a wrong peak says nothing about where the landmark is.
         fdl_distance: 'squared', the paper's, or 'euclidean': the distance itself, the mean of which
@@ -71,13 +70,12 @@ class SubpixelDetectionLoss(DivergenceLoss):
         distribution: str = 'softmax',
         use_target_weight: bool = False,
         loss_weight: float = 1.0,
-        gauss_newton_steps: int = 0,
         gate_fdl: bool = True,
         fdl_distance: str = 'squared',
         divergence: str = 'jsd',
     ) -> None:
         super().__init__(distribution, use_target_weight, loss_weight)
-        check_fit_arguments(sigma, patch_size, constraint, gauss_newton_steps)
+        check_fit_arguments(sigma, patch_size, constraint)
         if fdl_distance not in FDL_DISTANCES:
             raise ValueError(f'fdl_distance must be one of {FDL_DISTANCES}, got {fdl_distance!r}')
         if divergence not in DIVERGENCES:
@@ -87,7 +85,6 @@ class SubpixelDetectionLoss(DivergenceLoss):
         self.patch_size = patch_size
         self.fdl_weight = fdl_weight
         self.constraint = constraint
-        self.gauss_newton_steps = gauss_newton_steps
         self.gate_fdl = gate_fdl
         self.fdl_distance = fdl_distance
 
@@ -109,7 +106,6 @@ class SubpixelDetectionLoss(DivergenceLoss):
             self.sigma,
             self.patch_size,
             self.constraint,
-            self.gauss_newton_steps,
             log_space=self.distribution == 'softmax',
         )
         counted = truth.informative
