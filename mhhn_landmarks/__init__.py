@@ -13,7 +13,7 @@ __all__ = ['OnnxAligner', '__version__']
 
 
 def __getattr__(name: str):
-    """Import `OnnxAligner` when it is asked for: ``--help`` and a training need no onnxruntime."""
+    """Import `OnnxAligner` when it is asked for: `--help` and a training need no onnxruntime."""
     if name == 'OnnxAligner':
         from .aligner import OnnxAligner
 

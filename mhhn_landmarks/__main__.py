@@ -1,4 +1,4 @@
-"""``python -m mhhn_landmarks``, the same as `mhhn-landmarks`."""
+"""`python -m mhhn_landmarks`, the same as `mhhn-landmarks`."""
 
 import sys
 

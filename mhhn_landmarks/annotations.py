@@ -1,6 +1,6 @@
 """COCO-style annotation files of faces: one reader, and what makes a file or a face unusable.
 
-Landmarks are ``(x, y)`` in photo pixels, 0-based: the centre of the top-left pixel is (0, 0).
+Landmarks are `(x, y)` in photo pixels, 0-based: the centre of the top-left pixel is (0, 0).
 """
 
 import json
@@ -25,7 +25,7 @@ def read_annotation_file(path: str | Path) -> dict[str, Any]:
     """Read a COCO-style file.
 
     Returns:
-        Its content: at least the lists ``images`` and ``annotations``, the latter not empty.
+        Its content: at least the lists `images` and `annotations`, the latter not empty.
 
     Raises:
         InputError: If that is not what the file holds.
@@ -113,7 +113,7 @@ def refuse(path: str | Path, faults: list[str]) -> None:
 
 
 def landmark_box(points: np.ndarray) -> tuple[float, float, float, float]:
-    """Return the tight box ``(x1, y1, x2, y2)`` round points of shape (K, 2), in pixels.
+    """Return the tight box `(x1, y1, x2, y2)` round points of shape (K, 2), in pixels.
 
     >>> landmark_box(np.array([(3.0, 4.0), (1.0, 9.5)]))
     (1.0, 4.0, 3.0, 9.5)
@@ -156,7 +156,7 @@ def check_framing(framing: Mapping[str, Any]) -> None:
     """Refuse a box without area or with a number that is none.
 
     Args:
-        framing: ``bbox`` and, where there are such, ``center``, ``scale`` and ``box_size``.
+        framing: `bbox` and, where there are such, `center`, `scale` and `box_size`.
 
     Raises:
         ValueError: Saying what is wrong.
@@ -175,9 +175,9 @@ def check_framing(framing: Mapping[str, Any]) -> None:
 
 
 def is_photo(path: str | Path, file_name: str) -> bool:
-    """Return whether a path ends in a photo's ``file_name``, as an annotation file has it.
+    """Return whether a path ends in a photo's `file_name`, as an annotation file has it.
 
-    Whole names are compared, and ``.`` and doubled slashes do not count.
+    Whole names are compared, and `.` and doubled slashes do not count.
 
     >>> is_photo('data/images/a/1.jpg', './a//1.jpg'), is_photo('data/11.jpg', '1.jpg')
     (True, False)

@@ -65,8 +65,8 @@ class GivenBoxes:
     """Boxes that the user gives, in the place of a detector.
 
     Args:
-        text: ``x,y,w,h`` for the one face of every picture, or a JSON file: either a list of
-            ``[x, y, w, h]`` for every picture, or a dict of such lists by the picture's file name
+        text: `x,y,w,h` for the one face of every picture, or a JSON file: either a list of
+            `[x, y, w, h]` for every picture, or a dict of such lists by the picture's file name
             (of a video by the number of the frame, from 0).
 
     Raises:
@@ -110,10 +110,10 @@ class GivenBoxes:
 
 
 def to_boxes(rows: object, where: str) -> np.ndarray:
-    """Check a user's ``[[x, y, w, h], ...]`` and return it as (N, 5), every score 1.
+    """Check a user's `[[x, y, w, h], ...]` and return it as (N, 5), every score 1.
 
     Raises:
-        InputError: If it is something else; the message begins with ``where``.
+        InputError: If it is something else; the message begins with `where`.
 
     >>> to_boxes([[10, 20, 50, 60]], 'boxes').tolist()
     [[10.0, 20.0, 60.0, 80.0, 1.0]]

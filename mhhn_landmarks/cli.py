@@ -58,7 +58,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, the same for all commands."""
+    """Add `--model`, the same for all commands."""
     from .models import DEFAULT, MODELS
 
     names = '|'.join(MODELS)
@@ -72,9 +72,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _join_boxes(words: Sequence[str]) -> list[str]:
-    """Write ``--boxes -10,20,30,40`` as one word: argparse takes the second one for a flag.
+    """Write `--boxes -10,20,30,40` as one word: argparse takes the second one for a flag.
 
-    So it takes ``--boxes -10 20 30 40``, which means the same.
+    So it takes `--boxes -10 20 30 40`, which means the same.
 
     >>> _join_boxes(['--boxes', '-10', '20', '30', '40', 'a.jpg'])
     ['--boxes=-10,20,30,40', 'a.jpg']
@@ -119,7 +119,7 @@ def load_aligner(model: Sequence[str], reason: str = '', **options) -> Aligner:
     """Return an `OnnxAligner`, or a `FaceAligner` where PyTorch is needed.
 
     Args:
-        model: The words after ``--model``.
+        model: The words after `--model`.
         reason: What needs PyTorch, if something but the model does.
         options: Arguments of the aligner.
 
@@ -146,7 +146,7 @@ def load_aligner(model: Sequence[str], reason: str = '', **options) -> Aligner:
 
 
 def _read_options(words: Sequence[str]) -> dict:
-    """Read ``key=value`` as MMPose's tools do."""
+    """Read `key=value` as MMPose's tools do."""
     action = importlib.import_module('mmengine.config').DictAction
     parser = argparse.ArgumentParser(prog='mhhn-landmarks')
     parser.add_argument('--cfg-options', nargs='+', action=action)

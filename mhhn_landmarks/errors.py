@@ -29,7 +29,7 @@ def exit_on_input_error(program: str, main: Callable[[], int | None]) -> int | N
         main: The program.
 
     Returns:
-        What ``main`` returns, for an exit status.
+        What `main` returns, for an exit status.
 
     >>> exit_on_input_error('program', lambda: 0)
     0

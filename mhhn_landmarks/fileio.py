@@ -101,7 +101,7 @@ def stderr_to_a_file() -> Iterator[IO[bytes]]:
 
 
 def _stage(path: Path, content: bytes) -> str:
-    """Write ``content`` to a new temporary file beside ``path`` and return its name."""
+    """Write `content` to a new temporary file beside `path` and return its name."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
         with os.fdopen(handle, 'wb') as file:

@@ -56,9 +56,9 @@ def config_and_checkpoint(
 
     Args:
         model: A name of `MODELS`, or a config: a file, or its name in a package, as
-            ``mhhn_mmpose::300w/NAME.py``.
+            `mhhn_mmpose::300w/NAME.py`.
         checkpoint: Weights; without them, those that ship or those that tools/train.py wrote to
-            ``work_dirs/NAME``, the best ones first.
+            `work_dirs/NAME`, the best ones first.
 
     Raises:
         InputError: If there is no such model, or its weights are missing.

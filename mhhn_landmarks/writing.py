@@ -29,7 +29,7 @@ END = b'\n]}\n'  # of the JSON file
 
 
 class ResultWriter:
-    """Writes the results of one input as they come: pictures or a video, ``.json`` and ``.csv``.
+    """Writes the results of one input as they come: pictures or a video, `.json` and `.csv`.
 
     After each picture the files are whole, so what is done stays whatever comes later. (A video
     is whole after `close`.) Nothing is written before the first picture. Other photos' earlier

@@ -125,7 +125,7 @@ def _version_of(module: str) -> str:
 
 
 def _digits(version: str) -> tuple[int, ...]:
-    """The numbers of a version: (2, 1, 0) of 2.1.0rc1+cpu."""
+    """Return the numbers of a version: (2, 1, 0) of 2.1.0rc1+cpu."""
     return tuple(int(digits) for digits in re.findall(r'\d+', version)[:3])
 
 

@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """The config with the command line merged into it."""
+    """Return the config with the command line merged into it."""
     args.config, args.checkpoint = config_and_checkpoint(args.config, args.checkpoint)
     cfg = load_config(args.config)
     cfg.launcher = args.launcher

@@ -62,7 +62,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def build_config(args: argparse.Namespace) -> Config:
-    """The config with the command line merged into it."""
+    """Return the config with the command line merged into it."""
     cfg = load_config(args.config)
     cfg.launcher = args.launcher
     name = os.path.splitext(os.path.basename(args.config))[0]

@@ -28,9 +28,9 @@ class FaceAligner(Aligner):
 
     Args:
         model: One that ships, 'tiny' or 'best', or a config: a file, or its name in a package, as
-            ``mhhn_mmpose::300w/NAME.py``.
+            `mhhn_mmpose::300w/NAME.py`.
         checkpoint: Weights of that very model; without them, those that ship, or the best that
-            tools/train.py left in ``work_dirs/NAME``.
+            tools/train.py left in `work_dirs/NAME`.
         device: Such as 'cpu' or 'cuda:0'; None for the GPU if there is one.
         heatmaps: Whether `Face.heatmaps` is wanted.
         cfg_options: Overrides of the config, by dotted keys.

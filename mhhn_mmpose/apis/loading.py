@@ -75,7 +75,7 @@ def load_model(
 
 
 def load_config(path: str | Path) -> Config:
-    """Read a config: a file, or one of a package by name, such as ``mmpose::face_.../hrnet.py``.
+    """Read a config: a file, or one of a package by name, such as `mmpose::face_.../hrnet.py`.
 
     Raises:
         InputError: If there is none, or it is not valid.

@@ -23,6 +23,6 @@ class ArgmaxHeatmap(SDTHeatmap):
     """
 
     def locate(self, heatmaps: Tensor) -> GaussianFit:
-        """The parent's fit with the argmax in the place of the centres."""
+        """Return the parent's fit, with the argmax in the place of the centres."""
         fit = super().locate(heatmaps)
         return fit._replace(centers=fit.argmax)

@@ -69,7 +69,7 @@ def _is_running(process: int) -> bool:
 
 
 def drop_persistent_workers(cfg: Config) -> None:
-    """Let ``num_workers=0`` work in a config that sets `persistent_workers`, which torch refuses.
+    """Let `num_workers=0` work in a config that sets `persistent_workers`, which torch refuses.
 
     Args:
         cfg: Changed in place.

@@ -18,7 +18,7 @@ PARTS = ('optimizer', 'message_hub', 'meta')  # that a checkpoint to resume from
 
 
 def checkpoint_to_resume(wanted: str | None, work_dir: str | Path) -> str | None:
-    """The checkpoint that ``--resume`` means.
+    """Return the checkpoint that `--resume` means.
 
     Args:
         wanted: A file, or the folder of a run, whose last good checkpoint is taken. None for the
@@ -81,7 +81,7 @@ def check_resumable(
 
 
 def find_last_checkpoint(work_dir: str | Path) -> Path | None:
-    """The newest checkpoint of a run that can be read in full, None if there is none.
+    """Return the newest checkpoint of a run that can be read in full, None if there is none.
 
     First the one that `last_checkpoint` names: by its name in `work_dir`, which may have been
     moved, else at its path. Then the others, newest first. Those that cannot be read are named in

@@ -132,7 +132,7 @@ class _Patch(NamedTuple):
 def _fit_maps(
     maps: Tensor, sigma: float, patch_size: int, constraint: str, steps: int, log_space: bool
 ) -> tuple[Tensor, ...]:
-    """The fields of `GaussianFit` for maps (N, H, W)."""
+    """Return the fields of `GaussianFit` for maps (N, H, W)."""
     out_type = torch.float64 if maps.dtype == torch.float64 else torch.float32
     # float64 on a GPU: with TF32 allowed, float32 products move centres by up to 0.005 px there.
     dtype = torch.float64 if maps.is_cuda else out_type
@@ -182,7 +182,7 @@ def _fit_patch(patch: _Patch, constraint: str, steps: int) -> tuple[Tensor, Tens
 
 
 def _design(patch: _Patch, constraint: str) -> tuple[Tensor, Tensor]:
-    """The columns phi (P, Q) of the unknowns, and (P,) what is known of ln f."""
+    """Return the columns phi (P, Q) of the unknowns, and (P,) what is known of ln f."""
     # Made on the device: a copy to it waits for all that is queued there, and ends a CUDA graph.
     steps = torch.arange(-patch.radius, patch.radius + 1, device=patch.f.device)
     steps = steps.to(patch.f.dtype) / patch.radius

@@ -58,7 +58,7 @@ class FaceLocalVisualizer(PoseLocalVisualizer):
     def _draw_instance_heatmap(
         self, fields: PixelData, overlaid_image: np.ndarray | None = None
     ) -> np.ndarray | None:
-        """The parent's drawing of the activated heatmaps (K, h, w)."""
+        """Draw the activated heatmaps (K, h, w) as the parent does."""
         if 'heatmaps' not in fields or self.activation is None:
             return super()._draw_instance_heatmap(fields, overlaid_image)
         maps = np.asarray(fields.cpu().heatmaps)

@@ -27,7 +27,7 @@ DRAWN = (17, 30, 36, 54)  # of 300W's 68: end of a brow, nose tip, corner of an 
 def compare(
     configs: Mapping[str, str], checkpoints: Mapping[str, Path], root: Path, out: Path, header: str
 ) -> str:
-    """Test the models, draw ``ced.png``, ``faces.png`` and ``heatmaps.png``; return the page.
+    """Test the models, draw `ced.png`, `faces.png` and `heatmaps.png`; return the page.
 
     Args:
         configs: Config file by the model's name; 300W's 68 landmarks.

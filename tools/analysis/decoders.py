@@ -73,7 +73,7 @@ def decode(
     Args:
         config: Of a heatmap model.
         checkpoint: Its weights.
-        out: Folder for ``DECODER/errors.json``, where the metric is `FaceAlignmentMetric`.
+        out: Folder for `DECODER/errors.json`, where the metric is `FaceAlignmentMetric`.
 
     Returns:
         The scores by the decoder's name, and what SDT moves, in words.

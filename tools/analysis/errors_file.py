@@ -18,8 +18,8 @@ def read_errors(
 
     Args:
         path: errors.json, or the folder it is in.
-        normalizer: Such as ``'inter_pupil'``; by default the file's first.
-        subset: Such as ``'challenge'``.
+        normalizer: Such as `'inter_pupil'`; by default the file's first.
+        subset: Such as `'challenge'`.
 
     Raises:
         InputError: If the file cannot be read, or has no such normaliser or subset.
@@ -36,7 +36,7 @@ def read_errors(
 
 
 def read_errors_file(path: str | Path) -> dict[str, Any]:
-    """Return what `FaceAlignmentMetric` wrote: ``normalizers``, ``images`` and more.
+    """Return what `FaceAlignmentMetric` wrote: `normalizers`, `images` and more.
 
     Raises:
         InputError: If it cannot be read or is another file.

@@ -15,7 +15,7 @@ _STEM = re.compile(r'td-hm_([^_]+?)(-tiny)?_(\d+)xb(\d+)-(\d+)e_([^_-]+)-\d+x\d+
 
 
 class Stem(NamedTuple):
-    """What a config's name says: ``td-hm_MODEL[-tiny]_8xb4-200e_DATASET-256x256[_TEST].py``."""
+    """What a config's name says: `td-hm_MODEL[-tiny]_8xb4-200e_DATASET-256x256[_TEST].py`."""
 
     model: str  # such as 'hgs-hsr'
     tiny: bool
@@ -42,7 +42,7 @@ def parse_stem(stem: str) -> Stem | None:
 
 
 class Table(NamedTuple):
-    """One table; its columns are keys of the metric without the normaliser: ``full``, ``full/FR``.
+    """One table; its columns are keys of the metric without the normaliser: `full`, `full/FR`.
 
     What its fields are is said in `paper_tables.yml`; rows and columns are in the paper's order.
     """

@@ -37,7 +37,7 @@ def plot_ced(
     """Draw one CED curve per run, with NME, AUC and failure rate in the legend.
 
     The curve is the exact step function: at x, the share of images with an error of x or less.
-    ``runs`` holds errors (N,) by the run's name, in percent of the normaliser.
+    `runs` holds errors (N,) by the run's name, in percent of the normaliser.
     """
     figure = new_figure(6.4, 3.9 + 0.2 * len(runs))
     axes = figure.add_subplot()

@@ -154,7 +154,7 @@ def _table(table: Table, normalizer: str, runs: Sequence[Run]) -> str:
 
 
 def _key(column: str, normalizer: str) -> str:
-    """Return the metric's key of a column: ``full`` stands for its NME."""
+    """Return the metric's key of a column: `full` stands for its NME."""
     subset, _, score = column.partition('/')
     return f'{subset}/{normalizer}/{score or "NME"}'
 

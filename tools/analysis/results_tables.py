@@ -63,7 +63,7 @@ def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def look_up(run: Run, path: str) -> Any:
-    """Return what a path of keys, such as ``'train minutes'``, leads to; None if not measured."""
+    """Return what a path of keys, such as `'train minutes'`, leads to; None if not measured."""
     for key in path.split():
         run = (run or {}).get(key)
     return run

@@ -46,7 +46,7 @@ def make_heatmaps(
 
 
 def argmax(maps: Tensor) -> np.ndarray:
-    """The decoder that the others refine."""
+    """Decode without the refinement of the others."""
     found = maps.cpu().numpy().reshape(*maps.shape[:2], -1).argmax(-1)
     return np.stack((found % SIDE, found // SIDE), -1)
 
@@ -91,7 +91,7 @@ def cramer_rao_bound(truth: Tensor, maps: Tensor, noise: float, patch_size: int)
 
 
 def print_accuracy(centers: int) -> None:
-    """A row per decoder, and the bound that it cannot beat."""
+    """Print a row per decoder, and the bound that it cannot beat."""
     print(f'\nRMS error in heatmap pixels, {centers} centres, {SIDE}x{SIDE}, sigma {SIGMA}:\n')
     errors: dict[str, list[float]] = {name: [] for name in (*DECODERS, 'bound of 9x9', 'of 15x15')}
     for noise, clip in HEATMAPS.values():
@@ -106,7 +106,7 @@ def print_accuracy(centers: int) -> None:
 
 
 def print_speed(batch: int, args: argparse.Namespace) -> None:
-    """A row per decoder: time, and that of DARK and UDP over it."""
+    """Print a row per decoder: time, and that of DARK and UDP over it."""
     maps = make_heatmaps(batch, LANDMARKS, noise=0.02)[1].to(args.device)
     decoders = DECODERS | {'SDT 9x9, softmax': sdt(activation='softmax')}
     found = medians({name: lambda d=decode: d(maps) for name, decode in decoders.items()}, args)

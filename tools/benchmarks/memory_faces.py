@@ -42,7 +42,7 @@ class Faces:
         return len(self.photos)
 
     def to(self, device: torch.device | str) -> Faces:
-        """The same on another device."""
+        """Return the same faces on another device."""
         return Faces(*(x.to(device) for x in vars(self).values()))
 
 
@@ -119,7 +119,7 @@ class Cropper:
         return (images - self.mean) / self.std, points
 
     def augmented(self, index: Tensor, how: Augmentation) -> tuple[Tensor, Tensor]:
-        """The same of augmented faces."""
+        """Return the same of augmented faces."""
         count = len(index)
         turned = self._uniform(count) < how.rotate_share
         angles = self._gaussian(count) * math.radians(how.rotate) * turned
@@ -145,7 +145,7 @@ class Cropper:
         return torch.rand(*shape, device=self.steps.device, generator=self.generator)
 
     def _gaussian(self, *shape: int) -> Tensor:
-        """Normal deviates of standard deviation 1/2, at most 1."""
+        """Draw normal deviates of standard deviation 1/2, at most 1."""
         normal = torch.randn(*shape, device=self.steps.device, generator=self.generator)
         return (normal / 2).clamp(-1, 1)
 

@@ -97,7 +97,7 @@ class Trainee:
         return optimizer, list(groups)
 
     def rate(self, done: float) -> float:
-        """The schedule's factor when that share of the training is done."""
+        """Return the schedule's factor when that share of the training is done."""
         if self.step_number < WARM_UP:
             return 0.01 + 0.99 * self.step_number / WARM_UP
         if self.job.schedule == 'paper':
@@ -106,7 +106,7 @@ class Trainee:
         return 0.5 * (1 + math.cos(math.pi * done)) * 0.9975 + 0.0025
 
     def make_batch(self) -> Batch:
-        """The next faces, augmented; every epoch has its own order."""
+        """Return the next faces, augmented; every epoch has its own order."""
         with torch.cuda.stream(self.stream):
             if len(self.order) < self.job.batch:
                 random = self.cropper.generator

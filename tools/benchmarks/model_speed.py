@@ -48,7 +48,7 @@ def training(name: str, batch: int, args: argparse.Namespace) -> Step:
 
 
 def graph(name: str, batch: int, args: argparse.Namespace) -> Step:
-    """The step of memory_training.py: on a GPU a CUDA graph, in bfloat16 and channels_last."""
+    """Return memory_training.py's step: on a GPU a CUDA graph, in bfloat16 and channels_last."""
     job = Job(name, *find_config(name, args.tiny), batch=batch, lr=0.0)
     trainee = Trainee(job, random_faces(2 * batch).to(args.device), list(range(68)))
     held = trainee.make_batch()
@@ -76,7 +76,7 @@ WHAT = dict(training=training, graph=graph, inference=inference)
 
 
 def build(name: str, batch: int, args: argparse.Namespace) -> tuple[Step, float]:
-    """A model's step, and the GPU's peak in MB, of model and step."""
+    """Return a model's step, and the GPU's peak in MB, of model and step."""
     torch.manual_seed(0)
     before = torch.cuda.memory_allocated(args.device) if on_gpu(args.device) else 0
     step = WHAT[args.what](name, batch, args)

@@ -49,7 +49,7 @@ def find_config(name: str, tiny: bool) -> tuple[str, dict[str, Any]]:
 
 
 def load_config(path: str, options: dict[str, Any]) -> Config:
-    """A config with its options; head and test pipeline take its codec, weights are not loaded."""
+    """Load a config with its options; head and test pipeline take its codec, weights stay out."""
     cfg = Config.fromfile(path)
     init_default_scope(cfg.default_scope)
     cfg.merge_from_dict(options)

@@ -22,7 +22,7 @@ from mhhn_mmpose.deployment import CropsToLandmarks
 def runners(
     module: CropsToLandmarks, session: InferenceSession, crops: torch.Tensor
 ) -> dict[str, Callable[[], list]]:
-    """What is timed, by name: from crops (B, 3, h, w) to landmarks in numpy."""
+    """Return what is timed, by name: from crops (B, 3, h, w) to landmarks in numpy."""
 
     def pytorch() -> list:
         with torch.inference_mode():

@@ -62,7 +62,7 @@ SERIES = {
 
 
 def make_job(name: str, model: str, own: dict, tiny: bool, seed: int) -> Job:
-    """A model's training; `tiny` is for a trial, of 4 faces a step."""
+    """Return a model's training; `tiny` is for a trial, of 4 faces a step."""
     config, options = find_config(model, tiny)
     job = Job(name, config, seed=seed, **dict(own, options=options | own.get('options', {})))
     job.batch = 4 if tiny else job.batch
@@ -70,7 +70,7 @@ def make_job(name: str, model: str, own: dict, tiny: bool, seed: int) -> Job:
 
 
 def describe(trainee: Trainee, series: str) -> dict:
-    """A run file without scores."""
+    """Return a run file without scores."""
     job, faces = trainee.job, len(trainee.faces)
     return dict(
         name=job.name,

@@ -74,7 +74,7 @@ OPTIONS = {
 def _collect(
     source: Path, out: Path, problems: Problems, num_train: int = NUM_TRAIN
 ) -> tuple[dict[str, Content], Path]:
-    """Read every face, in the order of ``ra``; ``num_train`` of them are for training."""
+    """Read every face, in the order of `ra`; `num_train` of them are for training."""
     path = _find(source, MAT, 'download it to there')
     table = read_mat(path)
     photos = _find(source, PHOTOS, 'unpack the photos there').parent
@@ -111,7 +111,7 @@ convert_aflw = partial(convert, _collect)
 
 
 def _find(source: Path, name: str, remedy: str) -> Path:
-    """Return the first place in the source that has ``name``."""
+    """Return the first place in the source that has `name`."""
     for folder in FOLDERS:
         if (source / folder / name).exists():
             return source / folder / name
@@ -119,7 +119,7 @@ def _find(source: Path, name: str, remedy: str) -> Path:
 
 
 def read_mat(path: Path) -> dict[str, np.ndarray]:
-    """Read the ``.mat``: `COLUMNS`, a row a face; ``nameList``; ``ra``, each row's number once.
+    """Read the `.mat`: `COLUMNS`, a row a face; `nameList`; `ra`, each row's number once.
 
     Raises:
         InputError: If it is damaged, of MATLAB 7.3, or not of the form expected.
@@ -139,7 +139,7 @@ def read_mat(path: Path) -> dict[str, np.ndarray]:
 def _face(
     table: dict[str, np.ndarray], where: str, photos: Path, split: str, row: int
 ) -> AnnotatedFace:
-    """Read one face; ``row`` is 0-based."""
+    """Read one face; `row` is 0-based."""
     file_name = _photo_name(table['nameList'][row, 0], photos, where)
     points = np.column_stack(table['data'][row].reshape(2, NUM_POINTS))
     mask = table['mask_new'][row]
@@ -157,7 +157,7 @@ def _face(
 
 
 def _photo_name(cell: np.ndarray, photos: Path, where: str) -> str:
-    """Return the photo's name relative to ``photos``."""
+    """Return the photo's name relative to `photos`."""
     if not isinstance(cell, np.ndarray) or cell.dtype.kind != 'U' or cell.size != 1:
         raise InputError(f"{where}: 'nameList' has no name for it")
     listed, folder = str(cell.item()), photos / PHOTOS

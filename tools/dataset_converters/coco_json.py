@@ -27,7 +27,7 @@ Content = dict[str, Any]  # of a COCO-style file
 
 @dataclass
 class Problems:
-    """What went wrong (``errors``: a face was lost) and what looks odd (``warnings``)."""
+    """What went wrong (`errors`: a face was lost) and what looks odd (`warnings`)."""
 
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ def build_splits(
     Args:
         entries: What there is to read.
         read: Makes an `AnnotatedFace` of an entry, or raises `InputError`.
-        photos: The folder that every ``file_name`` is relative to.
+        photos: The folder that every `file_name` is relative to.
         descriptions: By split, what its file says of itself.
         problems: Takes up what is found wrong.
         label: For the progress bar.
@@ -102,7 +102,7 @@ def build_splits(
 
 
 def _photo_record(face: AnnotatedFace, photos: Path, problems: Problems) -> dict[str, int]:
-    """Return what a file says of a photo; ``crc32`` is how `LoadFaceImage` knows it again."""
+    """Return what a file says of a photo; `crc32` is how `LoadFaceImage` knows it again."""
     path = photo_path(photos, face.file_name, face.where)
     height, width = read_bgr(path).shape[:2]
     if notice := damage_notice(path):
@@ -134,10 +134,10 @@ def _annotation(face: AnnotatedFace, width: int, height: int, problems: Problems
 
 
 def landmark_framing(points: np.ndarray, width: int, height: int) -> dict[str, Any]:
-    """Return ``bbox``, ``area``, ``center`` and ``scale`` by the rule of MMPose's annotations.
+    """Return `bbox`, `area`, `center` and `scale` by the rule of MMPose's annotations.
 
-    ``bbox`` is the landmark box, grown by 10% a side and clipped to the photo; landmarks in one row
-    or column of pixels get a square. ``center`` (px) and ``scale`` (200 px) are those of the
+    `bbox` is the landmark box, grown by 10% a side and clipped to the photo; landmarks in one row
+    or column of pixels get a square. `center` (px) and `scale` (200 px) are those of the
     landmark box grown to whole pixels, the scale by its larger side.
     """
     x1, y1, x2, y2 = landmark_box(points)
@@ -154,7 +154,7 @@ def landmark_framing(points: np.ndarray, width: int, height: int) -> dict[str, A
 
 
 def box_framing(box: Sequence[float]) -> dict[str, Any]:
-    """Return ``bbox``, ``area``, ``center`` and ``scale`` of a given box ``(x, y, w, h)``.
+    """Return `bbox`, `area`, `center` and `scale` of a given box `(x, y, w, h)`.
 
     >>> box_framing((10, 20, 100, 80))['center'], box_framing((10, 20, 100, 80))['scale']
     ([60.0, 60.0], 0.5)

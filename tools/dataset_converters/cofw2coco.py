@@ -53,7 +53,7 @@ LARGEST_SIDE = 65500  # px; libjpeg's limit
 
 
 class Part(NamedTuple):
-    """One of the two files: its variables end in ``suffix``, its faces are numbered on."""
+    """One of the two files: its variables end in `suffix`, its faces are numbered on."""
 
     split: str
     file_name: str
@@ -69,7 +69,7 @@ PARTS = (
 
 
 def _collect(source: Path, out: Path, problems: Problems) -> tuple[dict[str, Content], None]:
-    """Read all that is found anywhere below ``source``.
+    """Read all that is found anywhere below `source`.
 
     Photos are written one by one, so some may be there without annotations.
     """
@@ -102,7 +102,7 @@ convert_cofw = partial(convert, _collect)
 
 
 def collect_cofw(part: Part, path: Path, images: Path, problems: Problems) -> Content:
-    """Read every face of one file, one photo at a time, and write the photos to ``images``.
+    """Read every face of one file, one photo at a time, and write the photos to `images`.
 
     Raises:
         InputError: If the file as a whole cannot be used.

@@ -1,4 +1,4 @@
-"""COFW-68, 68 points on COFW's test photos -> ``cofw68_test.json``, to be read as 300W.
+"""COFW-68, 68 points on COFW's test photos -> `cofw68_test.json`, to be read as 300W.
 
 The layout is that of the benchmark's own MATLAB code (github.com/golnazghiasi/cofw68-benchmark).
 """
@@ -24,10 +24,10 @@ def photo_name(number: int) -> str:
 
 
 def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
-    """Read each ``N_points.mat`` of the benchmark's ``test_annotations``; ids are the photos'.
+    """Read each `N_points.mat` of the benchmark's `test_annotations`; ids are the photos'.
 
     Raises:
-        InputError: If there is none, or none of COFW's test photos in ``images``.
+        InputError: If there is none, or none of COFW's test photos in `images`.
     """
     names = [re.fullmatch(r'([1-9]\d*)_points\.mat', path.name) for path in folder.glob('*')]
     numbers = sorted(int(name[1]) for name in names if name)

@@ -29,7 +29,7 @@ def convert(
     skip_bad: bool = False,
     **options: Any,
 ) -> Converted:
-    """Write ``out/annotations/*.json`` and the link ``out/images``; every ``convert_*`` is this.
+    """Write `out/annotations/*.json` and the link `out/images`; every `convert_*` is this.
 
     A file without a face is not written; an older one of that name is kept and noted.
 
@@ -38,9 +38,9 @@ def convert(
             name, and the photos' folder to link to. It raises `InputError` if the source as a
             whole cannot be used.
         source: Where the archives were unpacked.
-        out: MMPose's data root, such as ``data/300w``.
+        out: MMPose's data root, such as `data/300w`.
         skip_bad: Leave bad faces out; otherwise no annotation file is written if one is bad.
-        **options: For ``collect``.
+        **options: For `collect`.
 
     Returns:
         The number of faces per file written, and what was found wrong.
@@ -78,7 +78,7 @@ def refuse_link(folder: Path) -> None:
 
 
 def _link_images(photos: Path, link: Path, problems: Problems) -> None:
-    """Make ``link`` a relative symbolic link to ``photos``, or say how to do without."""
+    """Make `link` a relative symbolic link to `photos`, or say how to do without."""
     try:
         if not (link.exists() and link.samefile(photos)):
             link.symlink_to(os.path.relpath(photos.resolve(), link.parent.resolve()), True)
@@ -94,7 +94,7 @@ def run_converter(
 ) -> int:
     """Read the command line, convert, report; return the exit status: 0 if files were written.
 
-    The description, for ``--help``, says where the archive comes from, its licence, its layout, and
+    The description, for `--help`, says where the archive comes from, its licence, its layout, and
     what is written. Options are further ones by name, with argparse's arguments.
     """
     parser = converter_parser(description)

@@ -63,7 +63,7 @@ FOLDERS = (
 def _collect(
     source: Path, out: Path, problems: Problems, boxes: str = 'landmarks'
 ) -> tuple[dict[str, Content], Path]:
-    """Read every face under ``source``; ``boxes`` is ``'landmarks'`` or ``'detector'``."""
+    """Read every face under `source`; `boxes` is `'landmarks'` or `'detector'`."""
     samples = [(folder, *pair) for folder in FOLDERS for pair in _pair_up(source, folder, problems)]
     if not samples and not problems.errors:
         problems.warnings.clear()  # that every count is 0 adds nothing
@@ -93,8 +93,8 @@ convert_300w = partial(convert, _collect)
 def _read_boxes(source: Path, problems: Problems) -> dict[tuple[str, str], list[float]]:
     """Return the detector's boxes (x, y, w, h), 0-based, by folder and photo without suffix.
 
-    They are i·bug's `bounding_boxes_FOLDER.mat`: cells of structs with ``imgName`` and
-    ``bb_detector``, left, top, right, bottom, counted from 1.
+    They are i·bug's `bounding_boxes_FOLDER.mat`: cells of structs with `imgName` and
+    `bb_detector`, left, top, right, bottom, counted from 1.
     """
     folders = {folder.path.replace('/', '_').lower(): folder.path for folder in FOLDERS}
     boxes = {}

@@ -13,7 +13,7 @@ LARGEST_GROUP = 1 / 3  # of the faces; a larger group makes a part that is no sa
 def group_of(file_name: str) -> str:
     """Return the person or scene a photo's name tells, else the name itself.
 
-    A last number after ``_`` counts a person's photos, unless it begins with 0: such a number
+    A last number after `_` counts a person's photos, unless it begins with 0: such a number
     counts the photos of a whole folder.
 
     >>> group_of('afw/1051618982_2.jpg'), group_of('lfpw/trainset/image_0042.png')
@@ -23,7 +23,7 @@ def group_of(file_name: str) -> str:
 
 
 def hold_out(groups: Sequence[str], parts: int) -> list[bool]:
-    """Return which faces are held out: one of ``parts`` parts, chosen by the group's checksum.
+    """Return which faces are held out: one of `parts` parts, chosen by the group's checksum.
 
     Raises:
         InputError: If a group has more than a third of the faces, or a part has none.

@@ -58,5 +58,5 @@ def _first_line(error: Exception) -> str:
 
 
 def size_text(shape: Sequence[int]) -> str:
-    """Return an array's size as MATLAB writes it, such as ``67 x 2``."""
+    """Return an array's size as MATLAB writes it, such as `67 x 2`."""
     return ' x '.join(map(str, shape))

@@ -98,7 +98,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def photo_finder(root: Path) -> Callable[[FoundFace], str]:
-    """Return a function from a face to its photo's path below ``root``, with ``/``."""
+    """Return a function from a face to its photo's path below `root`, with `/`."""
     by_name: dict[str, list[Path]] = {}
     for path in sorted(root.rglob('*')):
         if path.suffix.lower() in SUFFIXES:
@@ -176,7 +176,7 @@ def collector(args: argparse.Namespace) -> Callable[..., tuple[dict[str, Content
 
 
 def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:
-    """Return each face's file, ``train`` or ``test``: as the source says, else a fifth for testing.
+    """Return each face's file, `train` or `test`: as the source says, else a fifth for testing.
 
     Persons stay together, as far as names tell. Who is tested is chosen by a checksum.
     """
@@ -217,7 +217,7 @@ def write_config(
 
 
 def folder_name(out: Path) -> str:
-    """Return the config's name, which is also that of the run's folder in ``work_dirs``."""
+    """Return the config's name, which is also that of the run's folder in `work_dirs`."""
     return out.resolve().name.replace('.', '_')
 
 

@@ -1,4 +1,4 @@
-"""Readers of what annotation tools write: COCO keypoints, LabelMe, CVAT's XML, ``.pts``, CSV.
+"""Readers of what annotation tools write: COCO keypoints, LabelMe, CVAT's XML, `.pts`, CSV.
 
 Each yields the faces of a file. Points are photo pixels as the tool counts them: `FIRST_PIXEL` is
 where it has the first one's centre.
@@ -58,7 +58,7 @@ Found = tuple[str, list[str] | None, list[FoundFace]]  # a key of `FIRST_PIXEL`,
 
 
 def read_source(source: Path, out: Path) -> Found:
-    """Find out what a file or folder holds, what was written to ``out`` left aside, and read it.
+    """Find out what a file or folder holds, what was written to `out` left aside, and read it.
 
     Raises:
         InputError: If it holds none of the kinds, several, or what is wrong in itself.
@@ -146,7 +146,7 @@ def _coco(file: Path) -> Iterator[FoundFace]:
 
 
 def _split_of(name: str) -> str | None:
-    """Return ``train`` or ``test`` where a file's or folder's name tells."""
+    """Return `train` or `test` where a file's or folder's name tells."""
     words = set(re.split(r'[^a-z]+', name.lower()))
     kinds = [split for split, known in SPLIT_WORDS.items() if words & known]
     return kinds[0] if len(kinds) == 1 else None
@@ -160,7 +160,7 @@ def _put(points: Points, label: str, value: tuple[float, float, int], where: str
 
 
 def _labelme(file: Path) -> Iterator[FoundFace]:
-    """Read LabelMe: a file a photo, points by label, faces by ``group_id``."""
+    """Read LabelMe: a file a photo, points by label, faces by `group_id`."""
     content, groups = _json(file), defaultdict(dict)
     for shape in content['shapes']:
         if shape.get('shape_type') == 'point':
@@ -172,7 +172,7 @@ def _labelme(file: Path) -> Iterator[FoundFace]:
 
 
 def _cvat(file: Path) -> Iterator[FoundFace]:
-    """Read CVAT for images 1.1: skeletons, or ``points`` shapes, one a face or one a landmark."""
+    """Read CVAT for images 1.1: skeletons, or `points` shapes, one a face or one a landmark."""
     try:
         root = ElementTree.parse(file).getroot()
     except ElementTree.ParseError as error:
@@ -205,7 +205,7 @@ def _cvat_points(element: ElementTree.Element, where: str) -> list[tuple[float, 
 
 
 def _pts(file: Path) -> Iterator[FoundFace]:
-    """Read a ``.pts`` file, which lies beside its photo."""
+    """Read a `.pts` file, which lies beside its photo."""
     points = read_pts(file) + FIRST_PIXEL['.pts']
     landmarks = np.column_stack([points, np.full(len(points), 2)])
     yield FoundFace(file, str(file), file.name, landmarks)

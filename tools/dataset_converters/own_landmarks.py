@@ -145,7 +145,7 @@ def _lopsided(faces: Sequence[FoundFace], swaps: np.ndarray) -> list[int]:
 
 
 def write_metainfo(out: Path, names: Sequence[str], swaps: Sequence[int]) -> None:
-    """Write ``metainfo.py``, which MMPose reads."""
+    """Write `metainfo.py`, which MMPose reads."""
     others = [names[other] if other != k else '' for k, other in enumerate(swaps)]
     points = [POINT.format(k=k, name=names[k], swap=other) for k, other in enumerate(others)]
     name, count = out.resolve().name, len(names)

@@ -1,4 +1,4 @@
-"""Reading ``.pts`` files, the annotation form of the 300W family.
+"""Reading `.pts` files, the annotation form of the 300W family.
 
     version: 1
     n_points: 68
@@ -7,7 +7,7 @@
     ...
     }
 
-Coordinates in the file are 1-based ``(x, y)`` pixels; what is returned is 0-based.
+Coordinates in the file are 1-based `(x, y)` pixels; what is returned is 0-based.
 """
 
 import re
@@ -22,7 +22,7 @@ def read_pts(path: Path, num_points: int | None = None) -> np.ndarray:
     """Read one annotation.
 
     Args:
-        path: The ``.pts`` file.
+        path: The `.pts` file.
         num_points: How many landmarks there must be; by default as many as the file says.
 
     Returns:

@@ -48,7 +48,7 @@ Line = tuple[str, str, str]  # of a list: the split, where it stands, the text
 def _collect(
     source: Path, out: Path, problems: Problems, boxes: str = 'landmarks'
 ) -> tuple[dict[str, Content], Path]:
-    """Read every face under ``source``; ``boxes`` is ``'landmarks'`` or ``'detector'``."""
+    """Read every face under `source`; `boxes` is `'landmarks'` or `'detector'`."""
     names = {split: f'{LISTS}/list_98pt_rect_attr_{split}.txt' for split in SPLITS}
     photos, missing = source / PHOTOS, [n for n in names.values() if not (source / n).is_file()]
     if len(missing) == len(names):

@@ -119,7 +119,7 @@ def write_onnx(
 
 
 def shorten_names(model: ModelProto) -> None:
-    """Number what nodes hand on; torch's names of it are a tenth of a small file."""
+    """Rename what nodes hand on to numbers; torch's names are a tenth of a small file."""
     kept = {value.name for value in model.graph.output}
     branches = [part.g.node for node in model.graph.node for part in node.attribute]
     kept.update(name for branch in branches for node in branch for name in node.input)

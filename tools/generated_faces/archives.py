@@ -29,15 +29,15 @@ def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int
     """Write a dataset of drawn faces; it is whole or absent.
 
     Args:
-        dataset: ``300w``, ``wflw``, ``aflw`` or ``cofw``, whose folder has COFW-68, too. AFLW's
+        dataset: `300w`, `wflw`, `aflw` or `cofw`, whose folder has COFW-68, too. AFLW's
             own files do not tell where training ends: give `convert_aflw` the same number.
         out: Folder to make, or an empty one.
         seed: Chooses another set.
-        counts: Numbers of faces: ``train`` and ``test``; of 300W ``train``, ``common`` and
-            ``challenge``, shared among its folders as the real faces are.
+        counts: Numbers of faces: `train` and `test`; of 300W `train`, `common` and
+            `challenge`, shared among its folders as the real faces are.
 
     Raises:
-        InputError: If ``out`` is not empty, or a number makes no sense.
+        InputError: If `out` is not empty, or a number makes no sense.
     """
     out = Path(out)
     if seed < 0 or min(counts.values()) < 1:
@@ -52,7 +52,7 @@ def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int
 
 
 def archive_face(dataset: str, part: str, number: int, seed: int = 0) -> DrawnFace:
-    """The face of that number, from 1, in a split or, of 300W, a folder.
+    """Return the face of a number, from 1, in a split or, of 300W, a folder.
 
     It does not depend on how many faces the archive has.
     """
@@ -81,7 +81,7 @@ def write_pts(path: Path, points: np.ndarray) -> None:
 
 
 def _write_300w(root: Path, seed: int, train: int, common: int, challenge: int) -> None:
-    """Write ``afw``, ``helen``, ``lfpw`` and ``ibug`` with pictures and ``.pts`` beside them."""
+    """Write `afw`, `helen`, `lfpw` and `ibug` with pictures and `.pts` beside them."""
     plan = []
     for subset, count in {None: train, 'common': common, 'challenge': challenge}.items():
         folders = [folder for folder in FOLDERS if folder.subset == subset]
@@ -113,7 +113,7 @@ def wflw_attributes(face: DrawnFace) -> dict[str, bool]:
 
 
 def _write_wflw(root: Path, seed: int, train: int, test: int) -> None:
-    """Write ``WFLW_images`` and the two lists in ``WFLW_annotations``.
+    """Write `WFLW_images` and the two lists in `WFLW_annotations`.
 
     Of every four faces the first two share a photo. The box of a line is the landmarks' own, in
     whole pixels, since no detector runs here.
@@ -140,7 +140,7 @@ def _write_wflw(root: Path, seed: int, train: int, test: int) -> None:
 
 
 def _write_aflw(root: Path, seed: int, train: int, test: int) -> None:
-    """Write ``data/flickr`` with photos, and ``AFLWinfo_release.mat``, which masks the hidden."""
+    """Write `data/flickr` with photos, and `AFLWinfo_release.mat`, which masks the hidden."""
     count = train + test
     names, rows = np.empty((count, 1), dtype=object), []
     for index in tqdm(range(count), 'drawing', disable=None):
@@ -163,7 +163,7 @@ def _write_aflw(root: Path, seed: int, train: int, test: int) -> None:
 
 
 def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
-    """Write ``COFW_train_color.mat``, ``COFW_test_color.mat`` and the COFW-68 benchmark."""
+    """Write `COFW_train_color.mat`, `COFW_test_color.mat` and the COFW-68 benchmark."""
     for part, count in zip(PARTS, (train, test), strict=True):
         faces = [archive_face('cofw', part.split, i + 1, seed) for i in range(count)]
         photos = [render(face)[:, :, ::-1] for face in tqdm(faces, part.split, disable=None)]  # RGB
@@ -184,7 +184,7 @@ def _write_cofw(root: Path, seed: int, train: int, test: int) -> None:
 def write_cofw_mat(path: Path, suffix: str, photos: list, shapes: list, boxes: list) -> None:
     """Write a COFW file: HDF5, where MATLAB's arrays have their axes reversed.
 
-    Names of variables end in ``suffix``, ``Tr`` or ``T``. Of each face: a photo (H, W, 3) RGB or
+    Names of variables end in `suffix`, `Tr` or `T`. Of each face: a photo (H, W, 3) RGB or
     (H, W), a shape of 29 x, 29 y and 29 flags, and a box x, y, width, height; pixels from 1.
     """
     with h5py.File(path, 'w') as file:

@@ -11,7 +11,7 @@ from .params import DrawnFace, Patch
 
 
 def _outline(face: DrawnFace, x: list[float], y: list[float], z: list[float]) -> np.ndarray:
-    """Closed outline through both sides' mirrored control points, from the left's first on."""
+    """Close an outline through both sides' mirrored control points, from the left's first on."""
     return whole([slide(face, half(side, x, y, z, to_middle=True), side) for side in SIDES])
 
 
@@ -39,7 +39,7 @@ def _ears(face: DrawnFace) -> Patches:
 
 
 def _hair_behind(face: DrawnFace, volume: float, length: float) -> Patch:
-    """The hair behind the head; ``length`` 0 ends at the ears, 1 on the shoulders."""
+    """Return the hair behind the head; `length` 0 ends at the ears, 1 on the shoulders."""
     w, end = face.shape.width * (1.0 + volume), 0.25 + 1.9 * length
     x = [0.75 * w, 1.05 * w, 1.06 * w, 1.06 * w, 0.93 * w, 0.58 * w, 0.0]
     y = [end + 0.1, end, 0.6 * end, -0.3, -0.78 - volume, -1.13 - volume, -1.25 - volume]
@@ -50,7 +50,7 @@ def _hair_behind(face: DrawnFace, volume: float, length: float) -> Patch:
 def _hair_before(
     face: DrawnFace, rng: Generator, volume: float, fringe: float, parting: float
 ) -> Patches:
-    """The hair over the forehead down to ``fringe`` (0 hairline, 1 brows), and its strands."""
+    """Yield the hair over the forehead down to `fringe` (0 hairline, 1 brows), and its strands."""
     w, h, hair = face.shape.width, face.shape.height, np.asarray(face.look.hair)
     x = [1.03 * w, 1.05 * w * (1 + 0.5 * volume), 0.94 * w, 0.58 * w, 0.0]
     y = [0.2, -0.32, (-0.78 - volume) * h, (-1.13 - volume) * h, (-1.25 - volume) * h]
@@ -103,7 +103,7 @@ def _glasses(face: DrawnFace, rng: Generator, sun: bool) -> Patches:
 
 
 def dress(face: DrawnFace, rng: Generator) -> DrawnFace:
-    """The face with a random body, ears, hair and now and then glasses."""
+    """Return the face with a random body, ears, hair and now and then glasses."""
     volume, parting = rng.uniform(0.02, 0.22), rng.uniform(-0.5, 0.5)
     bald = rng.random() < 0.1
     length = float(rng.choice([0.0, 0.0, rng.uniform(0.3, 1.0)]))

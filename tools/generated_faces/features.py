@@ -12,7 +12,7 @@ Patches = Iterator[Patch]
 
 
 def disc(center: np.ndarray, radius: float, stretch: float = 1.0, count: int = 32) -> np.ndarray:
-    """(count, 3) circle about ``center`` in the head's frontal plane, ``stretch`` times taller."""
+    """(count, 3) circle about `center` in the head's frontal plane, `stretch` times taller."""
     angle = np.arange(count) * (2 * np.pi / count)
     ring = np.stack([np.cos(angle), np.sin(angle) * stretch, np.zeros(count)], 1)
     return np.asarray(center) + radius * ring
@@ -23,22 +23,22 @@ def _ring(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
 
 
 def dark(color: Color, factor: float) -> np.ndarray:
-    """The colour times a factor, a little less red than before when darkened."""
+    """Return a colour times a factor, a little less red than before when darkened."""
     return np.asarray(color) * factor * (factor**0.2, factor**0.1, 1.0)
 
 
 def soft(points: np.ndarray, color: Color, alpha: float, blur: float) -> Patch:
-    """A blurred patch, for shadows and blushes."""
+    """Return a blurred patch, for shadows and blushes."""
     return Patch(points, color, alpha=alpha, blur=blur)
 
 
 def line(points: np.ndarray, color: Color, width: float, alpha=1.0, blur=0.0) -> Patch:
-    """An open stroke."""
+    """Return an open stroke."""
     return Patch(points, color, alpha=alpha, width=width, blur=blur, closed=False)
 
 
 def _skin(face: DrawnFace, light: Light) -> Patches:
-    """The head's front with its soft relief: cheeks, sockets, temples, beard."""
+    """Yield the head's front with its soft relief: cheeks, sockets, temples, beard."""
     c, look, skin = curves(face), face.look, np.asarray(face.look.skin)
     jaw, lip = whole(c['jaw']), whole(c['lip_top'])
     yield Patch(np.vstack([jaw, whole(c['skull'])[::-1]]), None)
@@ -139,6 +139,6 @@ def _nose(face: DrawnFace, light: Light) -> Patches:
 
 
 def bare_face(face: DrawnFace, light: Light) -> Patches:
-    """The whole bare face, from the skin up."""
+    """Yield the whole bare face, from the skin up."""
     for part in (_skin, _mouth, _eyes, _brows, _nose):
         yield from part(face, light)

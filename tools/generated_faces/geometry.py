@@ -1,6 +1,6 @@
 """A parametric head: its smooth 3D curves and their weak-perspective picture.
 
-Curves are (N, 3) in head units, see ``params``. Paired curves come as (left, right) and run from
+Curves are (N, 3) in head units, see `params`. Paired curves come as (left, right) and run from
 the outside in: ear to chin, outer to inner corner, mouth corner to the middle.
 """
 
@@ -26,9 +26,9 @@ Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def spline(control: np.ndarray, to_middle: bool = False) -> np.ndarray:
-    """A Catmull-Rom spline through the (M, 3) control points: ((M - 1) * 16 + 1, 3).
+    """Return a Catmull-Rom spline ((M - 1) * 16 + 1, 3) through control points (M, 3).
 
-    With ``to_middle`` it ends on the midline and goes on mirrored, hence level, beyond it.
+    With `to_middle` it ends on the midline and goes on mirrored, hence level, beyond it.
     """
     before, after = 2.0 * control[0] - control[1], 2.0 * control[-1] - control[-2]
     if to_middle:
@@ -39,27 +39,27 @@ def spline(control: np.ndarray, to_middle: bool = False) -> np.ndarray:
 
 
 def half(side: float, x, y, z, to_middle: bool = False) -> np.ndarray:
-    """The spline of one side, -1 or 1, through M points given by x on the right side, y and z."""
+    """Return the spline of one side, -1 or 1, through M points: x of the right side, y and z."""
     return spline(np.stack(np.broadcast_arrays(side * np.asarray(x), y, z), 1), to_middle)
 
 
 def whole(pair: tuple[np.ndarray, np.ndarray] | list[np.ndarray]) -> np.ndarray:
-    """The left curve inwards, then the right one outwards."""
+    """Join the left curve inwards with the right one outwards."""
     return np.vstack([pair[0], pair[1][-2::-1]])
 
 
 def at(curve: np.ndarray, fractions: np.ndarray) -> np.ndarray:
-    """The (K, 3) points at fractions 0..1 of the curve's length in space."""
+    """Return the (K, 3) points at fractions 0..1 of the curve's length in space."""
     steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)
     length = np.concatenate([[0.0], np.cumsum(steps)])
     return np.stack([np.interp(fractions * length[-1], length, x) for x in curve.T], axis=1)
 
 
 def slide(face: DrawnFace, curve: np.ndarray, side: float) -> np.ndarray:
-    """Moves an outline of the head along its skin to where the turned head's outline is seen.
+    """Move an outline of the head along its skin to where the turned head's outline is seen.
 
-    Each level is an ellipse of half axes |x| and ``CHEEK_DEPTH`` |x|; on the far side of a turned
-    head the seen outline lies ``angle`` before its widest point, as people annotate it. On the
+    Each level is an ellipse of half axes |x| and `CHEEK_DEPTH` |x|; on the far side of a turned
+    head the seen outline lies `angle` before its widest point, as people annotate it. On the
     near side, it hardly moves, for the line from chin to ear remains in view.
     """
     angle = np.arctan(CHEEK_DEPTH * np.tan(np.deg2rad(face.pose.yaw) * side))
@@ -156,7 +156,7 @@ def _curves(face: DrawnFace) -> Curves:
 
 
 def curves(face: DrawnFace) -> Curves:
-    """The face's curves in head units, each a (left, right) pair; the bridge is its own twin."""
+    """Return the face's curves in head units as (left, right) pairs; the bridge is its own twin."""
     # Only what bends a curve is part of the cache's key.
     return _curves(DrawnFace(face.shape, face.expression, face.asymmetry, Pose(face.pose.yaw)))
 

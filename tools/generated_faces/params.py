@@ -14,7 +14,7 @@ Color = tuple[float, float, float] | np.ndarray  # B, G, R in 0..255
 
 
 def _record(name: str, doc: str, **fields) -> type:
-    """A frozen dataclass of fields with defaults; a pair is a mean and a standard deviation."""
+    """Make a frozen dataclass; a default that is a pair is a mean and a standard deviation."""
     columns = []
     for key, value in fields.items():
         mean, deviation = value if np.size(value) == 2 else (value, None)
@@ -61,8 +61,8 @@ Camera = _record(
 class Patch:
     """A piece of the drawing: a polygon, or a stroke along it.
 
-    Its points are (N, 3) in head units; to be painted, (N, 2) in pixels. ``width`` and the
-    standard deviation ``blur`` are in the same unit.
+    Its points are (N, 3) in head units; to be painted, (N, 2) in pixels. `width` and the
+    standard deviation `blur` are in the same unit.
     """
 
     points: np.ndarray
@@ -77,7 +77,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class DrawnFace:
-    """One face in one picture, with what lies behind (``back``) and before (``front``) it."""
+    """One face in one picture, with what lies behind (`back`) and before (`front`) it."""
 
     shape: Shape = Shape()
     expression: Expression = Expression()

@@ -1,4 +1,4 @@
-"""From a ``DrawnFace`` to its picture: background, light, skin, patches, camera."""
+"""From a `DrawnFace` to its picture: background, light, skin, patches, camera."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ SHIFT = 4  # fractional bits of cv2's coordinates: 1/16 of a large pixel
 def _mask(
     points: np.ndarray, size: np.ndarray, width: float, closed: bool, times: int
 ) -> np.ndarray:
-    """(H, W) float32 in 0..1: the polygon, or the stroke, drawn ``times`` larger and averaged."""
+    """(H, W) float32 in 0..1: the polygon, or the stroke, drawn `times` larger and averaged."""
     large = np.zeros(size[::-1] * times, np.uint8)
     # The large pixel (0, 0) has its centre at -(times - 1) / (2 times) of a small one.
     fixed = np.round((points * times + (times - 1) / 2.0) * (1 << SHIFT)).astype(np.int32)[None]
@@ -80,7 +80,7 @@ def _shapes(rng: Generator, image: np.ndarray) -> None:
 
 
 def _background(rng: Generator, height: int, width: int) -> np.ndarray:
-    """A random (H, W, 3) float32 background in about 0..255."""
+    """Draw a random (H, W, 3) float32 background in about 0..255."""
     low, high = np.sort(rng.uniform(0, 255, (2, 3)), axis=0).astype(np.float32)
     faded = np.float32(rng.uniform(0.2, 1.0))  # rooms and streets are seldom gaudy
     low, high = (c + faded * (c.mean() - c) for c in (low, high))
@@ -145,7 +145,7 @@ def render(face: DrawnFace) -> np.ndarray:
     """Draws the face: its patches one over the other, from the background to the glasses.
 
     Returns:
-        (height, width, 3) uint8 BGR. Features lie on ``landmarks(face, ...)`` to within 0.1 px.
+        (height, width, 3) uint8 BGR. Features lie on `landmarks(face, ...)` to within 0.1 px.
     """
     rng = np.random.default_rng(face.texture_seed)
     image = _background(rng, face.height, face.width)
@@ -153,7 +153,7 @@ def render(face: DrawnFace) -> np.ndarray:
     skin = _skin(face, shade, rng)
 
     def light(points: np.ndarray) -> float:
-        """The light's strength in the middle of (N, 2) pixels."""
+        """Return the light's strength in the middle of (N, 2) pixels."""
         x, y = points.mean(0).tolist()
         column, row = min(max(round(x), 0), face.width - 1), min(max(round(y), 0), face.height - 1)
         return float(shade[row, column])

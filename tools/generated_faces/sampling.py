@@ -25,12 +25,12 @@ IRISES = np.array([[35, 55, 90], [45, 75, 115], [150, 115, 75], [90, 120, 90], [
 
 
 def _normal(rng: Generator, deviation: float) -> float:
-    """Normal about 0, cut at two and a half deviations."""
+    """Draw a normal number about 0, cut at two and a half deviations."""
     return deviation * np.clip(rng.standard_normal(), -2.5, 2.5)
 
 
 def _normals(cls: type[T], rng: Generator, strength: float = 1.0) -> T:
-    """A `Shape` or `Asymmetry`, its fields drawn about their means."""
+    """Draw a `Shape` or `Asymmetry`, its fields about their means."""
     values = {
         field.name: field.default + strength * _normal(rng, field.metadata['deviation'])
         for field in dataclasses.fields(cls)

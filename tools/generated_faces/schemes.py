@@ -32,11 +32,11 @@ _PIECE = re.compile(r'([\w+]+) ([LR]+) (\d+)(?::(\d+))?(?:/(\d+))?')
 
 
 def landmarks(face: DrawnFace, scheme: str) -> np.ndarray:
-    """The face's true landmarks.
+    """Return the face's true landmarks.
 
     Args:
         face: The face.
-        scheme: ``300w`` (68 points), ``wflw`` (98), ``cofw`` (29) or ``aflw`` (19), in MMPose's
+        scheme: `300w` (68 points), `wflw` (98), `cofw` (29) or `aflw` (19), in MMPose's
             order.
 
     Returns:

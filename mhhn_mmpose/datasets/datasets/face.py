@@ -28,7 +28,7 @@ class CheckedFaces:
     """Mixin for MMPose's top-down face datasets: every face is used, or the data are refused.
 
     The check runs when the annotation file is read, before training or testing begins. A face's
-    ``photo_size`` and, where the file has it, ``photo_crc32`` let `LoadFaceImage` refuse a photo
+    `photo_size` and, where the file has it, `photo_crc32` let `LoadFaceImage` refuse a photo
     that is not the annotated one.
 
     Raises:

@@ -26,6 +26,6 @@ class FullBatchSampler(BatchSampler):
         super().__init__(sampler, batch_size, drop_last=False)
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Indices, `batch_size` at a time."""
+        """Yield indices, `batch_size` at a time."""
         for batch in super().__iter__():
             yield list(islice(cycle(batch), self.batch_size))

@@ -17,7 +17,7 @@ class LoadFaceImage(LoadImage):
     A photo is refused if it is truncated, or has another size than the annotation file says: then
     landmarks are those of another picture, or of this one before its EXIF turn. So is a file with
     another CRC-32 than when it was annotated, where the annotation file tells: damaged since then,
-    it may still be decoded. Nothing is ever left out silently, so there is no ``ignore_empty``.
+    it may still be decoded. Nothing is ever left out silently, so there is no `ignore_empty`.
 
     Args:
         backend_args: Where photos are, see MMEngine's file backends. Default: on the disk.
@@ -27,7 +27,7 @@ class LoadFaceImage(LoadImage):
         super().__init__(backend_args=backend_args)
 
     def transform(self, results: dict) -> dict:
-        """Put ``img``, BGR (H, W, 3), and its shape into ``results``, unless ``img`` is there.
+        """Put `img`, BGR (H, W, 3), and its shape into `results`, unless `img` is there.
 
         Raises:
             InputError: If the photo cannot be used.

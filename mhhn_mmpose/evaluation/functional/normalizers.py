@@ -13,7 +13,7 @@ GENERAL_RULES = ('landmark_box', 'box', 'box_diagonal', 'face_size')  # whatever
 
 @dataclass(frozen=True)
 class Normalizer:
-    """A named rule; ``landmarks`` are its two ends, or None for a rule on the box or face size."""
+    """A named rule; `landmarks` are its two ends, or None for a rule on the box or face size."""
 
     name: str
     landmarks: tuple[LandmarkGroup, LandmarkGroup] | None = None
@@ -23,8 +23,8 @@ class Normalizer:
 
         Args:
             points: True landmarks (K, 2), pixels; NaN where there is none.
-            box: True box ``(x1, y1, x2, y2)``, pixels.
-            face_size: AFLW's ``box_size``, pixels.
+            box: True box `(x1, y1, x2, y2)`, pixels.
+            face_size: AFLW's `box_size`, pixels.
 
         Raises:
             ValueError: If what the rule needs is missing, or the length is not positive.
@@ -66,12 +66,12 @@ class Normalizer:
 
 
 def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:
-    """Turn one entry of ``normalizers`` into a rule.
+    """Turn one entry of `normalizers` into a rule.
 
     Args:
-        rule: A name or ``dict(name=..., keypoint_indices=[i, j])``, see `FaceAlignmentMetric`; i
+        rule: A name or `dict(name=..., keypoint_indices=[i, j])`, see `FaceAlignmentMetric`; i
             and j are landmarks or lists of landmarks that stand for their mean.
-        dataset_name: MMPose's name of the dataset, such as ``'300w'``.
+        dataset_name: MMPose's name of the dataset, such as `'300w'`.
 
     Raises:
         ValueError: If there is no such rule for the dataset.

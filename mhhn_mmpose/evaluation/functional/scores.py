@@ -48,7 +48,7 @@ def landmark_errors(
 
 
 def mean_where_finite(values: np.ndarray, axis: int) -> np.ndarray:
-    """Return the mean along ``axis`` without NaNs; NaN, silently, where there is nothing else."""
+    """Return the mean along `axis` without NaNs; NaN, silently, where there is nothing else."""
     finite = np.isfinite(values)
     count = finite.sum(axis=axis)
     total = np.where(finite, values, 0.0).sum(axis=axis)
@@ -105,8 +105,8 @@ def summarize(errors: np.ndarray, threshold: float) -> dict[str, float]:
         threshold: Above it an image has failed, percent.
 
     Returns:
-        ``NME`` and ``NME_std`` (population standard deviation over images) in percent, ``FR`` in
-        percent of the images, ``AUC`` in [0, 1].
+        `NME` and `NME_std` (population standard deviation over images) in percent, `FR` in
+        percent of the images, `AUC` in [0, 1].
     """
     return dict(
         NME=float(np.mean(errors)),

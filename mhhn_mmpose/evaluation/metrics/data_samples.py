@@ -11,20 +11,20 @@ WHOLE_SET = 'full'
 """The subset every image belongs to."""
 
 LANDMARK_GROUPS = ('visible_landmarks', 'occluded_landmarks')
-"""Scored like subsets, but parts of faces: by ``occluded`` of the annotations."""
+"""Scored like subsets, but parts of faces: by `occluded` of the annotations."""
 
 
 def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -> dict[str, Any]:
     """Return distances and normalisers of one face, in photo pixels.
 
     Args:
-        sample: A ``PoseDataSample`` as a dictionary, with ``gt_instances`` and ``pred_instances``.
-        annotation: Where ``subsets``, ``box_size`` and ``occluded`` are, if there are any.
+        sample: A `PoseDataSample` as a dictionary, with `gt_instances` and `pred_instances`.
+        annotation: Where `subsets`, `box_size` and `occluded` are, if there are any.
         rules: What to measure.
 
     Returns:
-        ``id``, ``img_path``, ``subsets``, ``distances`` (K,), ``visible`` bool (K,), ``groups``
-        bool (2, K), which landmarks are `LANDMARK_GROUPS`, and ``normalizers``, a length by name.
+        `id`, `img_path`, `subsets`, `distances` (K,), `visible` bool (K,), `groups`
+        bool (2, K), which landmarks are `LANDMARK_GROUPS`, and `normalizers`, a length by name.
 
     Raises:
         ValueError: If the face cannot be scored.

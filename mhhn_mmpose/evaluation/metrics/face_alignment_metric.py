@@ -32,46 +32,46 @@ class FaceAlignmentMetric(BaseMetric):
     """NME with its standard deviation, failure rate and AUC, per subset and normaliser.
 
     An image's error is the mean over its visible landmarks of distance / normaliser, in percent; a
-    set's NME is the mean over its images. MMPose's ``NME`` is a fraction and averages over the
+    set's NME is the mean over its images. MMPose's `NME` is a fraction and averages over the
     landmarks of all images at once; times 100 it is the same number where every image has equally
     many visible landmarks, and weighs images by their visible landmarks where not.
 
-    The result's keys are ``{subset}/{normalizer}/{score}``, such as ``full/inter_ocular/NME``:
+    The result's keys are `{subset}/{normalizer}/{score}`, such as `full/inter_ocular/NME`:
 
-    * ``NME`` and ``NME_std``, percent; the latter is the population deviation over images;
-    * ``FR``, percent of the images with an error above ``failure_threshold``;
-    * ``AUC``, area under the CED from 0 to ``failure_threshold``, divided by it, in [0, 1].
+    * `NME` and `NME_std`, percent; the latter is the population deviation over images;
+    * `FR`, percent of the images with an error above `failure_threshold`;
+    * `AUC`, area under the CED from 0 to `failure_threshold`, divided by it, in [0, 1].
 
     Numbers do not depend, to the last digit, on batch size, order or number of processes: samples
     are sorted by id, and those a sampler repeated count once.
 
-    Where annotations say which landmarks are hidden (``occluded``, a flag per landmark), the
-    pseudo-subsets ``visible_landmarks`` and ``occluded_landmarks`` score those landmarks alone;
+    Where annotations say which landmarks are hidden (`occluded`, a flag per landmark), the
+    pseudo-subsets `visible_landmarks` and `occluded_landmarks` score those landmarks alone;
     an image without such a landmark takes no part.
 
     Args:
         normalizers: What errors are divided by, each one of
 
-            * ``'inter_ocular'``: between the outer eye corners;
-            * ``'inter_pupil'``: between the pupils, or means of each eye's landmarks;
-            * ``'face_size'``: the annotation's ``box_size``, for AFLW the side of its face box;
-            * ``'box'``, ``'box_diagonal'``: sqrt(w h) and sqrt(w^2 + h^2) of
-              ``gt_instances.bboxes``, which MMPose makes from the annotation's centre and scale,
-              so a square for 300W, WFLW and AFLW. AFLW's two are ``'face_size'`` and
-              ``'box_diagonal'``; the latter's numbers are smaller by sqrt(2);
-            * ``'landmark_box'``: sqrt(w h) of the tight box round the true landmarks (Bulat and
+            * `'inter_ocular'`: between the outer eye corners;
+            * `'inter_pupil'`: between the pupils, or means of each eye's landmarks;
+            * `'face_size'`: the annotation's `box_size`, for AFLW the side of its face box;
+            * `'box'`, `'box_diagonal'`: sqrt(w h) and sqrt(w^2 + h^2) of
+              `gt_instances.bboxes`, which MMPose makes from the annotation's centre and scale,
+              so a square for 300W, WFLW and AFLW. AFLW's two are `'face_size'` and
+              `'box_diagonal'`; the latter's numbers are smaller by sqrt(2);
+            * `'landmark_box'`: sqrt(w h) of the tight box round the true landmarks (Bulat and
               Tzimiropoulos, ICCV 2017), for COFW-68;
-            * ``dict(name=..., keypoint_indices=[i, j])``, for other landmark schemes.
+            * `dict(name=..., keypoint_indices=[i, j])`, for other landmark schemes.
 
             Eye landmarks are taken as annotated, visible or not.
-        ann_file: Annotation file of the test set, whose ``subsets`` (a list of names),
-            ``box_size`` and ``occluded`` are read by annotation id. Without it they come from the
-            sample's ``raw_ann_info``, which MMPose's face datasets mostly do not keep.
+        ann_file: Annotation file of the test set, whose `subsets` (a list of names),
+            `box_size` and `occluded` are read by annotation id. Without it they come from the
+            sample's `raw_ann_info`, which MMPose's face datasets mostly do not keep.
         failure_threshold: In percent of the normaliser.
-        also_failures_at: Further thresholds, in percent; 10 adds the score ``FR@10``.
+        also_failures_at: Further thresholds, in percent; 10 adds the score `FR@10`.
         errors_file: Where to write every image's errors as JSON, for CED curves; each evaluation
             replaces it.
-        collect_device: ``'cpu'`` or ``'gpu'``, see ``BaseMetric``.
+        collect_device: `'cpu'` or `'gpu'`, see `BaseMetric`.
         prefix: Put before the keys, with a slash.
 
     Raises:
@@ -116,7 +116,7 @@ class FaceAlignmentMetric(BaseMetric):
                 raise InputError(f'{name}: {error}') from error
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Score the whole set; ``results`` may come in any order and repeat samples."""
+        """Score the whole set; `results` may come in any order and repeat samples."""
         results = self._drop_invisible(sort_and_dedupe(results))
         distances = np.stack([r['distances'] for r in results])
         visible = np.stack([r['visible'] for r in results])
@@ -154,7 +154,7 @@ class FaceAlignmentMetric(BaseMetric):
         return [resolve(rule, name) for rule in self.normalizers]
 
     def _annotation(self, sample: dict) -> dict:
-        """Return the sample's annotation from ``ann_file``, else what the pipeline kept of it."""
+        """Return the sample's annotation from `ann_file`, else what the pipeline kept of it."""
         if self.ann_file is None:
             raw = sample.get('raw_ann_info') or {}
             return raw[0] if isinstance(raw, list) else raw
@@ -196,7 +196,7 @@ class FaceAlignmentMetric(BaseMetric):
         return kept
 
     def _members(self, results: list[dict]) -> dict[str, list[int]]:
-        """Return each subset's indices into ``results``, the whole set first."""
+        """Return each subset's indices into `results`, the whole set first."""
         members = {WHOLE_SET: list(range(len(results)))}
         for index, result in enumerate(results):
             for subset in dict.fromkeys(result['subsets']):
@@ -208,7 +208,7 @@ class FaceAlignmentMetric(BaseMetric):
     def _write_errors(
         self, path: str, results: list[dict], errors: dict, by_landmark: dict
     ) -> None:
-        """Write ``errors_file``; tools/analysis/errors_file.py reads it."""
+        """Write `errors_file`; tools/analysis/errors_file.py reads it."""
         images = [
             {key: result[key] for key in ('id', 'img_path', 'subsets')}
             | {'errors': {name: float(values[index]) for name, values in errors.items()}}

@@ -18,7 +18,7 @@ FDL_DISTANCES = ('squared', 'euclidean')
 
 @MODELS.register_module()
 class SubpixelDetectionLoss(DivergenceLoss):
-    """JSDL + lambda FDL, FDL = ``|(u, v) - (u*, v*)|^2`` between centres (SDL, Eq. 6 and 10).
+    """JSDL + lambda FDL, FDL = `|(u, v) - (u*, v*)|^2` between centres (SDL, Eq. 6 and 10).
 
     (u, v) is fitted to the output by `constraint`, (u*, v*) to the target by `known_sigma`, which
     finds a Gaussian's centre to 1e-5 pixels. Gradients reach the output through the fit; the choice

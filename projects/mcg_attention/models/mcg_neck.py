@@ -39,6 +39,6 @@ class MCGNeck(BaseModule):
         self.attention = MultiOrderAttention(channels, attention_scale)
 
     def forward(self, feats: Sequence[Tensor]) -> tuple[Tensor]:
-        """Maps, the last one (B, d, H, W) -> one map (B, d, H, W)."""
+        """Turn maps, the last one (B, d, H, W), into one map (B, d, H, W)."""
         p = feats[-1]
         return (self.attention(p, self.block(p)),)
