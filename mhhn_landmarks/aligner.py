@@ -37,6 +37,10 @@ class Face(NamedTuple):
         box_score: The detector's; 1 for a box of the user.
         crop: What the network saw.
         heatmaps: The network's output (K, H, W), if asked for; a tensor.
+
+    >>> crop = Crop(np.array([32, 24]), np.array([40, 40]), np.array([64, 64]), angle=10.0)
+    >>> Face(np.array([12, 4, 40, 40]), np.array([[30.5, 20]]), np.ones(1), 1.0, crop).angle
+    10.0
     """
 
     box: np.ndarray
@@ -58,6 +62,10 @@ class Aligner:
     Args:
         detector: One of `DETECTORS`.
         min_score: Detected faces of a smaller mean score are left out; 0 keeps all.
+
+    >>> aligner = OnnxAligner('tiny')  # a subclass
+    >>> len(aligner(np.zeros((90, 120, 3), np.uint8), boxes=[[10, 20, 50, 60]]))
+    1
     """
 
     num_landmarks: int
@@ -159,6 +167,10 @@ class OnnxAligner(Aligner):
 
     Raises:
         InputError: If there is no such file, or it cannot be used.
+
+    >>> faces = OnnxAligner('tiny')('docs/images/astronaut.jpg')
+    >>> len(faces), faces[0].points.shape, round(faces[0].angle)
+    (1, (68, 2), 4)
     """
 
     def __init__(
@@ -201,7 +213,13 @@ class OnnxAligner(Aligner):
 def to_face(
     square: np.ndarray, points: np.ndarray, scores: np.ndarray, crop: Crop, heatmaps: Any = None
 ) -> Face:
-    """Return a face from its square (5 or 6,) and what a model says of it."""
+    """Return a face from its square (5 or 6,) and what a model says of it.
+
+    >>> square = np.array([10, 20, 50, 60, 0.9])
+    >>> crop = Crop.about(square, (64, 64), 1.25)
+    >>> to_face(square, np.array([[30.5, 40]]), np.ones(1), crop).box
+    array([10., 20., 40., 40.])
+    """
     box = np.r_[square[:2], square[2:4] - square[:2]]
     return Face(box, points, scores, float(square[4]), crop, heatmaps)
 

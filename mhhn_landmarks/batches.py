@@ -24,7 +24,14 @@ def locate(
     user_boxes: GivenBoxes | None,
     is_video: bool,
 ) -> Iterator[Located]:
-    """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,)."""
+    """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,).
+
+    >>> picture = Picture('a.jpg', np.zeros((48, 64, 3), np.uint8))
+    >>> user_boxes = GivenBoxes('10,20,30,20')
+    >>> (_, squares, numbers), = locate([picture], Namespace(), Aligner(), user_boxes, False)
+    >>> squares
+    array([[10., 15., 40., 45.,  1.]])
+    """
 
     def places(picture: Picture) -> np.ndarray:
         if user_boxes:
@@ -42,6 +49,11 @@ def in_batches(located: Iterator[Located], batch_size: int) -> Iterator[list[Loc
     """Yield pictures whose faces fill a batch, together; at most `batch_size` pictures.
 
     What was collected before an error is yielded before it is raised.
+
+    >>> picture = Picture('a.jpg', np.zeros((48, 64, 3), np.uint8))
+    >>> located = [(picture, np.zeros((faces, 5)), np.arange(faces)) for faces in (1, 1, 2, 1)]
+    >>> [len(group) for group in in_batches(iter(located), 2)]
+    [2, 1, 1]
     """
     group: list[Located] = []
     failure: BaseException | None = None
@@ -65,7 +77,15 @@ def in_batches(located: Iterator[Located], batch_size: int) -> Iterator[list[Loc
 def align(
     aligner: Aligner, group: list[Located], args: Namespace
 ) -> Iterator[tuple[Picture, list[Face], list[int]]]:
-    """Run the model on the faces of several pictures; yield each with its faces and numbers."""
+    """Run the model on the faces of several pictures; yield each with its faces and numbers.
+
+    >>> from mhhn_landmarks.aligner import OnnxAligner
+    >>> picture = Picture('a.jpg', np.zeros((48, 64, 3), np.uint8))
+    >>> group = [(picture, np.array([[8, 8, 40, 40, 1.0]]), np.array([0]))]
+    >>> args = Namespace(batch=32, boxes='8,8,32,32')
+    >>> [faces[0].points.shape for _, faces, _ in align(OnnxAligner('tiny'), group, args)]
+    [(68, 2)]
+    """
     found = iter(
         aligner.align([(p.pixels, box) for p, boxes, _ in group for box in boxes], args.batch)
     )
@@ -86,7 +106,12 @@ def align(
 def draw(
     picture: Picture, faces: list[Face], names: list[int], aligner: Aligner, heatmaps: bool
 ) -> np.ndarray:
-    """Return the picture with its landmarks, and its heatmaps at the right if asked for."""
+    """Return the picture with its landmarks, and its heatmaps at the right if asked for.
+
+    >>> picture = Picture('a.jpg', np.zeros((48, 64, 3), np.uint8))
+    >>> draw(picture, [], [], Aligner(), heatmaps=False).shape
+    (48, 64, 3)
+    """
     drawn = draw_landmarks(picture.pixels, faces, names)
     if not heatmaps:
         return drawn

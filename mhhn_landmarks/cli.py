@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PYTORCH = ('device', 'amp', 'show_heatmaps', 'cfg_options')  # flags that only its models have
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+def _parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from . import __version__
     from .detector import DETECTORS
@@ -58,7 +58,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add `--model`, the same for all commands."""
+    """Add `--model`, the same for all commands.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_model(parser)
+    >>> parser.parse_args([]).model
+    ['best']
+    """
     from .models import DEFAULT, MODELS
 
     names = '|'.join(MODELS)
@@ -96,7 +102,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def build_aligner(args: argparse.Namespace) -> Aligner:
+def _build_aligner(args: argparse.Namespace) -> Aligner:
     """Return the aligner that the command line asks for.
 
     Raises:
@@ -125,6 +131,9 @@ def load_aligner(model: Sequence[str], reason: str = '', **options) -> Aligner:
 
     Raises:
         InputError: If the model cannot be loaded, or PyTorch is missing for it.
+
+    >>> load_aligner(['tiny']).num_landmarks
+    68
     """
     from .aligner import OnnxAligner
     from .errors import InputError
@@ -153,7 +162,7 @@ def _read_options(words: Sequence[str]) -> dict:
     return parser.parse_args(['--cfg-options', *words]).cfg_options
 
 
-def run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     """Take the input's pictures one batch after another; what is done when interrupted stays.
 
     Returns:
@@ -169,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.resolve() in [Path(text).resolve() for text in args.input]:
         raise InputError(f'--out {args.out}: that is the folder of the photos; choose another')
     user_boxes = GivenBoxes(args.boxes) if args.boxes else None
-    aligner = build_aligner(args)
+    aligner = _build_aligner(args)
     # Of a webcam the next picture is there only when time has come; a batch of them is late.
     batch = 1 if source.count is None else args.batch
     name = Path(args.input[0]).resolve().stem if len(args.input) == 1 else 'photos'
@@ -213,8 +222,15 @@ def _show_progress(done: int, total: int | None) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse and run."""
-    args = parse_args(argv)
+    """Parse and run.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     main(['docs/images/astronaut.jpg', '--model', 'tiny', '--out', folder])
+    1 face in 1 picture: ...
+    0
+    """
+    args = _parse_args(argv)
     from .errors import InputError
 
     if hasattr(sys.stdout, 'reconfigure'):
@@ -222,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A video that is being written has to be ended then, too.
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return run(args)
+        return _run(args)
     except InputError as error:
         raise SystemExit(f'mhhn-landmarks: {error}') from error
     finally:

@@ -32,6 +32,9 @@ def read_bgr(path: str | Path) -> np.ndarray:
 
     Raises:
         InputError: If there is none, or it cannot be used.
+
+    >>> read_bgr('docs/images/astronaut.jpg').shape
+    (600, 680, 3)
     """
     try:
         content = Path(path).read_bytes()
@@ -49,6 +52,9 @@ def decode_bgr(content: bytes, name: str | Path) -> np.ndarray:
 
     Raises:
         InputError: If it is no photo, not whole, or too large.
+
+    >>> decode_bgr(Path('docs/images/astronaut.jpg').read_bytes(), 'astronaut.jpg').shape
+    (600, 680, 3)
     """
     kind = kind_of(content[:HEAD])
     if kind in OTHERS:
@@ -66,7 +72,7 @@ def decode_bgr(content: bytes, name: str | Path) -> np.ndarray:
     return pixels
 
 
-def jpeg_warning(content: bytes) -> str | None:
+def _jpeg_warning(content: bytes) -> str | None:
     """Return libjpeg's warning of a JPEG that is decoded nevertheless, perhaps with wrong parts.
 
     libjpeg writes it to the process's stderr, which leads to a file meanwhile: for programs that
@@ -87,8 +93,12 @@ def jpeg_warning(content: bytes) -> str | None:
 
 
 def damage_notice(path: str | Path) -> str | None:
-    """Return a notice if a photo that can be read may have wrong parts; see `jpeg_warning`."""
-    warning = jpeg_warning(Path(path).read_bytes())
+    """Return a notice if a photo that can be read may have wrong parts; see `_jpeg_warning`.
+
+    >>> print(damage_notice('docs/images/astronaut.jpg'))
+    None
+    """
+    warning = _jpeg_warning(Path(path).read_bytes())
     return warning and f'{path}: parts of the photo may be wrong ({warning}); look at it'
 
 

@@ -29,6 +29,9 @@ class Picture(NamedTuple):
         name: The photo's file name, or the frame's number, from 0.
         pixels: BGR, (h, w, 3) uint8, upright.
         seconds: Of a frame, when it is shown, from the video's beginning; of a photo None.
+
+    >>> Picture('12', np.zeros((48, 64, 3), np.uint8), seconds=0.5).seconds
+    0.5
     """
 
     name: str
@@ -51,6 +54,9 @@ class Photos:
     Raises:
         InputError: If there is no photo, or two have one name; while iterating, if none of them can
             be read.
+
+    >>> [picture.name for picture in Photos(Path('docs/images/astronaut.jpg'))]
+    ['astronaut.jpg']
     """
 
     fps: float | None = None
@@ -99,6 +105,10 @@ class Frames:
 
     Args:
         video: What is read.
+
+    >>> frames = Frames(Video(Path('docs/images/astronaut.jpg')))  # a video of one frame
+    >>> [(picture.name, picture.seconds) for picture in frames]
+    [('0', 0.0)]
     """
 
     def __init__(self, video: Video):
@@ -123,6 +133,9 @@ def open_source(text: str | Path | Sequence[str], max_frames: int | None = None)
 
     Raises:
         InputError: If it cannot be opened.
+
+    >>> open_source('docs/images/astronaut.jpg').count
+    1
     """
     if not isinstance(text, str | Path):
         if len(text) > 1:

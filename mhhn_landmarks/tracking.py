@@ -64,6 +64,12 @@ class FaceTracker:
 
     Exponential smoothing: the factor grows from `LEAST` for a box that hardly moves to 1 for one
     that moves by `STILL` of its side. A still face has a still box, and a moving one is not late.
+
+    >>> track = FaceTracker()
+    >>> _ = track(np.array([[0, 0, 90, 90, 1.0]]))
+    >>> boxes, numbers = track(np.array([[9, 0, 99, 90, 1.0], [200, 0, 290, 90, 1.0]]))
+    >>> boxes[:, 0].tolist(), numbers.tolist()
+    ([9.0, 200.0], [0, 1])
     """
 
     def __init__(self) -> None:
