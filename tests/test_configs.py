@@ -3,6 +3,7 @@
 import copy
 import re
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,26 @@ def test_codec_decoder_encoder_and_loss_agree(path):
     assert module.split('datasets.')[-1].split('.')[0] == ('body' if people else 'face')
     # Whole pixels for the MSRA convention, none for the half-pixel one (see the codec).
     assert cfg.model.test_cfg.shift_heatmap == (codec.type == 'MSRAHeatmap')
+
+
+@pytest.mark.parametrize('path', LEAVES + PROJECTS, ids=lambda path: path.stem)
+def test_a_reader_opens_at_most_three_other_files(path):
+    # MMEngine writes each file's path above its text.
+    files = set(re.findall(r'^/.+\.py$', read(path).text, re.MULTILINE))
+    assert str(path) in files and len(files) <= 1 + 3
+
+
+def test_what_several_configs_state_agrees():
+    models = ROOT / 'configs/_base_/models'
+    for paths, keys in (
+        (models.glob('hgs*.py'), ('model.data_preprocessor', 'model.backbone', 'model.test_cfg')),
+        (models.glob('hrnetv2*.py'), ('model.data_preprocessor', 'model.backbone', 'model.neck')),
+        (TINY, ('train_cfg', 'param_scheduler', 'optim_wrapper.optimizer', 'val_dataloader')),
+    ):
+        first, *others = map(read, paths)
+        for key in keys:
+            value = attrgetter(key)
+            assert others and all(value(other) == value(first) for other in others), key
 
 
 @pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)

@@ -1,5 +1,5 @@
 # HGs+HSR with the paper's form of SDL, tiny.
-_base_ = ['../_base_/models/hgs-hsr-literal.py', '../_base_/data/300w-tiny.py']
+_base_ = ['../_base_/models/hgs-hsr-literal.py', '../_base_/data/300w.py']
 
 from mhhn_mmpose.datasets.pipelines import with_codec
 
@@ -13,6 +13,14 @@ model = dict(
         loss=dict(sigma=codec['sigma']),
         decoder=codec))
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
-train_dataloader = with_codec(_base_.train_dataloader, codec)
-val_dataloader = with_codec(_base_.val_dataloader, codec)
+train_cfg = dict(max_epochs=30, val_interval=5)
+auto_scale_lr = dict(base_batch_size=16)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR', T_max=30, eta_min=1e-5, by_epoch=True,
+        convert_to_iter_based=True),
+]
+train_dataloader = with_codec(dict(_base_.train_dataloader, batch_size=8, num_workers=1), codec)
+val_dataloader = with_codec(dict(_base_.val_dataloader, batch_size=8, num_workers=1), codec)
 test_dataloader = val_dataloader

@@ -1,8 +1,7 @@
 # AFLW-19 as tools/dataset_converters/aflw2coco.py writes it, in MMPose's places.
-_base_ = ['../faces.py']
+_base_ = ['./300w.py']
 
-dataset_type = 'CheckedAFLWDataset'  # MMPose's inferencer chooses its detector by it
-data_mode = 'topdown'
+dataset_type = 'CheckedAFLWDataset'
 data_root = 'data/aflw/'
 val_ann_file = 'annotations/face_landmarks_aflw_test.json'
 

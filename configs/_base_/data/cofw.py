@@ -1,8 +1,7 @@
 # COFW as tools/dataset_converters/cofw2coco.py writes it, in MMPose's places.
-_base_ = ['../faces.py']
+_base_ = ['./300w.py']
 
-dataset_type = 'CheckedCOFWDataset'  # MMPose's inferencer chooses its detector by it
-data_mode = 'topdown'
+dataset_type = 'CheckedCOFWDataset'
 data_root = 'data/cofw/'
 val_ann_file = 'annotations/cofw_test.json'
 

@@ -1,8 +1,7 @@
 # WFLW as tools/dataset_converters/wflw2coco.py writes it, in MMPose's places.
-_base_ = ['../faces.py']
+_base_ = ['./300w.py']
 
-dataset_type = 'CheckedWFLWDataset'  # MMPose's inferencer chooses its detector by it
-data_mode = 'topdown'
+dataset_type = 'CheckedWFLWDataset'
 data_root = 'data/wflw/'
 val_ann_file = 'annotations/face_landmarks_wflw_test.json'
 

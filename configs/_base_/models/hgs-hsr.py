@@ -1,4 +1,4 @@
-# HGs+HSR: the same hourglass with HSR = SDL for a loss + SDT for decoding.
+# HGs+HSR: the hourglass of hgs.py with HSR = SDL for a loss + SDT for decoding.
 codec = dict(
     type='SDTHeatmap', input_size=(256, 256), heatmap_size=(64, 64),
     sigma=3.0,  # Table VI

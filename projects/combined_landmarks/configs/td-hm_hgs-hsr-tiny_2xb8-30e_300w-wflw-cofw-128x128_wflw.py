@@ -1,5 +1,5 @@
-# The same model, tested on WFLW's faces with 300W's 68 points.
-_base_ = ['./td-hm_hgs-hsr-tiny_2xb8-30e_300w-wflw-cofw-128x128.py']
+# The same model, tested on WFLW's faces with 300W's 68 points: for tools/test.py, not for training.
+_base_ = ['../../../configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py']
 
 from mhhn_mmpose.datasets.landmark_mappings import WFLW_TO_300W
 
@@ -9,15 +9,16 @@ test_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='CombinedDataset',
-        metainfo=_base_.metainfo,
+        metainfo=dict(from_file='configs/_base_/datasets/300w.py'),
         datasets=[
             dict(
                 type='CheckedWFLWDataset',
+                data_mode='topdown',
                 data_root='data/wflw/',
+                data_prefix=dict(img='images/'),
                 ann_file=ann_file,
                 pipeline=[dict(type='KeypointConverter', num_keypoints=68, mapping=WFLW_TO_300W)],
-                test_mode=True,
-                **_base_.common)
+                test_mode=True)
         ],
         pipeline=_base_.val_dataloader.dataset.pipeline,
         test_mode=True))
