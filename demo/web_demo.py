@@ -15,8 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from mhhn_landmarks.aligner import Face
-from mhhn_landmarks.cli import add_model, load_aligner
+from mhhn_landmarks.arguments import add_model
+from mhhn_landmarks.cli import load_aligner
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.photos import decode_bgr
 from mhhn_landmarks.writing import COLUMNS, rows_of, to_csv, to_dict
@@ -39,7 +42,7 @@ Find = Callable[[np.ndarray], Sequence[Face]]
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_model(parser)
+    add_model(parser, onnx=True)
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 lets other machines in')
     parser.add_argument('--port', type=int, default=7860)
     return parser.parse_args(argv)

@@ -20,8 +20,8 @@ PYTORCH = ('device', 'amp', 'show_heatmaps', 'cfg_options')  # flags that only i
 def _parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     from . import __version__
+    from .arguments import add_config_options, add_model
     from .detector import DETECTORS
-    from .models import MODELS
 
     parser = argparse.ArgumentParser(
         prog='mhhn-landmarks',
@@ -32,7 +32,7 @@ def _parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'input', nargs='*', help='photos, a folder, a video, or the number of a webcam'
     )
     parser.add_argument('--version', action='version', version=f'mhhn-landmarks {__version__}')
-    add_model(parser)
+    add_model(parser, onnx=True)
     parser.add_argument('--out', type=Path, default=Path('landmarks'), help='folder to write')
     parser.add_argument('--boxes', help='x,y,w,h or a JSON file, in the place of a detector')
     parser.add_argument('--detector', choices=DETECTORS, default=DETECTORS[0])
@@ -43,7 +43,7 @@ def _parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--show-heatmaps', action='store_true', help='draw them at the right')
     parser.add_argument('--device', help="such as cpu or cuda:0; the GPU if there's one")
     parser.add_argument('--amp', action='store_true', help='compute in 16 bits; CPU: bfloat16')
-    parser.add_argument('--cfg-options', nargs='+', help='config overrides, key=value')
+    add_config_options(parser)
     args = parser.parse_args(_join_boxes(sys.argv[1:] if argv is None else argv))
     for name in ('batch', 'max_frames'):
         if (number := getattr(args, name)) is not None and number < 1:
@@ -52,29 +52,7 @@ def _parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f'--min-score is 0 to 1, got {args.min_score:g}')
     if not args.input:
         parser.error('no photo, folder or video; they come before --model')
-    if len(args.model) > 2 or args.model[1:] and args.model[0] in MODELS:
-        parser.error(f'--model takes a name, a config, or CONFIG CHECKPOINT, got {args.model}')
     return args
-
-
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add `--model`, the same for all commands.
-
-    >>> parser = argparse.ArgumentParser()
-    >>> add_model(parser)
-    >>> parser.parse_args([]).model
-    ['best']
-    """
-    from .models import DEFAULT, MODELS
-
-    names = '|'.join(MODELS)
-    parser.add_argument(
-        '--model',
-        nargs='+',
-        default=[DEFAULT],
-        metavar='MODEL',
-        help=f'{names}, FILE.onnx, or CONFIG [CHECKPOINT] (default: {DEFAULT})',
-    )
 
 
 def _join_boxes(words: Sequence[str]) -> list[str]:
@@ -113,8 +91,6 @@ def _build_aligner(args: argparse.Namespace) -> Aligner:
     min_score = MIN_SCORE if args.min_score is None else args.min_score
     names = [name for name in PYTORCH if getattr(args, name)]
     options = {name: getattr(args, name) for name in names}
-    if 'cfg_options' in options:
-        options['cfg_options'] = _read_options(args.cfg_options)
     if 'show_heatmaps' in options:
         options['heatmaps'] = options.pop('show_heatmaps')
     reason = f'--{names[0].replace("_", "-")}' if names else ''
@@ -152,14 +128,6 @@ def load_aligner(model: Sequence[str], reason: str = '', **options) -> Aligner:
         except ImportError as error:
             raise InputError(f'{reason or model[0]} needs PyTorch: {error}') from error
         return module.FaceAligner(*model, **options)
-
-
-def _read_options(words: Sequence[str]) -> dict:
-    """Read `key=value` as MMPose's tools do."""
-    action = importlib.import_module('mmengine.config').DictAction
-    parser = argparse.ArgumentParser(prog='mhhn-landmarks')
-    parser.add_argument('--cfg-options', nargs='+', action=action)
-    return parser.parse_args(['--cfg-options', *words]).cfg_options
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -4,52 +4,46 @@ Writes metrics.json, and errors.json with every image's errors, to the work dir,
 tools/analysis/ looks for them.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
+from typing import TYPE_CHECKING
 
-import mmengine
-from mmengine.config import Config
-from mmengine.runner import Runner
-
+from mhhn_landmarks.arguments import add_config_options, add_model
 from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.fileio import write_json_files
 from mhhn_landmarks.models import config_and_checkpoint
-from mhhn_mmpose.apis.loading import check_landmarks, load_config, load_weights
-from mhhn_mmpose.compat import prepare_cpu_launcher
-from mhhn_mmpose.engine.launching import (
-    ConfigOptions,
-    drop_persistent_workers,
-    end_with_launcher,
-    flush_denormals,
-    make_work_dir,
-)
+
+if TYPE_CHECKING:  # what takes seconds to import is imported after parsing
+    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
     """Arguments as in MMPose's own tools/test.py."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='tiny, best, or a config')
-    parser.add_argument('checkpoint', nargs='?', help='its weights')
+    add_model(parser, positions=True)
     parser.add_argument('--work-dir', help='folder for logs and results')
     parser.add_argument('--out', help='file for the metrics (.json, .yaml, .pkl), besides')
     parser.add_argument('--dump', help='file for the predictions (.pkl)')
     parser.add_argument('--show-dir', help='folder for pictures of the predictions')
     parser.add_argument('--interval', type=int, default=1, help='draw every n-th sample')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, key=value'
-    )
+    add_config_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def build_config(args: argparse.Namespace) -> Config:
     """Return the config with the command line merged into it."""
-    args.config, args.checkpoint = config_and_checkpoint(args.config, args.checkpoint)
-    cfg = load_config(args.config)
+    from mhhn_mmpose.apis.loading import check_landmarks, load_config
+    from mhhn_mmpose.engine.launching import drop_persistent_workers
+
+    config, checkpoint = config_and_checkpoint(*args.model)
+    cfg = load_config(config)
     cfg.launcher = args.launcher
-    cfg.load_from = args.checkpoint
-    name = os.path.splitext(os.path.basename(args.config))[0]
+    cfg.load_from = checkpoint
+    name = os.path.splitext(os.path.basename(config))[0]
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or os.path.join('work_dirs', name)
     if args.show_dir:
         cfg.default_hooks.visualization.update(
@@ -72,6 +66,13 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
+    import mmengine
+    from mmengine.runner import Runner
+
+    from mhhn_mmpose.apis.loading import load_weights
+    from mhhn_mmpose.compat import prepare_cpu_launcher
+    from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals, make_work_dir
+
     end_with_launcher(args.launcher)
     flush_denormals()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -82,7 +83,7 @@ def main() -> None:
     runner = Runner.from_cfg(cfg)
     runner.logger.info(f'weights: {cfg.load_from}')
     # Before the runner does it, which would go on with what another model's checkpoint has.
-    load_weights(runner.model, cfg.load_from, args.config)
+    load_weights(runner.model, cfg.load_from, args.model[0])
     metrics = runner.test()
     if runner.rank == 0:
         write_json_files({os.path.join(cfg.work_dir, 'metrics.json'): metrics})

@@ -1,33 +1,20 @@
 """Train a model: `tools/train.py CONFIG`, or `tools/dist_train.sh CONFIG NUM_PROCESSES`."""
 
+from __future__ import annotations
+
 import time
 
 STARTED = time.monotonic()  # before the imports, which take seconds: --max-minutes counts them
 
 import argparse
 import os
+from typing import TYPE_CHECKING
 
-from mmengine.config import Config
-from mmengine.device import get_device
-from mmengine.runner import Runner
-
+from mhhn_landmarks.arguments import add_config_options
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_mmpose.apis.loading import check_landmarks, load_config
-from mhhn_mmpose.compat import prepare_cpu_launcher
-from mhhn_mmpose.engine import NonFiniteLossError
-from mhhn_mmpose.engine.launching import (
-    ConfigOptions,
-    drop_persistent_workers,
-    end_with_launcher,
-    flush_denormals,
-    make_work_dir,
-    stops_in_one_line,
-)
-from mhhn_mmpose.engine.resuming import (
-    check_resumable,
-    check_weights_to_start_from,
-    checkpoint_to_resume,
-)
+
+if TYPE_CHECKING:  # what takes seconds to import is imported after parsing
+    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,9 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=ConfigOptions, help='config overrides, key=value'
-    )
+    add_config_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
     return parser.parse_args()
@@ -63,6 +48,12 @@ def parse_args() -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """Return the config with the command line merged into it."""
+    from mmengine.device import get_device
+
+    from mhhn_mmpose.apis.loading import check_landmarks, load_config
+    from mhhn_mmpose.engine.launching import drop_persistent_workers
+    from mhhn_mmpose.engine.resuming import check_weights_to_start_from, checkpoint_to_resume
+
     cfg = load_config(args.config)
     cfg.launcher = args.launcher
     name = os.path.splitext(os.path.basename(args.config))[0]
@@ -99,15 +90,21 @@ def build_config(args: argparse.Namespace) -> Config:
 def main() -> None:
     """Parse, build, run."""
     args = parse_args()
-    end_with_launcher(args.launcher)
-    flush_denormals()
+    from mmengine.runner import Runner
+
+    from mhhn_mmpose.compat import prepare_cpu_launcher
+    from mhhn_mmpose.engine import NonFiniteLossError, launching
+    from mhhn_mmpose.engine.resuming import check_resumable
+
+    launching.end_with_launcher(args.launcher)
+    launching.flush_denormals()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = build_config(args)
 
-    make_work_dir(cfg.work_dir)
+    launching.make_work_dir(cfg.work_dir)
     prepare_cpu_launcher(cfg)
     try:
-        with stops_in_one_line(cfg.work_dir):
+        with launching.stops_in_one_line(cfg.work_dir):
             runner = Runner.from_cfg(cfg)
             timed = cfg.train_cfg.get('type') == 'TimeBudgetLoop'
             if cfg.get('resume'):

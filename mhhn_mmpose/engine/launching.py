@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from mhhn_landmarks.errors import InputError
 
@@ -78,17 +78,6 @@ def drop_persistent_workers(cfg: Config) -> None:
         loader = cfg.get(f'{split}_dataloader') or {}
         if loader.get('num_workers') == 0:
             loader.persistent_workers = False
-
-
-class ConfigOptions(DictAction):
-    """`DictAction` that names an option without a value; for argparse."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        """See `argparse.Action`."""
-        for value in values:
-            if '=' not in value:
-                parser.error(f'{option_string} {value}: expected key=value')
-        super().__call__(parser, namespace, values, option_string)
 
 
 def make_work_dir(work_dir: str | Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from deployment import onnx_file
 from generated_faces import landmarks, random_face, render
 from mmengine.config import Config
 
@@ -20,7 +21,7 @@ from mhhn_landmarks.boxes import squares
 from mhhn_landmarks.sessions import open_session
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.codecs import SDTHeatmap
-from mhhn_mmpose.deployment import HeatmapsToLandmarks
+from mhhn_mmpose.deployment import HeatmapsToLandmarks, as_sdt
 
 pytest.importorskip('onnx', reason='pip install onnx "ml_dtypes<0.6"')
 
@@ -62,12 +63,12 @@ def exported(request, tmp_path_factory):
     checkpoint, out = str(folder / 'weights.pth'), str(folder / 'made' / 'model.onnx')
     words = [config_file(request.param), checkpoint, out, *MODELS[request.param]]
     args = TOOL['parse_args'](words)
-    cfg = Config.fromfile(args.model)
+    cfg = Config.fromfile(args.model[0])
     cfg.merge_from_dict(args.cfg_options or {})
     write_checkpoint(checkpoint, cfg)
     TOOL['main'](words)
     if args.sdt:
-        cfg.model.head.decoder = TOOL['as_sdt'](cfg.model.head.decoder)
+        cfg.model.head.decoder = as_sdt(cfg.model.head.decoder)
     cfg.dump(folder / 'td-hm.py')
     aligner = FaceAligner(folder / 'td-hm.py', checkpoint, 'cpu')
     assert aligner.model.test_cfg['flip_test']  # unless told otherwise
@@ -132,7 +133,7 @@ def test_bad_maps(activation, tmp_path):
     codec = SDTHeatmap((60, 44), (15, 11), sigma=2.0, patch_size=7, activation=activation)
     out = tmp_path / 'decode.onnx'
     maps = bad_maps(activation)
-    TOOL['write_onnx'](HeatmapsToLandmarks(codec), maps[:2], out, {})
+    onnx_file.write_onnx(HeatmapsToLandmarks(codec), maps[:2], out, {})
     session = open_session(out)
     for part in (maps[:1], maps[1:2], maps[2:], maps):
         found, scores = session.run(None, {'crops': part.numpy()})

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
 from mmpose.registry import KEYPOINT_CODECS
@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from analysis.errors_file import ERRORS
 from analysis.markdown import markdown
 
+from mhhn_landmarks.arguments import add_config_options, add_model
 from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_mmpose.apis.loading import load_config, load_model
@@ -133,12 +134,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('model', help='tiny, best, or a config')
-    parser.add_argument('checkpoint', nargs='?', help='its weights')
+    add_model(parser, positions=True)
     parser.add_argument('--out', type=Path, help='folder for DECODER/errors.json, see plot_ced.py')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
-    args = parser.parse_args()
-    name, checkpoint = config_and_checkpoint(args.model, args.checkpoint)
+    add_config_options(parser)
+    args = parser.parse_intermixed_args()
+    name, checkpoint = config_and_checkpoint(*args.model)
     config = load_config(name)
     config.merge_from_dict(args.cfg_options or {})
     scores, moves = decode(config, checkpoint, args.out)

@@ -19,7 +19,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
 from mmpose.structures import PoseDataSample
@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from analysis.errors_file import read_errors
 from analysis.figure import new_figure, save_figure
 
+from mhhn_landmarks.arguments import add_config_options
 from mhhn_landmarks.crop import Crop
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.models import MODELS, config_and_checkpoint
@@ -219,9 +220,7 @@ def parse_args() -> argparse.Namespace:
     faces.add_argument(
         '--worst', metavar='ERRORS', help=f'the {WORST} worst of errors.json, or of its folder'
     )
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='for all configs, key=value'
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 

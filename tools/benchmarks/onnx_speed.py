@@ -12,6 +12,7 @@ import torch
 from measure import add_machine_arguments, medians, prepare, print_table
 from onnxruntime import InferenceSession
 
+from mhhn_landmarks.arguments import add_model
 from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_landmarks.sessions import open_session
@@ -35,14 +36,13 @@ def runners(
 def main() -> None:
     """Parse, measure, print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config', help='tiny, best, or a config')
-    parser.add_argument('checkpoint', nargs='?', help='its weights')
+    add_model(parser, positions=True)
     parser.add_argument('onnx', help='file of tools/deployment/export_onnx.py')
     parser.add_argument('--batch', type=int, nargs='+', default=[1, 32], metavar='B')
     add_machine_arguments(parser, repeats=15)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     prepare(args)
-    module = CropsToLandmarks(load_model(*config_and_checkpoint(args.config, args.checkpoint)))
+    module = CropsToLandmarks(load_model(*config_and_checkpoint(*args.model)))
     session = open_session(args.onnx, args.threads)
     width, height = module.decode.codec.input_size
     for batch in args.batch:

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 from tqdm import tqdm
 
 from mhhn_landmarks.annotations import read_annotation_file, record_faults
+from mhhn_landmarks.arguments import add_config_options, add_model
 from mhhn_landmarks.errors import InputError, exit_on_input_error
+from mhhn_landmarks.models import MODELS
 from mhhn_landmarks.photos import damage_notice
 from mhhn_mmpose.apis.loading import load_config
 from mhhn_mmpose.datasets import LoadFaceImage
@@ -83,13 +85,12 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
 def main(argv: Sequence[str] | None = None) -> int:
     """Check, report; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    add_model(parser, positions=True)
     parser.add_argument('--split', choices=SPLITS, nargs='+', default=SPLITS)
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='config overrides, key=value'
-    )
-    args = parser.parse_args(argv)
-    cfg = load_config(args.config)
+    add_config_options(parser)
+    args = parser.parse_intermixed_args(argv)
+    name = args.model[0]  # weights do not matter here
+    cfg = load_config(MODELS[name].config if name in MODELS else name)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     datasets = {}

@@ -1,0 +1,73 @@
+"""Arguments that several commands have in common; parsing them imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+from .models import DEFAULT, MODELS
+
+
+def add_model(parser: argparse.ArgumentParser, positions: bool = False, onnx: bool = False) -> None:
+    """Add `--model`, the same for all commands: `args.model` is a list of one or two words.
+
+    Args:
+        parser: To which it is added.
+        positions: Take the words without `--model`, too, as MMPose's tools do.
+        onnx: The command takes FILE.onnx, too.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_model(parser, positions=True)
+    >>> for words in ([], ['--model', 'tiny'], ['a.py', 'a.pth']):
+    ...     print(parser.parse_args(words).model)
+    ['best']
+    ['tiny']
+    ['a.py', 'a.pth']
+    """
+    names = '|'.join(MODELS) + (', FILE.onnx,' if onnx else '')
+    text = f'{names} or CONFIG [CHECKPOINT] (default: {DEFAULT})'
+    how: dict = dict(action=_ModelWords, metavar='MODEL', help=text)
+    parser.add_argument('--model', nargs='+', default=[DEFAULT], **how)
+    if positions:
+        parser.add_argument('model', nargs='*', default=argparse.SUPPRESS, **how)
+
+
+class _ModelWords(argparse.Action):
+    """Takes NAME or CONFIG [CHECKPOINT], once."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """See `argparse.Action`."""
+        if getattr(namespace, self.dest) is not parser.get_default(self.dest):
+            parser.error(f'two models: {namespace.model} and {values}')
+        # Of a name and a checkpoint, the second one may be a photo that belongs before --model.
+        if len(values) > 2 or option_string and values[1:] and values[0] in MODELS:
+            parser.error(f'a model is a name, a config, or CONFIG CHECKPOINT, got {values}')
+        setattr(namespace, self.dest, values)
+
+
+class _ConfigOptions(argparse.Action):
+    """MMEngine's `DictAction`, imported when it is used, that names an option without a value."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """See `argparse.Action`."""
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string} {value}: expected key=value')
+        try:
+            kind = importlib.import_module('mmengine.config').DictAction
+        except ImportError as error:
+            parser.error(f'{option_string} needs PyTorch: {error}')
+        kind(self.option_strings, self.dest, nargs='+')(parser, namespace, values, option_string)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--cfg-options key=value ...`: `args.cfg_options` is a dict, or None.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_config_options(parser)
+    >>> parser.parse_args(['--cfg-options', 'model.backbone.depth=1']).cfg_options
+    {'model.backbone.depth': 1}
+    """
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=_ConfigOptions, help='config overrides, key=value'
+    )
