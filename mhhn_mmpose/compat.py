@@ -66,6 +66,10 @@ def prepare() -> None:
 
     Raises:
         ImportError: If a package is missing, out of range or does not load.
+
+    >>> from mmengine.hub import get_config  # importing mhhn_mmpose has called prepare()
+    >>> get_config('mhhn_mmpose::300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py').codec.sigma
+    1.5
     """
     _check_missing()
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
@@ -241,14 +245,15 @@ def _name_models_that_ship() -> None:
 
 
 def prepare_cpu_launcher(cfg) -> None:
-    """Let MMEngine's distributed runner work where there is no GPU.
+    """Let MMEngine's distributed runner work where there is no GPU; changes the config in place.
 
     MMEngine 0.10 calls `torch.cuda.set_device` when it starts a process group and hands device ids
     to DistributedDataParallel. Without a GPU, start the gloo group first and wrap without ids.
 
-    Args:
-        cfg (mmengine.Config): Changed in place; only looked at where `cfg.launcher` is 'pytorch',
-            'slurm' or 'mpi' and no GPU is present.
+    >>> from mmengine.config import Config
+    >>> prepare_cpu_launcher(cfg := Config(dict(launcher='none')))  # one process: nothing to do
+    >>> cfg
+    Config (path: None): {'launcher': 'none'}
     """
     import torch
     from mmengine.dist import init_dist

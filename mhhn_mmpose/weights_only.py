@@ -25,7 +25,14 @@ STATISTICS = ('min', 'max', 'current', 'mean')  # HistoryBuffer's, named in its 
 
 
 def allow_checkpoint_classes() -> None:
-    """Add the classes above to the list of torch, for this process."""
+    """Add the classes above to the list of torch, for this process.
+
+    >>> import io, torch
+    >>> torch.save(np.arange(3), file := io.BytesIO())
+    >>> allow_checkpoint_classes()
+    >>> torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    array([0, 1, 2])
+    """
     import torch
     from mmengine.logging import HistoryBuffer
     from torch._weights_only_unpickler import _get_allowed_globals
@@ -56,6 +63,9 @@ def refusal(error: Exception) -> str | None:
     """Say in one line what in a checkpoint torch refused; None if the file is merely damaged.
 
     torch's own text has many lines, and among them the advice to switch the protection off.
+
+    >>> refusal(RuntimeError('Unsupported global: GLOBAL os.system was not an allowed global'))
+    'it holds os.system, which may run code'
     """
     found = re.search(r'nsupported (?:global: )?GLOBAL (\S+)', str(error))
     if found:

@@ -66,11 +66,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_folder(args: argparse.Namespace) -> None:
-    """Refuse a folder that other faces, options or configs were used for.
-
-    Raises:
-        InputError: If it is such a folder.
-    """
+    """Refuse a folder that other faces, options or configs were used for."""
     configs = sorted([*map(Path, CONFIGS.values()), *Path('configs/_base_').rglob('*.py')])
     used = [str(args.data), args.faces, args.epochs, *(path.read_text() for path in configs)]
     state = args.out / 'state.json'
@@ -80,11 +76,7 @@ def check_folder(args: argparse.Namespace) -> None:
 
 
 def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
-    """Write or find the faces and convert them; return the data root.
-
-    Raises:
-        InputError: If the archives cannot be used.
-    """
+    """Write or find the faces and convert them; return the data root."""
     source, root = data or out / 'data' / 'generated', out / 'data' / '300w'
     if data is None and not source.exists():
         print(f'draw {faces} training faces', flush=True)

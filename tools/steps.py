@@ -33,9 +33,7 @@ class Step(NamedTuple):
 def run_side_by_side(steps: Sequence[Step], env: dict[str, str]) -> None:
     """Run commands at the same time, those left out whose outputs are there.
 
-    Raises:
-        InputError: If one fails, or does not write its output; the others are then stopped. The
-            message ends as the log does.
+    If one fails or writes no output, the others are stopped; the `InputError` ends as the log does.
     """
     processes: dict[Step, subprocess.Popen] = {}
     started = time.monotonic()

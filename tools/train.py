@@ -93,7 +93,7 @@ def main() -> None:
     from mmengine.runner import Runner
 
     from mhhn_mmpose.compat import prepare_cpu_launcher
-    from mhhn_mmpose.engine import NonFiniteLossError, launching
+    from mhhn_mmpose.engine import launching
     from mhhn_mmpose.engine.resuming import check_resumable
 
     launching.end_with_launcher(args.launcher)
@@ -112,7 +112,7 @@ def main() -> None:
             if timed:
                 runner.train_loop.startup = time.monotonic() - STARTED
             runner.train()
-    except NonFiniteLossError:
+    except FloatingPointError:
         raise SystemExit(1) from None  # the log has said which faces
 
 

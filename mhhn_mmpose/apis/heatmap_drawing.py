@@ -20,10 +20,10 @@ HEAT_COLORS = cv2.COLORMAP_INFERNO  # its brightness alone tells the order
 def draw_heatmaps(picture: np.ndarray, faces: Sequence[Face], activation: str | None) -> np.ndarray:
     """Return the picture, dimmed, below each face's brightest heatmaps, with the fitted centres.
 
-    Args:
-        picture: Of `faces`.
-        faces: With heatmaps.
-        activation: The codec's, see `displayable`.
+    The activation is the codec's, see `displayable`.
+
+    >>> draw_heatmaps(np.full((48, 64, 3), 150, np.uint8), [], None)[0, 0]
+    array([75, 75, 75], dtype=uint8)
     """
     height, width = picture.shape[:2]
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32) * DIM
@@ -43,11 +43,11 @@ def draw_heatmaps(picture: np.ndarray, faces: Sequence[Face], activation: str | 
 
 
 def heatmap_to_photo(crop: Crop, shape: tuple[int, int]) -> np.ndarray:
-    """Return the affine map (2, 3) from the heatmap's pixel centres to the photo's.
+    """Return the affine map (2, 3) from pixel centres of a crop's heatmap (H, W) to the photo's.
 
-    Args:
-        crop: Of the face; where the heatmap lies in it is the half-pixel convention's.
-        shape: Of the heatmap, (H, W).
+    >>> heatmap_to_photo(Crop.about(np.array([10, 20, 74, 84]), (128, 128), 1.0), (32, 32))
+    array([[ 2.  ,  0.  , 10.75],
+           [ 0.  ,  2.  , 20.75]])
     """
     per_pixel = crop.size / shape[::-1]
     corners = np.array([[0.0, 0], [1, 0], [0, 1]])

@@ -55,7 +55,7 @@ def load_model(
     68
     """
     cfg = copy.deepcopy(config) if isinstance(config, Config) else load_config(config)
-    check_device(device)
+    _check_device(device)
     name = cfg.filename or 'the config'
     if 'model' not in cfg:
         raise InputError(f'{name}: no config of a model; give the one that was trained')
@@ -165,6 +165,9 @@ def load_checkpoint(checkpoint: str | Path) -> dict[str, Any]:
 
     Raises:
         InputError: If it is missing, damaged, or holds anything but plain data.
+
+    >>> list(load_checkpoint('mhhn_mmpose/weights/tiny.pth'))
+    ['meta', 'state_dict']
     """
     if not Path(checkpoint).is_file() and not ADDRESS.match(str(checkpoint)):
         raise InputError(f'{checkpoint}: no such checkpoint file')
@@ -183,12 +186,8 @@ def load_checkpoint(checkpoint: str | Path) -> dict[str, Any]:
     return content
 
 
-def check_device(device: str) -> None:
-    """Use a device once.
-
-    Raises:
-        InputError: If that fails.
-    """
+def _check_device(device: str) -> None:
+    """Use a device once, or raise `InputError`."""
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

@@ -15,11 +15,10 @@ class ArgmaxHeatmap(SDTHeatmap):
 
     Arguments, targets, scores and coordinate conventions are those of the parent.
 
-    Example:
-        >>> import numpy as np
-        >>> codec = ArgmaxHeatmap(input_size=(128, 96), heatmap_size=(32, 24))
-        >>> codec.decode(codec.encode(np.array([[[40.2, 31.7]]]))['heatmaps'])[0]
-        array([[[41.5, 33.5]]], dtype=float32)
+    >>> import numpy as np
+    >>> codec = ArgmaxHeatmap(input_size=(128, 96), heatmap_size=(32, 24))
+    >>> codec.decode(codec.encode(np.array([[[40.2, 31.7]]]))['heatmaps'])[0]
+    array([[[41.5, 33.5]]], dtype=float32)
     """
 
     def locate(self, heatmaps: Tensor) -> GaussianFit:

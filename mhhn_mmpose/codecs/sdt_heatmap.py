@@ -52,14 +52,13 @@ class SDTHeatmap(BaseKeypointCodec):
     Raises:
         ValueError: If an argument is out of range.
 
-    Example:
-        >>> codec = SDTHeatmap(input_size=(128, 96), heatmap_size=(32, 24), sigma=1.5)
-        >>> target = codec.encode(np.array([[[40.2, 31.7]]]))
-        >>> target['heatmaps'].shape
-        (1, 24, 32)
-        >>> keypoints, scores = codec.decode(target['heatmaps'])
-        >>> abs(keypoints - [[[40.2, 31.7]]]).max() < 1e-3
-        True
+    >>> codec = SDTHeatmap(input_size=(128, 96), heatmap_size=(32, 24), sigma=1.5)
+    >>> target = codec.encode(np.array([[[40.2, 31.7]]]))
+    >>> target['heatmaps'].shape
+    (1, 24, 32)
+    >>> keypoints, scores = codec.decode(target['heatmaps'])
+    >>> keypoints.round(3)
+    array([[[40.2, 31.7]]], dtype=float32)
     """
 
     label_mapping_table = dict(keypoint_weights='keypoint_weights')

@@ -21,6 +21,10 @@ class HeatmapsToLandmarks(nn.Module):
 
     Args:
         codec: An `SDTHeatmap` or `ArgmaxHeatmap`.
+
+    >>> codec = SDTHeatmap(input_size=(128, 96), heatmap_size=(32, 24))
+    >>> [tuple(x.shape) for x in HeatmapsToLandmarks(codec)(torch.rand(2, 5, 24, 32))]
+    [(2, 5, 2), (2, 5)]
     """
 
     def __init__(self, codec: SDTHeatmap) -> None:
@@ -52,6 +56,11 @@ class CropsToLandmarks(nn.Module):
 
     Raises:
         InputError: If the model does something else than this module would.
+
+    >>> from mhhn_mmpose.apis.loading import load_model
+    >>> model = load_model('configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
+    >>> [tuple(x.shape) for x in CropsToLandmarks(model)(torch.zeros(2, 3, 128, 128))]
+    [(2, 68, 2), (2, 68)]
     """
 
     def __init__(self, model: nn.Module, flip_test: bool | None = None) -> None:
@@ -117,6 +126,9 @@ def as_sdt(decoder: dict) -> dict:
 
     Raises:
         InputError: If its maps are no Gaussians.
+
+    >>> as_sdt(dict(type='UDPHeatmap', input_size=(96, 64), heatmap_size=(24, 16)))['convention']
+    'udp'
     """
     kind = decoder.get('type')
     if kind in ('SDTHeatmap', 'ArgmaxHeatmap'):

@@ -28,6 +28,11 @@ def flush_denormals() -> None:
 
     A CPU computes with such numbers many times as slowly. The attention's gradients are full of
     them, because its factor starts at 0: the first epochs of a tiny MHHN took 4 times as long.
+
+    >>> flush_denormals()
+    >>> torch.tensor(2e-38) / 2
+    tensor(0.)
+    >>> _ = torch.set_flush_denormal(False)
     """
     for kind in (np.float32, np.float64):
         np.finfo(kind)  # numpy keeps it; made later, it would warn of missing denormals
@@ -46,6 +51,10 @@ def end_with_launcher(kind: str = 'none') -> None:
 
     Raises:
         InputError: With 'pytorch' without torchrun.
+
+    >>> end_with_launcher('pytorch')  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: --launcher pytorch: start it by tools/dist_train.sh ...
     """
     if kind == 'pytorch' and 'RANK' not in os.environ:
         raise InputError('--launcher pytorch: start it by tools/dist_train.sh or dist_test.sh')
@@ -71,8 +80,10 @@ def _is_running(process: int) -> bool:
 def drop_persistent_workers(cfg: Config) -> None:
     """Let `num_workers=0` work in a config that sets `persistent_workers`, which torch refuses.
 
-    Args:
-        cfg: Changed in place.
+    >>> cfg = Config(dict(val_dataloader=dict(num_workers=0, persistent_workers=True)))
+    >>> drop_persistent_workers(cfg)
+    >>> cfg.val_dataloader
+    {'num_workers': 0, 'persistent_workers': False}
     """
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader') or {}
@@ -85,6 +96,10 @@ def make_work_dir(work_dir: str | Path) -> None:
 
     Raises:
         InputError: If that fails, or nothing can be written there.
+
+    >>> make_work_dir('README.md')
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: README.md: File exists; choose another --work-dir
     """
     try:
         Path(work_dir).mkdir(parents=True, exist_ok=True)
@@ -97,7 +112,13 @@ def make_work_dir(work_dir: str | Path) -> None:
 
 @contextmanager
 def stops_in_one_line(work_dir: str | Path) -> Iterator[None]:
-    """End a training with one line where the disk is full, or at Ctrl-C."""
+    """End a training with one line where the disk is full, or at Ctrl-C.
+
+    >>> with stops_in_one_line('work_dirs/own'):
+    ...     raise KeyboardInterrupt
+    Traceback (most recent call last):
+    SystemExit: interrupted; go on with --resume
+    """
     try:
         yield
     except KeyboardInterrupt:

@@ -18,18 +18,19 @@ PARTS = ('optimizer', 'message_hub', 'meta')  # that a checkpoint to resume from
 
 
 def checkpoint_to_resume(wanted: str | None, work_dir: str | Path) -> str | None:
-    """Return the checkpoint that `--resume` means.
+    """Return the checkpoint that `--resume` means; None if there is no run in `work_dir` yet.
 
     Args:
         wanted: A file, or the folder of a run, whose last good checkpoint is taken. None for the
             run in `work_dir`.
         work_dir: Folder of this run.
 
-    Returns:
-        None if there is no run in `work_dir` yet.
-
     Raises:
         InputError: If `wanted` is not there, or a folder without a checkpoint.
+
+    >>> checkpoint_to_resume('epoch_3.pth', 'work_dirs/own')
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: --resume epoch_3.pth: no such checkpoint or folder
     """
     if wanted is None or Path(wanted).is_dir():
         last = find_last_checkpoint(wanted or work_dir)
@@ -42,10 +43,11 @@ def checkpoint_to_resume(wanted: str | None, work_dir: str | Path) -> str | None
 
 
 def check_weights_to_start_from(load_from: str | None) -> None:
-    """Refuse a `load_from` that is not there.
+    """Refuse a `load_from` that is neither a file nor an address.
 
-    Raises:
-        InputError: If it is neither a file nor an address.
+    >>> check_weights_to_start_from('own.pth')
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: load_from=own.pth: no such checkpoint
     """
     if load_from and not Path(load_from).is_file() and not ADDRESS.match(load_from):
         raise InputError(f'load_from={load_from}: no such checkpoint')
@@ -64,6 +66,12 @@ def check_resumable(
 
     Raises:
         InputError: If it is of another model, has no state of a training, or would run code.
+
+    >>> from mhhn_mmpose.apis.loading import load_model
+    >>> model = load_model('configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
+    >>> check_resumable(model, 'mhhn_mmpose/weights/tiny.pth', 'own.py')  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: ...tiny.pth: weights without the state of a training ...
     """
     content = load_weights(model, checkpoint, config)
     lacking = [part for part in PARTS if part not in content]
@@ -89,6 +97,12 @@ def find_last_checkpoint(work_dir: str | Path) -> Path | None:
 
     Args:
         work_dir: The folder of the run; best_*.pth, without an optimizer, do not count.
+
+    >>> import tempfile, torch
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     torch.save({}, f'{folder}/epoch_3.pth')
+    ...     find_last_checkpoint(folder).name
+    'epoch_3.pth'
     """
     for file in _candidates(Path(work_dir)):
         problem = _problem(file)

@@ -41,6 +41,9 @@ class GaussianFit(NamedTuple):
         fitted: (...) bool, True where `centers` is the fit asked for, False where it fell back.
         informative: (...) bool, False where the map has no finite (or, unless in log space, no
             positive) value or is constant round its argmax.
+
+    >>> fit_gaussian(torch.rand(2, 5, 24, 32), sigma=2.0).centers.shape
+    torch.Size([2, 5, 2])
     """
 
     centers: Tensor
@@ -57,6 +60,10 @@ def check_fit_arguments(
 
     Raises:
         ValueError: With the value and the remedy.
+
+    >>> check_fit_arguments(sigma=2.0, patch_size=8, constraint='free')
+    Traceback (most recent call last):
+    ValueError: patch_size must be odd and >= 3, got 8
     """
     if not sigma > 0:
         raise ValueError(f'sigma must be > 0 heatmap pixels, got {sigma}')
@@ -102,12 +109,11 @@ def fit_gaussian(
         GaussianFit: Centres, argmax, peaks and which of them fitted; float32, or float64 if the
         heatmaps are.
 
-    Example:
-        >>> x, y = torch.arange(32.0), torch.arange(24.0)[:, None]
-        >>> heatmap = torch.exp(-((x - 12.3) ** 2 + (y - 9.6) ** 2) / (2 * 2.0**2))
-        >>> fit = fit_gaussian(heatmap, sigma=2.0)
-        >>> fit.argmax, fit.centers
-        (tensor([12., 10.]), tensor([12.3000,  9.6000]))
+    >>> x, y = torch.arange(32.0), torch.arange(24.0)[:, None]
+    >>> heatmap = torch.exp(-((x - 12.3) ** 2 + (y - 9.6) ** 2) / (2 * 2.0**2))
+    >>> fit = fit_gaussian(heatmap, sigma=2.0)
+    >>> fit.argmax, fit.centers
+    (tensor([12., 10.]), tensor([12.3000,  9.6000]))
     """
     shape = heatmaps.shape[:-2]
     maps = heatmaps.reshape(-1, *heatmaps.shape[-2:])

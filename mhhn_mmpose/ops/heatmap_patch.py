@@ -21,11 +21,10 @@ def find_maximum(maps: Tensor) -> tuple[Tensor, Tensor]:
         Pixels (N, 2), int64 (x, y), and their values (N,): the middle of the map and NaN where
         nothing is finite. No gradient goes through either.
 
-    Example:
-        >>> maps = torch.zeros(1, 4, 5)
-        >>> maps[0, 3, 1] = 0.8
-        >>> find_maximum(maps)
-        (tensor([[1, 3]]), tensor([0.8000]))
+    >>> maps = torch.zeros(1, 4, 5)
+    >>> maps[0, 3, 1] = 0.8
+    >>> find_maximum(maps)
+    (tensor([[1, 3]]), tensor([0.8000]))
     """
     maps = maps.detach()
     top, x, y = _maximum(maps)
@@ -55,11 +54,10 @@ def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tens
     Returns:
         Values (N, P), row by row, and (N, P) bool, False for pixels off the map or not finite.
 
-    Example:
-        >>> maps = torch.arange(20.0).view(1, 4, 5)
-        >>> values, known = gather_patch(maps, torch.tensor([[1, 3]]), 1)
-        >>> values[known]
-        tensor([10., 11., 12., 15., 16., 17.])
+    >>> maps = torch.arange(20.0).view(1, 4, 5)
+    >>> values, known = gather_patch(maps, torch.tensor([[1, 3]]), 1)
+    >>> values[known]
+    tensor([10., 11., 12., 15., 16., 17.])
     """
     height, width = maps.shape[1:]
     steps = torch.arange(-radius, radius + 1, device=maps.device)
@@ -77,6 +75,10 @@ def gather_patch(maps: Tensor, pixel: Tensor, radius: int) -> tuple[Tensor, Tens
 
 
 def can_branch_on_data(x: Tensor) -> bool:
-    """Whether a branch on the data costs no wait for a GPU and is not frozen into a graph."""
+    """Whether a branch on the data costs no wait for a GPU and is not frozen into a graph.
+
+    >>> [can_branch_on_data(torch.zeros(1, device=device)) for device in ('cpu', 'meta')]
+    [True, False]
+    """
     recording = torch.jit.is_tracing() or torch.compiler.is_compiling()
     return x.device.type == 'cpu' and not recording

@@ -45,6 +45,9 @@ class FaceLocalVisualizer(PoseLocalVisualizer):
 
     Raises:
         ValueError: For another activation.
+
+    >>> FaceLocalVisualizer(activation='softmax').activation
+    'softmax'
     """
 
     def __init__(

@@ -36,8 +36,7 @@ from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
 def measure(module: MultiOrderAttention, p: Tensor, o: Tensor) -> tuple[dict[str, float], Tensor]:
     """Measure what a module does with the first of its inputs P and O (B, d, H, W).
 
-    Returns:
-        The numbers, and the weights softmax(Z) of each position over all, (H, W, H, W).
+    Return the numbers, and the weights softmax(Z) of each position over all, (H, W, H, W).
     """
     size = p.shape[-2:]
     p, o = (x[0].flatten(1).T.double() for x in (p, o))  # (H W, d)

@@ -29,12 +29,8 @@ def compare(
 ) -> str:
     """Test the models, draw `ced.png`, `faces.png` and `heatmaps.png`; return the page.
 
-    Args:
-        configs: Config file by the model's name; 300W's 68 landmarks.
-        checkpoints: Weights by the model's name.
-        root: Of the converted 300W.
-        out: Folder for everything.
-        header: Says what was trained on what.
+    Configs of 300W's 68 landmarks and checkpoints are by the model's name, `root` is the converted
+    300W, `out` the folder for everything, and `header` says what was trained on what.
     """
     torch.set_num_threads(2)
     MMLogger.get_current_instance().setLevel('WARNING')

@@ -16,13 +16,8 @@ def read_errors(
 ) -> tuple[dict[int, float], str]:
     """Return the errors of a test's images in percent, by their ids, and the normaliser's name.
 
-    Args:
-        path: errors.json, or the folder it is in.
-        normalizer: Such as `'inter_pupil'`; by default the file's first.
-        subset: Such as `'challenge'`.
-
-    Raises:
-        InputError: If the file cannot be read, or has no such normaliser or subset.
+    The path is that of errors.json or of its folder. The normaliser, such as `'inter_pupil'`, is
+    by default the file's first. Raises `InputError` if the file has no such normaliser or subset.
     """
     content = read_errors_file(path)
     known, images = content['normalizers'], content['images']
@@ -36,11 +31,7 @@ def read_errors(
 
 
 def read_errors_file(path: str | Path) -> dict[str, Any]:
-    """Return what `FaceAlignmentMetric` wrote: `normalizers`, `images` and more.
-
-    Raises:
-        InputError: If it cannot be read or is another file.
-    """
+    """Return what `FaceAlignmentMetric` wrote, such as `normalizers` and `images`."""
     path = Path(path)
     path = path / ERRORS if path.is_dir() else path
     if not path.is_file():
@@ -52,11 +43,7 @@ def read_errors_file(path: str | Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        InputError: If it cannot be read.
-    """
+    """Read a JSON file; `InputError` if it cannot be read."""
     try:
         return json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:

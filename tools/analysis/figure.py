@@ -18,11 +18,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, out_file: str | Path, dpi: int) -> None:
-    """Write a figure; the suffix chooses the form (png, jpg, pdf, svg).
-
-    Raises:
-        InputError: If it cannot be written there, or in this form.
-    """
+    """Write a figure as png, jpg, pdf or svg, by its suffix, or raise `InputError`."""
     out = Path(out_file)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -63,11 +63,7 @@ def plot_ced(
 
 
 def read_text(path: Path) -> np.ndarray:
-    """Read one error a line, percent.
-
-    Raises:
-        InputError: If there is none, or a line is no error.
-    """
+    """Read one error a line, percent; `InputError` if there is none."""
     values = np.genfromtxt(path, ndmin=1) if path.is_file() else np.empty(0)
     if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
         raise InputError(f'{path}: one error a line expected, finite and 0 or more')

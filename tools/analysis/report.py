@@ -53,11 +53,7 @@ class Run(NamedTuple):
 
 
 def find_runs(folders: Sequence[str | Path]) -> list[Run]:
-    """Read every test of faces at or below the folders, in the order of their paths.
-
-    Raises:
-        InputError: If a folder holds no test, or a file cannot be read.
-    """
+    """Read every test of faces at or below the folders, in the order of their paths."""
     found: dict[Path, Run | None] = {}
     for top in map(Path, folders):
         inside = sorted(path.parent for path in top.rglob(METRICS))
@@ -68,11 +64,7 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 
 def read_run(folder: Path) -> Run | None:
-    """Read one test's folder; None if its metric is another than `FaceAlignmentMetric`.
-
-    Raises:
-        InputError: If a file in it is missing or cannot be read.
-    """
+    """Read one test's folder; None if its metric is another than `FaceAlignmentMetric`."""
     scores = {k: v for k, v in read_json(folder / METRICS).items() if k.count('/') == 2}
     config_file = max(folder.glob('*.py'), key=lambda file: file.stat().st_mtime, default=None)
     if config_file is None:
@@ -109,12 +101,7 @@ def find_differences(
 
 
 def write_report(runs: Sequence[Run], tables: Sequence[str] | None = None) -> str:
-    """Return the tables, then what the runs and sources are.
-
-    Args:
-        runs: From `find_runs`.
-        tables: Names in `TABLES`; by default all of them.
-    """
+    """Return the tables of these names in `TABLES`, by default all, then what the runs are."""
     parts, cited = ['# Report', LEGEND], set()
     for table in [TABLES[name] for name in tables or TABLES]:
         parts.append(f'## {table.title}')

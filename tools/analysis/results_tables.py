@@ -105,9 +105,6 @@ def make_table(name: str, runs: Sequence[Run]) -> str:
     """Return one table, the best row first; runs that were not measured for it are left out.
 
     Columns with no value, or the same one in each of several rows, are left out.
-
-    Raises:
-        InputError: If there is no table of that name.
     """
     if name == 'heatmaps':
         groups = group_seeds([run for run in runs if run.get('heatmaps')])

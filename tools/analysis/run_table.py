@@ -73,11 +73,7 @@ class TableRun:
 
 
 def plan(table: str, args: argparse.Namespace) -> list[TableRun]:
-    """Return what is to be trained and tested, without writing anything.
-
-    Raises:
-        InputError: If a row that is asked for does not exist.
-    """
+    """Return what is to be trained and tested, without writing anything."""
     rows, dataset = TABLES[table].ours, TABLES[table].dataset
     known = list(dict.fromkeys(model for model, _ in rows.values()))
     if unknown := [model for model in args.rows if model not in known]:
@@ -108,11 +104,7 @@ def with_weights(runs: Sequence[TableRun]) -> list[TableRun]:
 
 
 def check(runs: Sequence[TableRun]) -> None:
-    """Refuse what would fail late or mix two trainings, before anything is started.
-
-    Raises:
-        InputError: If data are missing, or a folder was made by another command.
-    """
+    """Refuse missing data, and folders made by another command, before anything is started."""
     for run in with_weights(runs):
         config = Config.fromfile(run.config)
         config.merge_from_dict(run.options)
@@ -129,11 +121,7 @@ def check(runs: Sequence[TableRun]) -> None:
 
 
 def execute(runs: Sequence[TableRun]) -> None:
-    """Train and test what is not finished.
-
-    Raises:
-        InputError: If a command fails.
-    """
+    """Train and test what is not finished; `InputError` if a command fails."""
     for run in with_weights(runs):
         write_bytes(run.folder / RECORD, shlex.join(run.train_command).encode())
         commands = []

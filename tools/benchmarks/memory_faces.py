@@ -49,14 +49,10 @@ class Faces:
 def load_faces(
     root: Path, ann_file: str, kind: str | None = None, limit: int | None = None
 ) -> Faces:
-    """Read a converted dataset; photos larger than S are shrunk to fit.
+    """Read a converted dataset's faces, `limit` at most; photos larger than S are shrunk to fit.
 
-    Args:
-        root: The folder of `annotations/` and `images/`.
-        ann_file: Name of the file in `annotations/`.
-        kind: 'occluded', 'rotated' or 'poor' for a harder version of the faces, as
-            tools/dataset_converters/hard_faces.py makes it.
-        limit: How many faces at most.
+    The root has `annotations/ann_file` and `images/`. The kind 'occluded', 'rotated' or 'poor'
+    makes the faces harder, as tools/dataset_converters/hard_faces.py does.
     """
     content = read_annotation_file(root / 'annotations' / ann_file)
     names = {image['id']: image['file_name'] for image in content['images']}
@@ -169,20 +165,20 @@ class Cropper:
         points = (self.faces.points[index] - centers) @ rotation / ratio * mirror + middle
         return images, points
 
-    def _spoil(self, images: Tensor, share: float) -> Tensor:
-        """Lower resolution, noise and grey, each on its own share of the batch."""
+    def _spoil(self, images: Tensor, fraction: float) -> Tensor:
+        """Lower resolution, noise and grey, each on its own fraction of the batch."""
         count = len(images)
         grey = images.mean(1, keepdim=True).expand_as(images)
-        images = torch.where(self._uniform(count, 1, 1, 1) < share / 2, grey, images)
+        images = torch.where(self._uniform(count, 1, 1, 1) < fraction / 2, grey, images)
         for divisor in (2, 4):
             low = F.avg_pool2d(images, divisor)
             low = F.interpolate(low, size=images.shape[-2:], mode='bilinear', align_corners=False)
-            images = torch.where(self._uniform(count, 1, 1, 1) < share / 3, low, images)
+            images = torch.where(self._uniform(count, 1, 1, 1) < fraction / 3, low, images)
         noise = torch.randn(images.shape, device=images.device, generator=self.generator)
         noisy = images + 12 * self._uniform(count, 1, 1, 1) * noise
-        return torch.where(self._uniform(count, 1, 1, 1) < share / 2, noisy, images)
+        return torch.where(self._uniform(count, 1, 1, 1) < fraction / 2, noisy, images)
 
-    def _occlude(self, images: Tensor, points: Tensor, share: float) -> Tensor:
+    def _occlude(self, images: Tensor, points: Tensor, fraction: float) -> Tensor:
         """Cover an ellipse or a box round some landmark: one colour, or another face."""
         count, size = len(images), self.size
         chosen = (self._uniform(count) * points.shape[1]).long()
@@ -192,7 +188,7 @@ class Cropper:
         dx, dy = d[:, 0, None, :], d[:, 1, :, None]
         ellipse = self._uniform(count, 1, 1) < 0.5
         inside = torch.where(ellipse, dx * dx + dy * dy < 1, torch.maximum(dx, dy) < 1)
-        inside = (inside & (self._uniform(count, 1, 1) < share))[:, None]
+        inside = (inside & (self._uniform(count, 1, 1) < fraction))[:, None]
         colour = 255 * self._uniform(count, 3, 1, 1)
         other = images.roll(1, 0).flip(-2)
         cover = torch.where(self._uniform(count, 1, 1, 1) < 0.5, colour, other)

@@ -21,7 +21,7 @@ Scores = dict[str, dict[str, dict[str, float]]]
 
 
 def score(trainee: Trainee, faces: Faces) -> Scores:
-    """NME and its like in percent, by decoding ('argmax', 'sdt') and normaliser."""
+    """NME and other scores in percent, by decoding ('argmax', 'sdt') and normaliser."""
     truth = faces.points.cpu().numpy()
     found = {}
     for decoding, points in predict(trainee, faces).items():

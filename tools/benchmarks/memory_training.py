@@ -101,7 +101,7 @@ class Trainee:
         if self.step_number < WARM_UP:
             return 0.01 + 0.99 * self.step_number / WARM_UP
         if self.job.schedule == 'paper':
-            passed = sum(done >= share for share in (0.1, 0.25, 0.5, 0.75))
+            passed = sum(done >= fraction for fraction in (0.1, 0.25, 0.5, 0.75))
             return (1, 1 / 2, 1 / 10, 1 / 100, 1 / 1000)[passed]
         return 0.5 * (1 + math.cos(math.pi * done)) * 0.9975 + 0.0025
 

@@ -30,11 +30,10 @@ AT_128 = {'codec.input_size': (128, 128), 'codec.heatmap_size': (32, 32), 'codec
 
 
 def find_config(name: str, tiny: bool) -> tuple[str, dict[str, Any]]:
-    """Path of a config in configs/300w and what differs from it, as `--cfg-options`.
+    """Return the path of a config in configs/300w and what differs from it, as `--cfg-options`.
 
-    Args:
-        name: The middle of its file's name, such as 'mhhn-last'; or 'hourglass', MMPose's.
-        tiny: Whether for 128 px: the tiny config, or else the same model there.
+    The name is the middle of its file's name, such as 'mhhn-last'; or 'hourglass', MMPose's. `tiny`
+    is for 128 px: the tiny config, or else the same model there.
     """
     options = {}
     if name == 'hourglass':

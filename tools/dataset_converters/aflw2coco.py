@@ -119,11 +119,7 @@ def _find(source: Path, name: str, remedy: str) -> Path:
 
 
 def read_mat(path: Path) -> dict[str, np.ndarray]:
-    """Read the `.mat`: `COLUMNS`, a row a face; `nameList`; `ra`, each row's number once.
-
-    Raises:
-        InputError: If it is damaged, of MATLAB 7.3, or not of the form expected.
-    """
+    """Read the `.mat`: `COLUMNS`, a row a face; `nameList`; `ra`, each row's number once."""
     table = load_matlab5(path, [*COLUMNS, 'ra'], ['nameList'])
     rows, remedy = len(table['nameList']), 'download it again'
     for name, columns in COLUMNS.items():

@@ -65,13 +65,9 @@ def build_splits(
 ) -> dict[str, Content]:
     """Read and check every face; return COCO-style content per split, in the entries' order.
 
-    Args:
-        entries: What there is to read.
-        read: Makes an `AnnotatedFace` of an entry, or raises `InputError`.
-        photos: The folder that every `file_name` is relative to.
-        descriptions: By split, what its file says of itself.
-        problems: Takes up what is found wrong.
-        label: For the progress bar.
+    `read` makes an `AnnotatedFace` of an entry, or raises `InputError`; what is found wrong goes to
+    `problems`. Every `file_name` is relative to the folder `photos`. A split's description is what
+    its file says of itself; `label` is the progress bar's.
     """
     splits: dict[str, tuple[dict, list]] = {split: ({}, []) for split in descriptions}
     records: dict[str, dict[str, int]] = {}

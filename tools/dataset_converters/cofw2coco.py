@@ -102,11 +102,7 @@ convert_cofw = partial(convert, _collect)
 
 
 def collect_cofw(part: Part, path: Path, images: Path, problems: Problems) -> Content:
-    """Read every face of one file, one photo at a time, and write the photos to `images`.
-
-    Raises:
-        InputError: If the file as a whole cannot be used.
-    """
+    """Read every face of one file, one photo at a time, and write the photos to `images`."""
     with hdf5_errors(path):
         file = h5py.File(path)
     with file:
@@ -177,11 +173,7 @@ def _landmarks(values: np.ndarray, where: str, problems: Problems) -> tuple[np.n
 
 
 def load_photo(file: h5py.File, reference: h5py.Reference, where: str) -> np.ndarray:
-    """Read one photo, stored as (3, W, H) RGB or (W, H) grey; return BGR (H, W, 3) or grey (H, W).
-
-    Raises:
-        InputError: If there is no such photo, or it is damaged.
-    """
+    """Read a photo, stored as (3, W, H) RGB or (W, H) grey; return BGR (H, W, 3) or grey (H, W)."""
     with hdf5_errors(where):
         stored = file[reference]
         shape = getattr(stored, 'shape', None) or ()

@@ -24,11 +24,7 @@ def photo_name(number: int) -> str:
 
 
 def collect_cofw68(folder: Path, images: Path, problems: Problems) -> Content:
-    """Read each `N_points.mat` of the benchmark's `test_annotations`; ids are the photos'.
-
-    Raises:
-        InputError: If there is none, or none of COFW's test photos in `images`.
-    """
+    """Read each `N_points.mat` of the benchmark's `test_annotations`; ids are the photos'."""
     names = [re.fullmatch(r'([1-9]\d*)_points\.mat', path.name) for path in folder.glob('*')]
     numbers = sorted(int(name[1]) for name in names if name)
     photos = {number: photo_name(FIRST_TEST_ID + number - 1) for number in numbers}

@@ -16,12 +16,8 @@ FEWEST_FOUND = 0.5  # of the faces; with fewer the detector's boxes tell little
 def detector_boxes(faces: Sequence[tuple[Path, np.ndarray]], detect: Detect) -> list[list[float]]:
     """Return each face's box (x, y, w, h); a face not found gets it from the others' median.
 
-    Args:
-        faces: Each one's photo, and its annotated landmarks (n, 2), n >= 1, 0-based pixels.
-        detect: As `build_detector` returns it: from BGR pixels to squares (N, 6), best first.
-
-    Raises:
-        InputError: If fewer than half of the faces are found.
+    A face is its photo and its annotated landmarks (n, 2), n >= 1, 0-based pixels. `detect` is what
+    `build_detector` returns. Raises `InputError` if fewer than half of the faces are found.
     """
     found = [_find(*face, detect) for face in tqdm(faces, 'detecting', disable=None)]
     places = [_middle(points) for _, points in faces]

@@ -25,8 +25,7 @@ def group_of(file_name: str) -> str:
 def hold_out(groups: Sequence[str], parts: int) -> list[bool]:
     """Return which faces are held out: one of `parts` parts, chosen by the group's checksum.
 
-    Raises:
-        InputError: If a group has more than a third of the faces, or a part has none.
+    Raises `InputError` if a group has more than a third of the faces, or a part has none.
     """
     group, count = Counter(groups).most_common(1)[0]
     if count > LARGEST_GROUP * len(groups):

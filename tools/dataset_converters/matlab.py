@@ -13,15 +13,9 @@ from mhhn_landmarks.errors import InputError
 def load_matlab5(
     path: Path, numbers: Sequence[str] = (), cells: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
-    """Read variables of a MATLAB 5 file, in MATLAB's shape.
+    """Read arrays of numbers, as float64, and cell arrays of a MATLAB 5 file, in MATLAB's shape.
 
-    Args:
-        path: The file.
-        numbers: Names of arrays of numbers, which become float64.
-        cells: Names of cell arrays.
-
-    Raises:
-        InputError: If the file cannot be read, or a variable is missing or of another kind.
+    Raises `InputError` if the file cannot be read, or one is missing or of another kind.
     """
     try:
         content = scipy.io.loadmat(path, variable_names=[*numbers, *cells])

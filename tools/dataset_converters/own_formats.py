@@ -60,8 +60,7 @@ Found = tuple[str, list[str] | None, list[FoundFace]]  # a key of `FIRST_PIXEL`,
 def read_source(source: Path, out: Path) -> Found:
     """Find out what a file or folder holds, what was written to `out` left aside, and read it.
 
-    Raises:
-        InputError: If it holds none of the kinds, several, or what is wrong in itself.
+    Raises `InputError` if it holds none of the kinds, or several.
     """
     if not source.exists():
         raise InputError(f'{source}: no such file or folder')

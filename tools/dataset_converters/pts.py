@@ -19,17 +19,10 @@ from mhhn_landmarks.errors import InputError
 
 
 def read_pts(path: Path, num_points: int | None = None) -> np.ndarray:
-    """Read one annotation.
+    """Read landmarks (num_points, 2), 0-based pixels, rounded to the files' six decimals.
 
-    Args:
-        path: The `.pts` file.
-        num_points: How many landmarks there must be; by default as many as the file says.
-
-    Returns:
-        Landmarks (num_points, 2), 0-based pixels, rounded to the files' six decimals.
-
-    Raises:
-        InputError: If the file departs from the form above, naming the line.
+    By default there are as many as the file says. Raises `InputError` naming the line if the file
+    departs from the form above.
     """
     try:
         lines = path.read_text(encoding='utf-8-sig').rstrip().splitlines()

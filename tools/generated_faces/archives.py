@@ -31,13 +31,10 @@ def write_archive(dataset: str, out: str | Path, *, seed: int = 0, **counts: int
     Args:
         dataset: `300w`, `wflw`, `aflw` or `cofw`, whose folder has COFW-68, too. AFLW's
             own files do not tell where training ends: give `convert_aflw` the same number.
-        out: Folder to make, or an empty one.
+        out: Folder to make, or an empty one; else `InputError`.
         seed: Chooses another set.
         counts: Numbers of faces: `train` and `test`; of 300W `train`, `common` and
             `challenge`, shared among its folders as the real faces are.
-
-    Raises:
-        InputError: If `out` is not empty, or a number makes no sense.
     """
     out = Path(out)
     if seed < 0 or min(counts.values()) < 1:

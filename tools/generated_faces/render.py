@@ -142,10 +142,9 @@ def _photograph(image: np.ndarray, camera: Camera, rng: Generator) -> np.ndarray
 
 
 def render(face: DrawnFace) -> np.ndarray:
-    """Draws the face: its patches one over the other, from the background to the glasses.
+    """Draw the face, (height, width, 3) uint8 BGR: its patches from the background to the glasses.
 
-    Returns:
-        (height, width, 3) uint8 BGR. Features lie on `landmarks(face, ...)` to within 0.1 px.
+    Features lie on `landmarks(face, ...)` to within 0.1 px.
     """
     rng = np.random.default_rng(face.texture_seed)
     image = _background(rng, face.height, face.width)

@@ -111,15 +111,10 @@ def _place(face: DrawnFace, rng: Generator) -> DrawnFace:
 
 
 def random_face(seed: int | list[int] | Generator, *, hard: bool = False) -> DrawnFace:
-    """Draws a face with everything that its picture needs.
+    """Draw a face with all that its picture needs; it is about 45% of its 270 to 330 px picture.
 
-    Args:
-        seed: A seed for, or itself, numpy's Generator. A list such as [seed, index] gives each
-            face its own stream, whatever else is drawn.
-        hard: Larger pose and expression, harsher light, more blur and occlusion (iBUG-like).
-
-    Returns:
-        The face, about 45% of its 270 to 330 px picture.
+    A list of seeds such as [seed, index] gives each face its own stream, whatever else is drawn. A
+    hard face has a larger pose, harsher light, more blur and occlusion (iBUG-like).
     """
     rng = np.random.default_rng(seed)
     strength = 1.4 if hard else 1.0

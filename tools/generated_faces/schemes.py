@@ -32,15 +32,9 @@ _PIECE = re.compile(r'([\w+]+) ([LR]+) (\d+)(?::(\d+))?(?:/(\d+))?')
 
 
 def landmarks(face: DrawnFace, scheme: str) -> np.ndarray:
-    """Return the face's true landmarks.
+    """Return the face's true landmarks (K, 2), picture pixels; the first pixel's centre is (0, 0).
 
-    Args:
-        face: The face.
-        scheme: `300w` (68 points), `wflw` (98), `cofw` (29) or `aflw` (19), in MMPose's
-            order.
-
-    Returns:
-        (K, 2) float64 picture coordinates in pixels; the first pixel's centre is (0, 0).
+    The scheme is `300w` (68 points), `wflw` (98), `cofw` (29) or `aflw` (19), in MMPose's order.
     """
     points, known = [], curves(face)
     for names, sides, first, last, of in _PIECE.findall(SCHEMES[scheme]):

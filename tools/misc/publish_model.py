@@ -24,11 +24,7 @@ META = ('dataset_meta', 'epoch', 'iter', 'mmengine_version')
 
 
 def strip(checkpoint: dict, half: bool) -> dict:
-    """Return what is published of a checkpoint of MMEngine.
-
-    Raises:
-        InputError: If it has no weights, or one that is not finite, in half precision perhaps.
-    """
+    """Return what is published of a checkpoint; `InputError` if it has no finite weights."""
     found = checkpoint.get('state_dict')
     if not found or not all(isinstance(w, torch.Tensor) for w in found.values()):
         raise InputError("no tensors under 'state_dict'; give a file that tools/train.py wrote")

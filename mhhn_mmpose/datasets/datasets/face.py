@@ -33,6 +33,10 @@ class CheckedFaces:
 
     Raises:
         InputError: Naming the annotation file, and of its first faults annotation and photo.
+
+    >>> CheckedFace300WDataset(ann_file='own.json')  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: own.json: no annotation file (...); convert it
     """
 
     def load_data_list(self) -> list[dict]:
@@ -106,7 +110,11 @@ class CheckedFaces:
 
 
 def photo_record(image: dict[str, Any]) -> dict[str, Any]:
-    """Return what `LoadFaceImage` compares a photo with, of its record in the annotation file."""
+    """Return what `LoadFaceImage` compares a photo with, of its record in the annotation file.
+
+    >>> photo_record(dict(id=3, file_name='a.jpg', width=640, height=480))
+    {'photo_size': (640, 480)}
+    """
     record = dict(photo_size=(image['width'], image['height']))
     return record | (dict(photo_crc32=image['crc32']) if 'crc32' in image else {})
 
@@ -143,19 +151,35 @@ def _photo_fault(path: str) -> str | None:
 
 @DATASETS.register_module()
 class CheckedFace300WDataset(CheckedFaces, Face300WDataset):
-    """MMPose's `Face300WDataset`, see `CheckedFaces`."""
+    """MMPose's `Face300WDataset`, see `CheckedFaces`.
+
+    >>> CheckedFace300WDataset(lazy_init=True).metainfo['num_keypoints']
+    68
+    """
 
 
 @DATASETS.register_module()
 class CheckedWFLWDataset(CheckedFaces, WFLWDataset):
-    """MMPose's `WFLWDataset`, see `CheckedFaces`."""
+    """MMPose's `WFLWDataset`, see `CheckedFaces`.
+
+    >>> CheckedWFLWDataset(lazy_init=True).metainfo['num_keypoints']
+    98
+    """
 
 
 @DATASETS.register_module()
 class CheckedCOFWDataset(CheckedFaces, COFWDataset):
-    """MMPose's `COFWDataset`, see `CheckedFaces`."""
+    """MMPose's `COFWDataset`, see `CheckedFaces`.
+
+    >>> CheckedCOFWDataset(lazy_init=True).metainfo['num_keypoints']
+    29
+    """
 
 
 @DATASETS.register_module()
 class CheckedAFLWDataset(CheckedFaces, AFLWDataset):
-    """MMPose's `AFLWDataset`, see `CheckedFaces`."""
+    """MMPose's `AFLWDataset`, see `CheckedFaces`.
+
+    >>> CheckedAFLWDataset(lazy_init=True).metainfo['num_keypoints']
+    19
+    """

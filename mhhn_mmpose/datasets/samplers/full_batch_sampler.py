@@ -20,6 +20,9 @@ class FullBatchSampler(BatchSampler):
     Args:
         sampler: Deals faces to processes, without repeating any.
         batch_size: Faces in a batch.
+
+    >>> list(FullBatchSampler(range(5), batch_size=3))
+    [[0, 1, 2], [3, 4, 3]]
     """
 
     def __init__(self, sampler: Sampler, batch_size: int) -> None:

@@ -21,6 +21,9 @@ class LoadFaceImage(LoadImage):
 
     Args:
         backend_args: Where photos are, see MMEngine's file backends. Default: on the disk.
+
+    >>> LoadFaceImage()(dict(img_path='docs/images/astronaut.jpg'))['img'].shape
+    (600, 680, 3)
     """
 
     def __init__(self, backend_args: dict | None = None) -> None:

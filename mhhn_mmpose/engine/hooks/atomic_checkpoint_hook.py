@@ -16,7 +16,7 @@ from mmpose.registry import HOOKS
 from mhhn_landmarks.fileio import stale_files, write_bytes
 
 
-class AtomicBackend(LocalBackend):
+class _AtomicBackend(LocalBackend):
     """Local files, each of which appears under its name only when all of it is on the disk."""
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
@@ -24,19 +24,22 @@ class AtomicBackend(LocalBackend):
         write_bytes(filepath, obj)
 
 
-register_backend('atomic', AtomicBackend, force=True)
+register_backend('atomic', _AtomicBackend, force=True)
 
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
     """`CheckpointHook` for runs that may be killed at any moment; arguments are the same.
 
-    * `AtomicBackend` writes the checkpoints, unless `backend_args` names another.
+    * A checkpoint gets its name when all of it is on the disk, unless `backend_args` say otherwise.
     * An outdated checkpoint is removed after its successor is written, so the disk needs room for
       one more than `max_keep_ckpts`.
     * A checkpoint is saved before the validation of its epoch. A run resumed from it makes up for
       that validation; MMEngine would leave it out.
     * The best checkpoint is looked for in the run's folder, also after the folder was moved.
+
+    >>> HOOKS.build(dict(type='AtomicCheckpointHook', interval=10)).backend_args
+    {'backend': 'atomic'}
     """
 
     def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:

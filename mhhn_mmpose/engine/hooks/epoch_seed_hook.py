@@ -19,12 +19,15 @@ class EpochSeedHook(Hook):
     MMEngine's checkpoints hold no state of a random generator. With this hook, a resumed run draws
     what the uninterrupted one draws. Persistent loader workers keep their generators from epoch to
     epoch, so they are restarted at each one. For `EpochBasedTrainLoop`.
+
+    >>> sorted(HOOKS.build(dict(type='EpochSeedHook')).get_triggered_stages())
+    ['after_train', 'before_train_epoch']
     """
 
     def before_train_epoch(self, runner) -> None:
         """Seed this process, and the loader workers that the epoch will start."""
         key = (runner.seed, runner.epoch, runner.rank)
-        seed_everything(key)
+        _seed_everything(key)
         runner.train_dataloader.worker_init_fn = partial(_seed_worker, key=key)
         _end_workers(runner.train_dataloader)
 
@@ -40,7 +43,7 @@ def _end_workers(loader: DataLoader) -> None:
         loader._iterator = None
 
 
-def seed_everything(key: tuple[int, ...]) -> None:
+def _seed_everything(key: tuple[int, ...]) -> None:
     """Seed Python, numpy and torch, on all devices, by non-negative integers."""
     # SeedSequence mixes the key: neighbouring keys give unrelated streams, unlike their sums.
     numbers = np.random.SeedSequence(key).generate_state(3)
@@ -49,4 +52,4 @@ def seed_everything(key: tuple[int, ...]) -> None:
 
 
 def _seed_worker(worker_id: int, key: tuple[int, ...]) -> None:
-    seed_everything((*key, worker_id))
+    _seed_everything((*key, worker_id))

@@ -12,7 +12,12 @@ from mmpose.registry import HOOKS
 
 @HOOKS.register_module()
 class FaceVisualizationHook(PoseVisualizationHook):
-    """`PoseVisualizationHook` that draws the faces once that `FullBatchSampler` repeats."""
+    """`PoseVisualizationHook` that draws the faces once that `FullBatchSampler` repeats.
+
+    >>> from mmengine.config import Config
+    >>> Config.fromfile('configs/_base_/data/300w.py').default_hooks.visualization
+    {'type': 'FaceVisualizationHook', 'enable': False}
+    """
 
     def after_test_iter(
         self,

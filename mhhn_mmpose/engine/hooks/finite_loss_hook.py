@@ -13,13 +13,9 @@ from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
 
-class NonFiniteLossError(FloatingPointError):
-    """The training cannot go on; the message says where it ended and which images were seen."""
-
-
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Raise `NonFiniteLossError` in every process when one of them has a loss that is not finite.
+    """Raise `FloatingPointError` in every process when one of them has a loss that is not finite.
 
     MMEngine takes the optimizer's step before a hook sees the loss, so the weights in memory are
     lost by then. This hook runs before `CheckpointHook`: no checkpoint of them is written, and no
@@ -29,6 +25,9 @@ class FiniteLossHook(Hook):
     The cost is small: MMEngine's `RuntimeInfoHook` has brought the loss to the CPU already, and
     several processes exchange one number. They must: where one process ends alone, the others
     wait for its gradients.
+
+    >>> sorted(HOOKS.build(dict(type='FiniteLossHook')).get_triggered_stages())
+    ['after_train_epoch', 'after_train_iter']
     """
 
     priority = 'HIGH'
@@ -84,4 +83,4 @@ def _stop(runner: Runner, reason: str) -> None:
     )
     if is_main_process():
         runner.logger.error(message)
-    raise NonFiniteLossError(message)
+    raise FloatingPointError(message)

@@ -29,6 +29,9 @@ class ValidationCheckHook(Hook):
 
     Raises:
         InputError: If the metrics refuse the faces, or `save_best` names no score.
+
+    >>> HOOKS.build(dict(type='ValidationCheckHook')).get_triggered_stages()
+    ['before_train']
     """
 
     def before_train(self, runner: Runner) -> None:

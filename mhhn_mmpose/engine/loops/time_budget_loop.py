@@ -47,6 +47,10 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
 
     Raises:
         InputError: If `max_minutes` is not positive.
+
+    >>> TimeBudgetLoop(None, None, max_minutes=-5)
+    Traceback (most recent call last):
+    mhhn_landmarks.errors.InputError: max_minutes must be positive, got -5
     """
 
     def __init__(
@@ -70,7 +74,7 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
     def run(self) -> nn.Module:
         """Train, validate, end in time."""
         runner = self.runner
-        self._rates, self._columns = tabulate_rates(runner, self._schedule)
+        self._rates, self._columns = _tabulate_rates(runner, self._schedule)
         runner.param_schedulers = []  # the table takes their place
         if self._iter:  # a resumed run
             self._spent_before = runner.message_hub.get_info(SPENT, 0.0)
@@ -147,18 +151,13 @@ class TimeBudgetLoop(EpochBasedTrainLoop):
             group['lr'] = rates[column]
 
 
-def tabulate_rates(
+def _tabulate_rates(
     runner: Runner, schedule: list[dict] | dict
 ) -> tuple[list[list[float]], list[int]]:
-    """Go through a schedule once, without training.
+    """Go through a config's `param_scheduler` once, without training.
 
-    Args:
-        runner: Of the training.
-        schedule: The config's `param_scheduler`.
-
-    Returns:
-        The learning rates of each iteration, one for each initial rate that occurs, and which of
-        them each parameter group has.
+    Return the learning rates of each iteration, one for each initial rate that occurs, and which of
+    them each parameter group has.
     """
     initial = [group.get('initial_lr', group['lr']) for group in runner.optim_wrapper.param_groups]
     unique = sorted(set(initial))

@@ -26,6 +26,11 @@ class CpuAmpOptimWrapper(OptimWrapper):
 
     Raises:
         ValueError: For another `dtype`.
+
+    >>> layer = torch.nn.Linear(2, 3)
+    >>> with CpuAmpOptimWrapper(torch.optim.SGD(layer.parameters())).optim_context(layer):
+    ...     layer(torch.zeros(1, 2)).dtype
+    torch.bfloat16
     """
 
     def __init__(

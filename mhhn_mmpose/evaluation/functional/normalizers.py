@@ -13,7 +13,11 @@ GENERAL_RULES = ('landmark_box', 'box', 'box_diagonal', 'face_size')  # whatever
 
 @dataclass(frozen=True)
 class Normalizer:
-    """A named rule; `landmarks` are its two ends, or None for a rule on the box or face size."""
+    """A named rule; `landmarks` are its two ends, or None for a rule on the box or face size.
+
+    >>> Normalizer('eyes', (0, 1))(np.array([[30.0, 40.0], [60.0, 80.0]]), None, None)
+    50.0
+    """
 
     name: str
     landmarks: tuple[LandmarkGroup, LandmarkGroup] | None = None
@@ -75,6 +79,9 @@ def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:
 
     Raises:
         ValueError: If there is no such rule for the dataset.
+
+    >>> resolve('inter_ocular', '300w')
+    Normalizer(name='inter_ocular', landmarks=(36, 45))
     """
     if isinstance(rule, Mapping):
         return Normalizer(rule['name'], tuple(rule['keypoint_indices']))
@@ -91,7 +98,12 @@ def resolve(rule: str | Mapping[str, Any], dataset_name: str) -> Normalizer:
 
 
 def check_rules(rules: Sequence[str | Mapping[str, Any]]) -> None:
-    """Refuse what is wrong whatever the dataset: no rule, a malformed one, a name used twice."""
+    """Refuse what is wrong whatever the dataset: no rule, a malformed one, a name used twice.
+
+    >>> check_rules(['box', 'box'])
+    Traceback (most recent call last):
+    ValueError: normalizers must have different names, got ['box', 'box']
+    """
     if isinstance(rules, str | Mapping) or not rules:
         raise ValueError(f"normalizers must be a list such as ['inter_ocular'], got {rules!r}")
     names = []

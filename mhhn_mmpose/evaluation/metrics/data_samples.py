@@ -28,6 +28,12 @@ def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -
 
     Raises:
         ValueError: If the face cannot be scored.
+
+    >>> points = np.array([[[30.0, 40.0], [60.0, 80.0]]])
+    >>> face = dict(keypoints=points, keypoints_visible=np.ones((1, 2)))
+    >>> sample = dict(id=7, gt_instances=face, pred_instances=dict(keypoints=points + [3, 4]))
+    >>> reduce_sample(sample, {}, [Normalizer('eyes', (0, 1))])['distances']
+    array([5., 5.])
     """
     truth = sample['gt_instances']
     points = _one_face(truth['keypoints'], 'gt_instances.keypoints')
@@ -61,7 +67,11 @@ def reduce_sample(sample: dict, annotation: dict, rules: Sequence[Normalizer]) -
 
 
 def sort_and_dedupe(results: list[dict]) -> list[dict]:
-    """Sort by id and keep one of those a sampler repeated to fill its last batch."""
+    """Sort by id and keep one of those a sampler repeated to fill its last batch.
+
+    >>> sort_and_dedupe([dict(id=number, img_path='a.jpg') for number in (2, 1, 2)])
+    [{'id': 1, 'img_path': 'a.jpg'}, {'id': 2, 'img_path': 'a.jpg'}]
+    """
     unique: dict[Any, dict] = {}
     for result in results:
         first = unique.setdefault(result['id'], result)

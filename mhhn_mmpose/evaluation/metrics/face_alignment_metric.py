@@ -77,6 +77,14 @@ class FaceAlignmentMetric(BaseMetric):
     Raises:
         ValueError: If an argument makes no sense; during the evaluation, if a sample cannot be
             scored, naming it.
+
+    >>> metric = FaceAlignmentMetric([dict(name='eyes', keypoint_indices=[0, 1])])
+    >>> metric.dataset_meta = dict(dataset_name='own')
+    >>> points = np.array([[[30.0, 40.0], [60.0, 80.0]]])
+    >>> face = dict(keypoints=points, keypoints_visible=np.ones((1, 2)))
+    >>> metric.process(None, [dict(id=7, gt_instances=face, pred_instances=face)])
+    >>> metric.results[0]['normalizers']
+    {'eyes': 50.0}
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from ...ops.multi_order_attention import multi_order_attention
 ATTENTION = ('all', 'last', 'none')
 
 
-class PreActBottleneck(nn.Module):
+class _PreActBottleneck(nn.Module):
     """Newell's residual: (BN, ReLU, conv) x 3 of 1x1, 3x3, 1x1, with half the channels inside."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -44,17 +44,17 @@ def _pre_act_conv(in_channels: int, out_channels: int, kernel_size: int) -> list
     ]
 
 
-class Hourglass(nn.Module):
+class _Hourglass(nn.Module):
     """One hourglass unit: `depth` halvings by max pooling and as many nearest doublings."""
 
     def __init__(self, depth: int, channels: int) -> None:
         super().__init__()
-        self.skip = PreActBottleneck(channels, channels)
-        self.down = PreActBottleneck(channels, channels)
+        self.skip = _PreActBottleneck(channels, channels)
+        self.down = _PreActBottleneck(channels, channels)
         self.middle = (
-            Hourglass(depth - 1, channels) if depth > 1 else PreActBottleneck(channels, channels)
+            _Hourglass(depth - 1, channels) if depth > 1 else _PreActBottleneck(channels, channels)
         )
-        self.up = PreActBottleneck(channels, channels)
+        self.up = _PreActBottleneck(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, d, H, W) -> (B, d, H, W)."""
@@ -69,6 +69,10 @@ class MultiOrderAttention(nn.Module):
     Args:
         channels: d, of the maps.
         scale: Factor of the logits; None for 1 / sqrt(2 d).
+
+    >>> p, o = torch.rand(2, 1, 6, 5, 7)
+    >>> MultiOrderAttention(channels=6)(p, o).shape
+    torch.Size([1, 6, 5, 7])
     """
 
     def __init__(self, channels: int, scale: float | None = 1.0) -> None:
@@ -109,10 +113,9 @@ class MCGHourglass(BaseModule):
     Raises:
         ValueError: If an argument is out of range.
 
-    Example:
-        >>> backbone = MCGHourglass(num_stacks=2, feat_channels=16, depth=2)
-        >>> [tuple(x.shape) for x in backbone(torch.zeros(1, 3, 64, 48))]
-        [(1, 16, 16, 12), (1, 16, 16, 12)]
+    >>> backbone = MCGHourglass(num_stacks=2, feat_channels=16, depth=2)
+    >>> [tuple(x.shape) for x in backbone(torch.zeros(1, 3, 64, 48))]
+    [(1, 16, 16, 12), (1, 16, 16, 12)]
     """
 
     def __init__(
@@ -136,7 +139,7 @@ class MCGHourglass(BaseModule):
             raise ValueError(f'stem_stride must be 4 or 8, got {stem_stride}')
         channels = feat_channels
         self.stem = _make_stem(channels, stem_stride)
-        self.hourglasses = nn.ModuleList(Hourglass(depth, channels) for _ in range(num_stacks))
+        self.hourglasses = nn.ModuleList(_Hourglass(depth, channels) for _ in range(num_stacks))
         self.attentions = nn.ModuleList(
             MultiOrderAttention(channels, attention_scale)
             if attention == 'all' or (attention == 'last' and stack == num_stacks - 1)
@@ -172,18 +175,18 @@ def _make_stem(channels: int, stride: int) -> nn.Sequential:
         nn.Conv2d(3, channels // 4, 7, stride=2, padding=3),
         nn.BatchNorm2d(channels // 4),
         nn.ReLU(inplace=True),
-        PreActBottleneck(channels // 4, half),
+        _PreActBottleneck(channels // 4, half),
         nn.MaxPool2d(2),
-        PreActBottleneck(half, half),
+        _PreActBottleneck(half, half),
     ]
     if stride == 8:
         layers += [nn.MaxPool2d(2)]
-    return nn.Sequential(*layers, PreActBottleneck(half, channels))
+    return nn.Sequential(*layers, _PreActBottleneck(half, channels))
 
 
 def _make_out(channels: int) -> nn.Sequential:
     return nn.Sequential(
-        PreActBottleneck(channels, channels),
+        _PreActBottleneck(channels, channels),
         nn.Conv2d(channels, channels, 1),
         nn.BatchNorm2d(channels),
         nn.ReLU(inplace=True),

@@ -24,10 +24,9 @@ class StackedHeatmapHead(CPMHead):
     Arguments, parameters and losses are the same. Under autocast the last layers compute in
     float32: bfloat16 rounds a logit of 30 to 0.125, which moves the fitted centre.
 
-    Example:
-        >>> head = StackedHeatmapHead(16, 68, num_stages=2, deconv_out_channels=None)
-        >>> [tuple(x.shape) for x in head([torch.zeros(1, 16, 12, 8)] * 2)]
-        [(1, 68, 12, 8), (1, 68, 12, 8)]
+    >>> head = StackedHeatmapHead(16, 68, num_stages=2, deconv_out_channels=None)
+    >>> [tuple(x.shape) for x in head([torch.zeros(1, 16, 12, 8)] * 2)]
+    [(1, 68, 12, 8), (1, 68, 12, 8)]
     """
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
@@ -77,10 +76,9 @@ def pck_accuracy(
         Tensor: A scalar; 0 if nothing counts. For square maps that of MMPose's
         `pose_pck_accuracy`, but a map without a positive value, of logits, has an argmax too.
 
-    Example:
-        >>> maps = torch.eye(9).view(1, 9, 3, 3)  # landmark k at pixel k
-        >>> pck_accuracy(maps[:, [1, 0, 2]], maps[:, :3], torch.ones(1, 3))
-        tensor(0.3333)
+    >>> maps = torch.eye(9).view(1, 9, 3, 3)  # landmark k at pixel k
+    >>> pck_accuracy(maps[:, [1, 0, 2]], maps[:, :3], torch.ones(1, 3))
+    tensor(0.3333)
     """
     size = output.new_tensor(output.shape[:-3:-1], dtype=torch.float32)  # W, H
     first, second = (find_maximum(maps.flatten(0, 1))[0] for maps in (output, target))

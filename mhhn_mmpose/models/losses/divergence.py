@@ -20,9 +20,8 @@ def jensen_shannon_divergence(p: Tensor, q: Tensor) -> Tensor:
     The sum is over the last axis. It is >= 0 for any p, q >= 0 (log-sum inequality), normalised or
     not; between distributions it is at most ln 2.
 
-    Example:
-        >>> jensen_shannon_divergence(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]))
-        tensor(0.6931)
+    >>> jensen_shannon_divergence(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]))
+    tensor(0.6931)
     """
     log_m = _log((p + q) / 2)
     return 0.5 * (p * (_log(p) - log_m) + q * (_log(q) - log_m)).sum(-1)
@@ -34,9 +33,8 @@ def kullback_leibler_divergence(p: Tensor, q: Tensor) -> Tensor:
     Between distributions the last two terms cancel; they keep it >= 0 for maps that are not
     normalised. The paper compares with this divergence (Table V) but writes no formula for it.
 
-    Example:
-        >>> kullback_leibler_divergence(torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0]))
-        tensor(0.6931)
+    >>> kullback_leibler_divergence(torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0]))
+    tensor(0.6931)
     """
     return (q * (_log(q) - _log(p)) - q + p).sum(-1)
 
@@ -46,7 +44,7 @@ def _log(x: Tensor) -> Tensor:
     return x.clamp_min(torch.finfo(x.dtype).tiny).log()
 
 
-def as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple[Tensor, Tensor]:
+def _as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple[Tensor, Tensor]:
     """Turn raw output and target heatmaps (B, K, H, W) into p and q, (B, K, H * W).
 
     `softmax`: p = softmax(output), q = target / sum. `sigmoid`: p = sigmoid(output), q = target,
@@ -62,7 +60,11 @@ def as_distributions(output: Tensor, target: Tensor, distribution: str) -> tuple
 
 
 class DivergenceLoss(nn.Module):
-    """What the losses share: arguments, precision and the mean over landmarks."""
+    """What the losses share: arguments, precision and the mean over landmarks.
+
+    >>> HeatmapJSDLoss().landmark_losses(torch.zeros(2, 5, 9, 7), torch.rand(2, 5, 9, 7)).shape
+    torch.Size([2, 5])
+    """
 
     divergence: Callable[[Tensor, Tensor], Tensor]
 
@@ -81,7 +83,7 @@ class DivergenceLoss(nn.Module):
 
     def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
         """(B, K) losses of float heatmaps (B, K, H, W)."""
-        return self.divergence(*as_distributions(output, target, self.distribution))
+        return self.divergence(*_as_distributions(output, target, self.distribution))
 
     def forward(
         self, output: Tensor, target: Tensor, target_weights: Tensor | None = None
@@ -131,10 +133,9 @@ class HeatmapJSDLoss(DivergenceLoss):
         use_target_weight: Whether to weight each landmark.
         loss_weight: Factor of the loss.
 
-    Example:
-        >>> target = torch.eye(4).view(1, 1, 4, 4)
-        >>> HeatmapJSDLoss()(99 * target.flip(-1), target)
-        tensor(0.6931)
+    >>> target = torch.eye(4).view(1, 1, 4, 4)
+    >>> HeatmapJSDLoss()(99 * target.flip(-1), target)
+    tensor(0.6931)
     """
 
     divergence = staticmethod(jensen_shannon_divergence)
@@ -146,10 +147,9 @@ class HeatmapKLDLoss(DivergenceLoss):
 
     Arguments are those of `HeatmapJSDLoss`.
 
-    Example:
-        >>> target = torch.eye(4).view(1, 1, 4, 4)
-        >>> HeatmapKLDLoss()(torch.zeros(1, 1, 4, 4), target)
-        tensor(1.3863)
+    >>> target = torch.eye(4).view(1, 1, 4, 4)
+    >>> HeatmapKLDLoss()(torch.zeros(1, 1, 4, 4), target)
+    tensor(1.3863)
     """
 
     divergence = staticmethod(kullback_leibler_divergence)

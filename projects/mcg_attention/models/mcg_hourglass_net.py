@@ -15,12 +15,7 @@ from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
 
 
 class AttendedHourglass(nn.Module):
-    """An hourglass unit, then the attention between its input and output (MHHN, Eq. 7-9).
-
-    Args:
-        unit: Any module that keeps the shape of its input.
-        attention: Between that input and the unit's output.
-    """
+    """A unit that keeps its input's shape, then the attention between both (MHHN, Eq. 7-9)."""
 
     def __init__(self, unit: nn.Module, attention: nn.Module) -> None:
         super().__init__()
