@@ -28,18 +28,14 @@ def parse_args() -> argparse.Namespace:
         const='auto',
         help='checkpoint to go on from, or folder of a run; without a value the work dir',
     )
-    parser.add_argument(
-        '--amp', action='store_true', help='automatic mixed precision; on a CPU in bfloat16'
-    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision; on a CPU in bfloat16')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate on the way')
     parser.add_argument(
         '--max-minutes',
         type=float,
         help='end by then with the schedule complete; a resumed run has the rest of the time',
     )
-    parser.add_argument(
-        '--auto-scale-lr', action='store_true', help='scale the learning rate by the batch size'
-    )
+    parser.add_argument('--auto-scale-lr', action='store_true', help='learning rate by batch size')
     add_config_options(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)

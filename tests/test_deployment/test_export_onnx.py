@@ -155,4 +155,6 @@ def test_refusals_are_one_line(tmp_path):
     ):
         with pytest.raises(SystemExit, match=f'^[^\n]*{reason}[^\n]*$'):
             TOOL['main'](words)
+    with pytest.raises(SystemExit, match='2'):  # without a file to write, which the weights are not
+        TOOL['main']([config, weights])
     assert not (tmp_path / 'a.onnx').exists()

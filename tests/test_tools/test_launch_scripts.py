@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 from conftest import ROOT
@@ -63,3 +64,10 @@ def test_slurm_on_two_nodes(call, tool, out):
 def test_usage(call, script):
     done = call(f'{script}.sh')
     assert done.returncode == 2 and f'tools/{script}.sh' in done.stderr
+
+
+@pytest.mark.parametrize('tool', ['train', 'test', 'deployment/export_onnx', 'analysis/panels'])
+def test_help_imports_no_torch(tool):
+    words = [sys.executable, '-X', 'importtime', ROOT / f'tools/{tool}.py', '--help']
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.stdout.startswith('usage: ') and ' torch\n' not in done.stderr

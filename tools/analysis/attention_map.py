@@ -1,6 +1,6 @@
 """Measure the attention of a model on photos, and draw where a landmark's position looks (Eq. 7-9).
 
-    python tools/analysis/attention_map.py CONFIG CHECKPOINT PHOTO... --out attention.png
+    python tools/analysis/attention_map.py PHOTO... --model CONFIG [CHECKPOINT] --out attention.png
 
 The table has a row a stack, means over the photos' first faces: gamma; the standard deviation of
 the logits Z; the entropy of a row of softmax(Z) in nats, and that of an even one; the largest
@@ -16,9 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
-from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -26,9 +24,27 @@ from analysis.figure import new_figure, save_figure
 from analysis.markdown import markdown
 
 from mhhn_landmarks.aligner import Face
+from mhhn_landmarks.arguments import add_model, new_parser
 from mhhn_landmarks.crop import turn_about
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.photos import read_bgr
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = new_parser(__doc__)
+    parser.add_argument('photos', nargs='+', help='the first face of each is taken')
+    add_model(parser)
+    parser.add_argument('--landmark', type=int, default=48, help='from 0; default: a mouth corner')
+    parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
+    return parser.parse_args()
+
+
+ARGS = parse_args() if __name__ == '__main__' else None  # before imports that take seconds
+
+import torch
+from torch import Tensor
+
 from mhhn_mmpose import FaceAligner
 from mhhn_mmpose.models.backbones.mcg_hourglass import MultiOrderAttention
 
@@ -71,18 +87,9 @@ def draw(axes: Axes, photo: np.ndarray, face: Face, landmark: int, weights: Tens
     axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Measure, draw, print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config of a model with attention')
-    parser.add_argument('checkpoint', help='its weights')
-    parser.add_argument('photos', nargs='+', help='the first face of each is taken')
-    parser.add_argument('--landmark', type=int, default=48, help='from 0; default: a mouth corner')
-    parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
-    args = parser.parse_args()
-    aligner = FaceAligner(args.config, args.checkpoint, min_score=0)
+    aligner = FaceAligner(*args.model, min_score=0)
     if not 0 <= args.landmark < aligner.num_landmarks:
         raise InputError(f'--landmark {args.landmark}: from 0 to {aligner.num_landmarks - 1}')
     stacks = [m for m in aligner.model.modules() if isinstance(m, MultiOrderAttention)]
@@ -114,4 +121,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_on_input_error('attention_map', main)
+    exit_on_input_error('attention_map', lambda: main(ARGS))

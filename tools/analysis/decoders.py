@@ -17,6 +17,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from analysis.errors_file import ERRORS
+from analysis.markdown import markdown
+
+from mhhn_landmarks.arguments import add_config_options, add_model, new_parser
+from mhhn_landmarks.errors import exit_on_input_error
+from mhhn_landmarks.models import config_and_checkpoint
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = new_parser(__doc__)
+    add_model(parser, positions=True)
+    parser.add_argument('--out', type=Path, help='folder for DECODER/errors.json, see plot_ced.py')
+    add_config_options(parser)
+    return parser.parse_intermixed_args()
+
+
+ARGS = parse_args() if __name__ == '__main__' else None  # before imports that take seconds
+
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
@@ -25,14 +47,6 @@ from mmpose.registry import KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from analysis.errors_file import ERRORS
-from analysis.markdown import markdown
-
-from mhhn_landmarks.arguments import add_config_options, add_model
-from mhhn_landmarks.errors import exit_on_input_error
-from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_mmpose.apis.loading import load_config, load_model
 from mhhn_mmpose.deployment import as_sdt
 
@@ -129,15 +143,8 @@ def predict(
     return found
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Test, decode, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_model(parser, positions=True)
-    parser.add_argument('--out', type=Path, help='folder for DECODER/errors.json, see plot_ced.py')
-    add_config_options(parser)
-    args = parser.parse_intermixed_args()
     name, checkpoint = config_and_checkpoint(*args.model)
     config = load_config(name)
     config.merge_from_dict(args.cfg_options or {})
@@ -148,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_on_input_error('decoders', main)
+    exit_on_input_error('decoders', lambda: main(ARGS))

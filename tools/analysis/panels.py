@@ -15,26 +15,48 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
-from mmengine.config import Config
-from mmengine.dataset import BaseDataset, pseudo_collate
-from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
-from mmpose.structures import PoseDataSample
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.errors_file import read_errors
 from analysis.figure import new_figure, save_figure
 
-from mhhn_landmarks.arguments import add_config_options
+from mhhn_landmarks.arguments import add_config_options, add_model, new_parser, split_models
 from mhhn_landmarks.crop import Crop
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_landmarks.models import MODELS, config_and_checkpoint
+from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_landmarks.photos import read_bgr
+
+WORST = 3  # faces
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = new_parser(__doc__)
+    add_model(parser, positions=True, several=True)
+    parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
+    parser.add_argument('--heatmaps', type=int, nargs='+', metavar='LANDMARK', help='from 0')
+    faces = parser.add_mutually_exclusive_group()
+    faces.add_argument('--index', type=int, nargs='+', help='faces, from 0; default: 0 1 2')
+    faces.add_argument(
+        '--worst', metavar='ERRORS', help=f'the {WORST} worst of errors.json, or of its folder'
+    )
+    add_config_options(parser)
+    return parser.parse_intermixed_args()
+
+
+ARGS = parse_args() if __name__ == '__main__' else None  # before imports that take seconds
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
+from mmpose.structures import PoseDataSample
+from torch import nn
+
 from mhhn_mmpose.apis.loading import load_config, load_model
 from mhhn_mmpose.visualization.local_visualizer import displayable
 
@@ -43,7 +65,6 @@ COLORS = {'annotated': '#56B4E9', 'predicted': '#F0E442'}
 FACE, MAP, DPI = 2.5, 1.1, 120  # inch, inch; pixels an inch
 MARGIN = 0.18  # round a face, of the larger side of its landmarks' box
 DIM = 0.45  # brightness that is left to the photo below heatmaps
-WORST = 3  # faces
 
 
 class Tested(NamedTuple):
@@ -205,32 +226,11 @@ def absolute_heatmaps(output: np.ndarray, activation: str | None, sigma: float) 
     return maps
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        'models', metavar='MODEL', nargs='+', help='tiny, best, or CONFIG CHECKPOINT; one or more'
-    )
-    parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
-    parser.add_argument('--heatmaps', type=int, nargs='+', metavar='LANDMARK', help='from 0')
-    faces = parser.add_mutually_exclusive_group()
-    faces.add_argument('--index', type=int, nargs='+', help='faces, from 0; default: 0 1 2')
-    faces.add_argument(
-        '--worst', metavar='ERRORS', help=f'the {WORST} worst of errors.json, or of its folder'
-    )
-    add_config_options(parser)
-    return parser.parse_args()
-
-
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Draw, say what is on the picture."""
-    args, models = parse_args(), []
-    words = iter(args.models)
-    for word in words:
-        checkpoint = None if word in MODELS else next(words, None)
-        path, checkpoint = config_and_checkpoint(word, checkpoint)
+    models = []
+    for word, *weights in split_models(args.model):
+        path, checkpoint = config_and_checkpoint(word, *weights)
         config = load_config(path)
         config.merge_from_dict(args.cfg_options or {})
         name = Path(word).stem.removeprefix('td-hm_').partition('_')[0]
@@ -251,4 +251,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    exit_on_input_error('panels', main)
+    exit_on_input_error('panels', lambda: main(ARGS))

@@ -7,7 +7,6 @@ error a line, in percent of the same normaliser, such as LAB=lab.txt.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -21,8 +20,8 @@ from analysis.errors_file import read_errors
 from analysis.figure import COLORS, new_figure, save_figure
 from analysis.paper_tables import NORMALIZERS
 
+from mhhn_landmarks.arguments import new_parser
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_mmpose.evaluation.functional import summarize
 
 DPI = 200
 THRESHOLD = 10.0  # right end of the x axis, and of AUC and failure rate, percent
@@ -39,6 +38,8 @@ def plot_ced(
     The curve is the exact step function: at x, the share of images with an error of x or less.
     `runs` holds errors (N,) by the run's name, in percent of the normaliser.
     """
+    from mhhn_mmpose.evaluation.functional import summarize  # seconds, which --help need not take
+
     figure = new_figure(6.4, 3.9 + 0.2 * len(runs))
     axes = figure.add_subplot()
     for (name, errors), color, dashes in zip(runs.items(), cycle(COLORS), cycle(DASHES)):
@@ -72,9 +73,7 @@ def read_text(path: Path) -> np.ndarray:
 
 def main() -> None:
     """Read the errors, draw the curves."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument('runs', metavar='RUN', nargs='+', help='errors.json, folder or NAME=PATH')
     parser.add_argument('--out', required=True, help='picture: .png, .pdf or .svg')
     parser.add_argument('--normalizer', help="such as inter_pupil; default: the first run's first")

@@ -6,14 +6,11 @@ that MMEngine writes beside it are read, which executes them.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from mmengine.config import Config
+from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,8 +18,11 @@ from analysis.errors_file import METRICS, read_errors_file, read_json
 from analysis.markdown import markdown
 from analysis.paper_tables import DATASETS, NORMALIZERS, SOURCES, TABLES, Stem, Table, parse_stem
 
+from mhhn_landmarks.arguments import new_parser
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_mmpose.apis.loading import load_config
+
+if TYPE_CHECKING:  # it takes seconds, which --help need not
+    from mmengine.config import Config
 
 LEGEND = (
     'NME: mean over the images, in percent of the normaliser, with the standard deviation in'
@@ -65,6 +65,8 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 def read_run(folder: Path) -> Run | None:
     """Read one test's folder; None if its metric is another than `FaceAlignmentMetric`."""
+    from mhhn_mmpose.apis.loading import load_config
+
     scores = {k: v for k, v in read_json(folder / METRICS).items() if k.count('/') == 2}
     config_file = max(folder.glob('*.py'), key=lambda file: file.stat().st_mtime, default=None)
     if config_file is None:
@@ -165,9 +167,7 @@ def _describe(run: Run) -> str:
 
 def main() -> None:
     """Find the runs, print the report."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument('work_dirs', metavar='WORK_DIR', nargs='*', help='folder of runs')
     parser.add_argument('--table', nargs='+', choices=list(TABLES), help='which; default: all')
     args = parser.parse_args()

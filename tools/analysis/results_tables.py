@@ -13,7 +13,6 @@ decoded by SDT (MMPose's own codecs by their own decoding), with the flip test.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -28,6 +27,7 @@ from analysis.errors_file import read_json
 from analysis.figure import COLORS, new_figure, save_figure
 from analysis.markdown import markdown
 
+from mhhn_landmarks.arguments import new_parser
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
 
@@ -173,9 +173,7 @@ def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
 
 def main() -> None:
     """Fill the page, draw the figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument('--figure', help='picture to draw: .png, .pdf or .svg')
     args = parser.parse_args()
     runs = read_runs(DOCS / 'results')

@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmengine.config import Config
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.errors_file import METRICS
@@ -26,6 +24,7 @@ from analysis.paper_tables import TABLES, Stem, parse_stem
 from analysis.report import read_run, write_report
 from steps import command_environment
 
+from mhhn_landmarks.arguments import new_parser
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
 
@@ -105,6 +104,8 @@ def with_weights(runs: Sequence[TableRun]) -> list[TableRun]:
 
 def check(runs: Sequence[TableRun]) -> None:
     """Refuse missing data, and folders made by another command, before anything is started."""
+    from mmengine.config import Config  # seconds, which --help need not take
+
     for run in with_weights(runs):
         config = Config.fromfile(run.config)
         config.merge_from_dict(run.options)
@@ -137,14 +138,10 @@ def execute(runs: Sequence[TableRun]) -> None:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument('table', choices=list(TABLES), help='which table')
     parser.add_argument('--rows', nargs='+', default=[], help='models, such as mhhn hgs-hsr')
-    parser.add_argument(
-        '--processes', type=int, help='default: as the configs say; the batch stays the same'
-    )
+    parser.add_argument('--processes', type=int, help="default: the configs'; the batch stays")
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'tables')
     parser.add_argument('--cfg-options', nargs='+', default=[], help='key=value, for each row')
     args = parser.parse_args()

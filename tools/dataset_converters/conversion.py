@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mhhn_landmarks.arguments import new_parser
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_json_files
 
@@ -106,9 +107,7 @@ def run_converter(
 
 def converter_parser(description: str) -> argparse.ArgumentParser:
     """Return a parser of what every converter's command line has."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(description)
     add = parser.add_argument
     add('source', metavar='SOURCE', type=Path, help='where photos and annotations lie')
     add('out', metavar='OUT', type=Path, help='data root to write, such as data/300w')

@@ -12,7 +12,6 @@ Points are (x, y) in photo pixels, 0-based; a box is (x, y, width, height) in pi
 
 from __future__ import annotations
 
-import argparse
 import sys
 import zlib
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mhhn_landmarks.annotations import read_annotation_file
+from mhhn_landmarks.arguments import new_parser
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes, write_json_files
 from mhhn_landmarks.photos import read_bgr
@@ -188,9 +188,7 @@ def _shrunk(place: Sequence[float], factor: float) -> list[float]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read a set, write each kind's photos and annotation file, say what was written."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__)
     parser.add_argument('ann_file', type=Path, help='annotations of a converted test set')
     parser.add_argument('photos', type=Path, help="the folder that the photos' names begin in")
     parser.add_argument('out', type=Path, help='data root to write, such as data/300w_hard')

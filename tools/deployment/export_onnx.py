@@ -22,11 +22,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_model(parser, positions=True)
     parser.add_argument('out', help='file to write (.onnx)')
     parser.add_argument('--sdt', action='store_true', help="decode by SDT, not the config's codec")
-    parser.add_argument(
-        '--no-flip-test',
-        action='store_true',
-        help="leave out the config's flip test: half the time, other landmarks than PyTorch's",
-    )
+    parser.add_argument('--no-flip-test', action='store_true', help='half the time, less exact')
     add_config_options(parser)
     args = parser.parse_intermixed_args(argv)
     if not args.out.endswith('.onnx'):  # else a forgotten file would be the config

@@ -7,14 +7,9 @@ ids, photos, and whether numbers are finite.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmpose.datasets.datasets.base import BaseCocoStyleDataset
-from mmpose.registry import DATASETS
 from tqdm import tqdm
 
 from mhhn_landmarks.annotations import read_annotation_file, record_faults
@@ -22,12 +17,31 @@ from mhhn_landmarks.arguments import add_config_options, add_model
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.models import MODELS
 from mhhn_landmarks.photos import damage_notice
+
+SPLITS = ('train', 'val', 'test')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_model(parser, positions=True)
+    parser.add_argument('--split', choices=SPLITS, nargs='+', default=SPLITS)
+    add_config_options(parser)
+    return parser.parse_intermixed_args()
+
+
+ARGS = parse_args() if __name__ == '__main__' else None  # before imports that take seconds
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
 from mhhn_mmpose.apis.loading import load_config
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.datasets.face import CheckedFaces, photo_record
 
 COMPARED = {'img_path', 'photo_size', 'photo_crc32'}
-SPLITS = ('train', 'val', 'test')
 
 
 def build_datasets(cfg: Config, split: str) -> list[BaseCocoStyleDataset]:
@@ -82,13 +96,8 @@ def check(dataset: BaseCocoStyleDataset, label: str) -> tuple[int, list[str], li
     return sum(face['img_path'] not in bad for face in faces), faults, notices
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(args: argparse.Namespace) -> int:
     """Check, report; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    add_model(parser, positions=True)
-    parser.add_argument('--split', choices=SPLITS, nargs='+', default=SPLITS)
-    add_config_options(parser)
-    args = parser.parse_intermixed_args(argv)
     name = args.model[0]  # weights do not matter here
     cfg = load_config(MODELS[name].config if name in MODELS else name)
     cfg.merge_from_dict(args.cfg_options or {})
@@ -110,4 +119,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    raise SystemExit(exit_on_input_error('check_dataset', main))
+    raise SystemExit(exit_on_input_error('check_dataset', lambda: main(ARGS)))

@@ -13,11 +13,8 @@ import hashlib
 import io
 from pathlib import Path
 
-import torch
-
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
-from mhhn_mmpose.apis.loading import load_checkpoint
 
 # What mmpose.apis.init_model reads, and what tells a reader where the weights come from.
 META = ('dataset_meta', 'epoch', 'iter', 'mmengine_version')
@@ -25,6 +22,8 @@ META = ('dataset_meta', 'epoch', 'iter', 'mmengine_version')
 
 def strip(checkpoint: dict, half: bool) -> dict:
     """Return what is published of a checkpoint; `InputError` if it has no finite weights."""
+    import torch  # seconds, which --help need not take
+
     found = checkpoint.get('state_dict')
     if not found or not all(isinstance(w, torch.Tensor) for w in found.values()):
         raise InputError("no tensors under 'state_dict'; give a file that tools/train.py wrote")
@@ -46,12 +45,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', type=Path, help='checkpoint of a training')
     parser.add_argument('out', type=Path, help='NAME.pth; written as NAME-HASH.pth')
-    parser.add_argument(
-        '--half', action='store_true', help='weights in float16: half the size, nearly the same'
-    )
+    parser.add_argument('--half', action='store_true', help='float16: half the size')
     args = parser.parse_args()
     if args.out.suffix != '.pth':
         parser.error(f'OUT must end in .pth, got {args.out}')
+    import torch
+
+    from mhhn_mmpose.apis.loading import load_checkpoint
+
     # In memory, because torch.save puts a file's name into its content and so into the hash.
     buffer = io.BytesIO()
     try:
