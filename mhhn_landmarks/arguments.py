@@ -44,10 +44,10 @@ def add_model(
     """
     names = '|'.join(MODELS) + (', FILE.onnx,' if onnx else '')
     text = f'{names} or CONFIG [CHECKPOINT]{", ..." * several} (default: {DEFAULT})'
-    how: dict = dict(action=_ModelWords, metavar='MODEL', help=text, several=several)
-    parser.add_argument('--model', nargs='+', default=[DEFAULT], **how)
+    options: dict = dict(action=_ModelWords, metavar='MODEL', help=text, several=several)
+    parser.add_argument('--model', nargs='+', default=[DEFAULT], **options)
     if positions:
-        parser.add_argument('model', nargs='*', default=argparse.SUPPRESS, **how)
+        parser.add_argument('model', nargs='*', default=argparse.SUPPRESS, **options)
 
 
 def split_models(words: Sequence[str]) -> list[list[str]]:

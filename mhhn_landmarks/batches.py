@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from .aligner import Aligner, Face
-from .boxes import GivenBoxes, squares
+from .boxes import UserBoxes, squares
 from .drawing import draw_landmarks
 from .sources import Picture
 from .tracking import follow
@@ -21,13 +21,13 @@ def locate(
     pictures: Iterable[Picture],
     args: Namespace,
     aligner: Aligner,
-    user_boxes: GivenBoxes | None,
+    user_boxes: UserBoxes | None,
     is_video: bool,
 ) -> Iterator[Located]:
     """Yield pictures with the squares (N, 5 or 6) of their faces and these faces' numbers (N,).
 
     >>> picture = Picture('a.jpg', np.zeros((48, 64, 3), np.uint8))
-    >>> user_boxes = GivenBoxes('10,20,30,20')
+    >>> user_boxes = UserBoxes('10,20,30,20')
     >>> (_, squares, numbers), = locate([picture], Namespace(), Aligner(), user_boxes, False)
     >>> squares
     array([[10., 15., 40., 45.,  1.]])

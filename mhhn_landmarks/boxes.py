@@ -56,12 +56,12 @@ def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:4], second[None, :, 2:4])
-    both = (high - low).clip(0).prod(axis=-1)
+    overlap = (high - low).clip(0).prod(axis=-1)
     areas = [(boxes[:, 2:4] - boxes[:, :2]).prod(axis=-1) for boxes in (first, second)]
-    return both / np.maximum(areas[0][:, None] + areas[1] - both, 1e-9)
+    return overlap / np.maximum(areas[0][:, None] + areas[1] - overlap, 1e-9)
 
 
-class GivenBoxes:
+class UserBoxes:
     """Boxes that the user gives, in the place of a detector.
 
     Args:
@@ -72,7 +72,7 @@ class GivenBoxes:
     Raises:
         InputError: If that is not what is given.
 
-    >>> GivenBoxes('10,20,50,60')('a.jpg', (480, 640)).tolist()
+    >>> UserBoxes('10,20,50,60')('a.jpg', (480, 640)).tolist()
     [[10.0, 20.0, 60.0, 80.0, 1.0]]
     """
 

@@ -137,7 +137,7 @@ def _run(args: argparse.Namespace) -> int:
         1 if a photo could not be read, else 0.
     """
     from .batches import align, draw, in_batches, locate
-    from .boxes import GivenBoxes
+    from .boxes import UserBoxes
     from .errors import InputError
     from .sources import open_source
     from .writing import ResultWriter, count
@@ -145,7 +145,7 @@ def _run(args: argparse.Namespace) -> int:
     source = open_source(args.input, args.max_frames)
     if args.out.resolve() in [Path(text).resolve() for text in args.input]:
         raise InputError(f'--out {args.out}: that is the folder of the photos; choose another')
-    user_boxes = GivenBoxes(args.boxes) if args.boxes else None
+    user_boxes = UserBoxes(args.boxes) if args.boxes else None
     aligner = _build_aligner(args)
     # Of a webcam the next picture is there only when time has come; a batch of them is late.
     batch = 1 if source.count is None else args.batch

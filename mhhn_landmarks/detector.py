@@ -215,8 +215,8 @@ def _resize(picture: np.ndarray, longest: int = LONGEST) -> tuple[np.ndarray, np
     scale = min(max(longer, SHORTEST), longest) / longer
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     if size != (width, height):
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        picture = cv2.resize(picture, size, interpolation=how)
+        kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, size, interpolation=kind)
     return picture, np.array([width / size[0], height / size[1]])
 
 

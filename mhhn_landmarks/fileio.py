@@ -83,17 +83,17 @@ def stderr_to_a_file() -> Iterator[IO[bytes]]:
 
     It concerns all threads.
 
-    >>> with stderr_to_a_file() as said:
+    >>> with stderr_to_a_file() as messages:
     ...     _ = os.write(STDERR, b'a warning')
-    ...     said.seek(0), said.read()
+    ...     messages.seek(0), messages.read()
     (0, b'a warning')
     """
     kept = os.dup(STDERR)
     try:
-        with tempfile.TemporaryFile() as said:
-            os.dup2(said.fileno(), STDERR)
+        with tempfile.TemporaryFile() as messages:
+            os.dup2(messages.fileno(), STDERR)
             try:
-                yield said
+                yield messages
             finally:
                 os.dup2(kept, STDERR)
     finally:

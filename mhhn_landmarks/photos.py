@@ -82,13 +82,13 @@ def _jpeg_warning(content: bytes) -> str | None:
     """
     if kind_of(content[:HEAD]) != 'JPEG':
         return None
-    with stderr_to_a_file() as said:
+    with stderr_to_a_file() as log:
         try:
             cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
         except cv2.error:  # which is for `decode_bgr` to tell
             return None
-        said.seek(0)
-        lines = said.read().decode(errors='replace').splitlines()
+        log.seek(0)
+        lines = log.read().decode(errors='replace').splitlines()
     return next((line for line in lines if line.startswith(JPEG_WARNINGS)), None)
 
 

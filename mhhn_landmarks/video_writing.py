@@ -38,12 +38,13 @@ class VideoFile:
         path: The file, when the first frames have been written.
         remark: What is to be said of its encoding, or ''.
 
+    >>> from mhhn_landmarks.sources import open_source
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     video = VideoFile(Path(folder, 'a'), fps=25)
     ...     video.add(np.zeros((48, 64, 3), np.uint8), seconds=0)
     ...     video.close()
-    ...     video.path.is_file()
-    True
+    ...     next(iter(open_source(video.path))).pixels.shape
+    (48, 64, 3)
     """
 
     def __init__(self, stem: Path, fps: float):
@@ -181,17 +182,17 @@ class _FFmpeg:
         try:
             self.input.write(frame.tobytes())
         except OSError as error:
-            raise InputError(f'{self.path}: {self._said() or error.strerror}') from error
+            raise InputError(f'{self.path}: {self._error_text() or error.strerror}') from error
 
     def close(self) -> None:
         with suppress(BrokenPipeError):  # it has ended, and its status tells why
             self.input.close()
         status = self.process.wait()
         if status:
-            raise InputError(f'{self.path}: {self._said() or f"FFmpeg ended with {status}"}')
+            raise InputError(f'{self.path}: {self._error_text() or f"FFmpeg ended with {status}"}')
         self.errors.close()
 
-    def _said(self) -> str:
+    def _error_text(self) -> str:
         self.process.wait()
         self.errors.seek(0)
         return ' '.join(self.errors.read().decode(errors='replace').split())[:200]

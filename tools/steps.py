@@ -75,8 +75,8 @@ def _start(step: Step, env: dict[str, str]) -> subprocess.Popen:
 def _check(step: Step, code: int) -> None:
     """Raise an `InputError` if a command failed."""
     if code:
-        said = _LAUNCHER.split(step.log.read_text(errors='replace'))[0]
-        text = '\n'.join(f'    {line}' for line in said.splitlines()[-30:])
+        printed = _LAUNCHER.split(step.log.read_text(errors='replace'))[0]
+        text = '\n'.join(f'    {line}' for line in printed.splitlines()[-30:])
         raise InputError(f'\n{text}\n{step.title}: exit status {code}; see {step.log}')
     if not step.output.exists():
         raise InputError(f'{step.title} did not write {step.output}; see {step.log}')

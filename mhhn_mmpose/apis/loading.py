@@ -198,16 +198,16 @@ def _check_device(device: str) -> None:
 def _differences(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
     """Load what fits, and say in words what does not."""
     own = model.state_dict()
-    theirs = OrderedDict((name.removeprefix('module.'), value) for name, value in state.items())
-    shapes = [n for n, w in own.items() if n in theirs and theirs[n].shape != w.shape]
-    kept = OrderedDict((name, value) for name, value in theirs.items() if name not in shapes)
+    loaded = OrderedDict((name.removeprefix('module.'), value) for name, value in state.items())
+    shapes = [n for n, w in own.items() if n in loaded and loaded[n].shape != w.shape]
+    kept = OrderedDict((name, value) for name, value in loaded.items() if name not in shapes)
     # Which version of a layer wrote its weights; `load_state_dict` converts those of old ones.
     kept._metadata = getattr(state, '_metadata', OrderedDict())  # type: ignore[attr-defined]
     missing, unexpected = model.load_state_dict(kept, strict=False)
     # Counters of batches, which weights from old versions of torch lack.
     missing = [n for n in missing if n not in shapes and not n.endswith('num_batches_tracked')]
-    other = [f'{n} is {tuple(theirs[n].shape)}, not {tuple(own[n].shape)}' for n in shapes]
-    texts = [_landmarks(model, own, theirs, shapes)]
+    other = [f'{n} is {tuple(loaded[n].shape)}, not {tuple(own[n].shape)}' for n in shapes]
+    texts = [_landmarks(model, own, loaded, shapes)]
     found = {'lacks': missing, 'has besides': unexpected, 'other shapes:': other}
     for kind, names in found.items():
         more = f', ... {len(names)} in all' if len(names) > NAMES_SHOWN else ''
@@ -215,11 +215,11 @@ def _differences(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[st
     return [text for text in texts if text]
 
 
-def _landmarks(model: nn.Module, own: Mapping, theirs: Mapping, shapes: list[str]) -> str:
+def _landmarks(model: nn.Module, own: Mapping, loaded: Mapping, shapes: list[str]) -> str:
     """Compare the numbers of landmarks, which are those of the head's output channels."""
     wanted = getattr(getattr(model, 'head', None), 'out_channels', None)
     ends = [n for n in shapes if n.startswith('head.') and len(own[n]) == wanted]
-    found = {len(theirs[name]) for name in ends} - {wanted}
+    found = {len(loaded[name]) for name in ends} - {wanted}
     return f'{found.pop()} landmarks, not {wanted}' if len(found) == 1 else ''
 
 

@@ -116,8 +116,8 @@ def _candidates(work_dir: Path) -> Iterator[Path]:
     named = []
     record = work_dir / 'last_checkpoint'
     if record.is_file() and (text := record.read_text().strip()):
-        here = work_dir / Path(text).name
-        named = [here if here.exists() or not Path(text).exists() else Path(text)]
+        in_work_dir = work_dir / Path(text).name
+        named = [in_work_dir if in_work_dir.exists() or not Path(text).exists() else Path(text)]
     saved = [*work_dir.glob('epoch_*.pth'), *work_dir.glob('iter_*.pth')]
     by_age = sorted(saved, key=lambda file: file.stat().st_mtime_ns, reverse=True)
     yield from dict.fromkeys([*named, *by_age])

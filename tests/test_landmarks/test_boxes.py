@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from mhhn_landmarks.boxes import GivenBoxes, overlaps, squares
+from mhhn_landmarks.boxes import UserBoxes, overlaps, squares
 from mhhn_landmarks.errors import InputError
 
 
@@ -21,17 +21,17 @@ def test_overlaps_are_intersections_over_unions():
 
 
 def test_boxes_of_the_user(tmp_path):
-    assert GivenBoxes('1,2.5,3,4')('any.jpg', (9, 8)).tolist() == [[1, 2.5, 4, 6.5, 1]]
+    assert UserBoxes('1,2.5,3,4')('any.jpg', (9, 8)).tolist() == [[1, 2.5, 4, 6.5, 1]]
     file = tmp_path / 'boxes.json'
     file.write_text(json.dumps([[1, 2, 3, 4], [0, 0, 5, 7]]))
-    assert GivenBoxes(str(file))('17', (9, 8)).tolist() == [[1, 2, 4, 6, 1], [0, 0, 5, 7, 1]]
+    assert UserBoxes(str(file))('17', (9, 8)).tolist() == [[1, 2, 4, 6, 1], [0, 0, 5, 7, 1]]
     content = json.dumps({'a.jpg': [[1, 2, 3, 4]], 'b.jpg': []})
     file.write_text(content, encoding='utf-8-sig')  # with a byte-order mark
-    user_boxes = GivenBoxes(str(file))
+    user_boxes = UserBoxes(str(file))
     assert user_boxes('a.jpg', (9, 8)).tolist() == [[1, 2, 4, 6, 1]]
     assert user_boxes('b.jpg', (9, 8)).shape == user_boxes('c.jpg', (9, 8)).shape == (0, 5)
     assert user_boxes.unused() == []
-    other = GivenBoxes(str(file))
+    other = UserBoxes(str(file))
     other('c.jpg', (9, 8))
     assert other.unused() == ['a.jpg', 'b.jpg']
 
@@ -40,9 +40,9 @@ def test_a_box_outside_its_picture_ends_in_one_line():
     height, width = 40, 60
     for text in (f'{width},0,5,7', f'0,{height},5,7', '-5,3,5,7', '3,-7,5,7'):
         with pytest.raises(InputError, match=f'^a.jpg: box {text} is outside its 60 x 40 pixels'):
-            GivenBoxes(text)('a.jpg', (height, width))
-    assert len(GivenBoxes('-4,-6,5,7')('a.jpg', (height, width))) == 1
-    assert len(GivenBoxes(f'{width - 1},{height - 1},5,7')('a.jpg', (height, width))) == 1
+            UserBoxes(text)('a.jpg', (height, width))
+    assert len(UserBoxes('-4,-6,5,7')('a.jpg', (height, width))) == 1
+    assert len(UserBoxes(f'{width - 1},{height - 1},5,7')('a.jpg', (height, width))) == 1
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,5 @@ def test_bad_boxes_end_in_one_line(tmp_path, content, words):
     if content is not None:
         file.write_text(content)
     with pytest.raises(InputError, match=words) as error:
-        GivenBoxes(content if words.startswith('^') else str(file))
+        UserBoxes(content if words.startswith('^') else str(file))
     assert '\n' not in str(error.value)

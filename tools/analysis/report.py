@@ -161,8 +161,8 @@ def _cells(scores: Mapping[str, float], normalizer: str, columns: Mapping[str, s
 
 def _describe(run: Run) -> str:
     """Say what makes a run's scores incomparable, or that it has no row."""
-    said = ', '.join(run.reasons) if run.rows else f'{run.config} is no row of these tables'
-    return f'{run.folder}: {said or run.checkpoint.name}'
+    remark = ', '.join(run.reasons) if run.rows else f'{run.config} is no row of these tables'
+    return f'{run.folder}: {remark or run.checkpoint.name}'
 
 
 def main() -> None:

@@ -114,25 +114,25 @@ class Cropper:
         images, points = self._warp(index, self.faces.sides[index], zeros, zeros[:, None], zeros)
         return (images - self.mean) / self.std, points
 
-    def augmented(self, index: Tensor, how: Augmentation) -> tuple[Tensor, Tensor]:
+    def augmented(self, index: Tensor, augmentation: Augmentation) -> tuple[Tensor, Tensor]:
         """Return the same of augmented faces."""
         count = len(index)
-        turned = self._uniform(count) < how.rotate_share
-        angles = self._gaussian(count) * math.radians(how.rotate) * turned
-        sides = self.faces.sides[index] * (1 + how.scale * self._gaussian(count))
-        shifts = how.shift * self._gaussian(count, 2) * sides[:, None]
+        turned = self._uniform(count) < augmentation.rotate_share
+        angles = self._gaussian(count) * math.radians(augmentation.rotate) * turned
+        sides = self.faces.sides[index] * (1 + augmentation.scale * self._gaussian(count))
+        shifts = augmentation.shift * self._gaussian(count, 2) * sides[:, None]
         flipped = self._uniform(count) < 0.5
         images, points = self._warp(index, sides, angles, shifts, flipped.float())
         swapped = points[:, self.flip_pairs]
         points = torch.where(flipped[:, None, None], swapped, points)
-        if how.spoil:
-            images = self._spoil(images, how.spoil)
-        if how.occlude:
-            images = self._occlude(images, points, how.occlude)
-        if how.colour:
-            gain = 1 + how.colour * self._gaussian(count, 3, 1, 1) * 0.5
-            light = 1 + how.colour * self._gaussian(count, 1, 1, 1)
-            offset = 60 * how.colour * self._gaussian(count, 1, 1, 1)
+        if augmentation.spoil:
+            images = self._spoil(images, augmentation.spoil)
+        if augmentation.occlude:
+            images = self._occlude(images, points, augmentation.occlude)
+        if augmentation.colour:
+            gain = 1 + augmentation.colour * self._gaussian(count, 3, 1, 1) * 0.5
+            light = 1 + augmentation.colour * self._gaussian(count, 1, 1, 1)
+            offset = 60 * augmentation.colour * self._gaussian(count, 1, 1, 1)
             images = images * gain * light + offset
         images = images.clamp(0, 255)
         return (images - self.mean) / self.std, points

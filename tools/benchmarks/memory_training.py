@@ -166,11 +166,11 @@ class Trainee:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(self.job.ema, (1 + self.step_number) / (10 + self.step_number))
-        mean, now = (
+        mean, current = (
             [x.detach() for x in model.state_dict().values() if x.is_floating_point()]
             for model in (self.mean_model, self.model)
         )
-        torch._foreach_lerp_(mean, now, 1 - decay)
+        torch._foreach_lerp_(mean, current, 1 - decay)
 
     def note_loss(self) -> None:
         """Wait for the device and keep the last step's loss."""

@@ -72,14 +72,14 @@ def inference(name: str, batch: int, args: argparse.Namespace) -> Step:
     return run
 
 
-WHAT = dict(training=training, graph=graph, inference=inference)
+STEPS = dict(training=training, graph=graph, inference=inference)
 
 
 def build(name: str, batch: int, args: argparse.Namespace) -> tuple[Step, float]:
     """Return a model's step, and the GPU's peak in MB, of model and step."""
     torch.manual_seed(0)
     before = torch.cuda.memory_allocated(args.device) if on_gpu(args.device) else 0
-    step = WHAT[args.what](name, batch, args)
+    step = STEPS[args.what](name, batch, args)
     step()  # an optimizer then has its state
     if not on_gpu(args.device):
         return step, math.nan
@@ -92,7 +92,7 @@ def build(name: str, batch: int, args: argparse.Namespace) -> tuple[Step, float]
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('what', choices=WHAT)
+    parser.add_argument('what', choices=STEPS)
     parser.add_argument(
         '--models',
         nargs='+',

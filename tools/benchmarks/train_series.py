@@ -102,7 +102,7 @@ def save(trainee: Trainee, run: dict, tests: dict[str, Faces], out: Path) -> Non
     torch.save(dict(state_dict=half), f'{path}.pth')
     for name, faces in tests.items():
         run['scores'][name] = score(trainee, faces.to(trainee.device))
-        nme = {how: by['inter_ocular']['nme'] for how, by in run['scores'][name].items()}
+        nme = {decoding: by['inter_ocular']['nme'] for decoding, by in run['scores'][name].items()}
         print(f'{run["name"]}, NME on {name}: {nme}', flush=True)
         Path(f'{path}.json').write_text(json.dumps(run, indent=1) + '\n')
 

@@ -180,9 +180,9 @@ def split_faces(faces: Sequence[FoundFace], by_photo: bool) -> list[str]:
 
     Persons stay together, as far as names tell. Who is tested is chosen by a checksum.
     """
-    said = [face.split for face in faces]
-    if {'train', 'test'} <= set(said) and all(said):
-        return [str(split) for split in said]
+    known_splits = [face.split for face in faces]
+    if {'train', 'test'} <= set(known_splits) and all(known_splits):
+        return [str(split) for split in known_splits]
     groups = [face.photo if by_photo else group_of(face.photo) for face in faces]
     counts = Counter(groups)
     if len(counts) < 2:

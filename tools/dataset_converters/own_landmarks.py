@@ -137,10 +137,10 @@ def _lopsided(faces: Sequence[FoundFace], swaps: np.ndarray) -> list[int]:
         return []
     mean = np.zeros(len(swaps), complex)
     mean[known] = np.nanmean(np.array(shapes)[:, known], axis=0)
-    here, there = mean[known] - mean[known].mean(), -mean[swaps][known].conj()
-    there = there - there.mean()
-    turn = np.vdot(there, here)  # of the mean face, which need not be upright
-    off = np.abs(here - there * turn / max(abs(turn), 1e-9))
+    face, mirrored = mean[known] - mean[known].mean(), -mean[swaps][known].conj()
+    mirrored = mirrored - mirrored.mean()
+    turn = np.vdot(mirrored, face)  # of the mean face, which need not be upright
+    off = np.abs(face - mirrored * turn / max(abs(turn), 1e-9))
     return np.flatnonzero(known)[off > LOPSIDED].tolist()
 
 

@@ -70,13 +70,13 @@ class AtomicCheckpointHook(CheckpointHook):
     def _adopt_files(self, runner) -> None:
         """Take over the message hub's paths, all of them in this run's folder."""
         if 'last_ckpt' in runner.message_hub.runtime_info:
-            self.last_ckpt = self._here(runner.message_hub.get_info('last_ckpt'))
+            self.last_ckpt = self._in_out_dir(runner.message_hub.get_info('last_ckpt'))
         if getattr(self, 'best_ckpt_path', None):
-            self.best_ckpt_path = self._here(self.best_ckpt_path)
+            self.best_ckpt_path = self._in_out_dir(self.best_ckpt_path)
         for key, path in getattr(self, 'best_ckpt_path_dict', {}).items():
-            self.best_ckpt_path_dict[key] = path and self._here(path)
+            self.best_ckpt_path_dict[key] = path and self._in_out_dir(path)
 
-    def _here(self, path: str) -> str:
+    def _in_out_dir(self, path: str) -> str:
         return self.file_backend.join_path(self.out_dir, os.path.basename(path))
 
     def _validate_if_due(self, runner) -> None:

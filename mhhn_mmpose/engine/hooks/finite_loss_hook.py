@@ -49,8 +49,8 @@ class FiniteLossHook(Hook):
         if _in_all_processes(finite):
             return
         values = ', '.join(f'{name} {value:g}' for name, value in terms.items())
-        mine = '' if finite else f'{values} in the batch of {_faces(data_batch or {})}'
-        found = '; '.join(text for text in all_gather_object(mine) if text)
+        report = '' if finite else f'{values} in the batch of {_faces(data_batch or {})}'
+        found = '; '.join(text for text in all_gather_object(report) if text)
         place = f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}'
         _stop(runner, f'the loss is not finite at {place}: {found}')
 
@@ -60,8 +60,8 @@ class FiniteLossHook(Hook):
         broken = [name for name, x in model.state_dict().items() if not bool(x.isfinite().all())]
         if not _in_all_processes(not broken):
             names = sorted(set().union(*all_gather_object(broken)))
-            some = ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
-            _stop(runner, f'weights are not finite after epoch {runner.epoch + 1}: {some}')
+            shown = ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')
+            _stop(runner, f'weights are not finite after epoch {runner.epoch + 1}: {shown}')
 
 
 def _in_all_processes(good: bool) -> bool:

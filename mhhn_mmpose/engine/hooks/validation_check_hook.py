@@ -40,7 +40,7 @@ class ValidationCheckHook(Hook):
             return
         metrics = runner.val_loop.evaluator.metrics
         try:
-            _predict_some(runner, metrics)
+            _predict_faces(runner, metrics)
             ours = [metric for metric in metrics if isinstance(metric, FaceAlignmentMetric)]
             names = {name for metric in ours for name in _score_truth(runner, metric)}
         except ValueError as error:
@@ -49,7 +49,7 @@ class ValidationCheckHook(Hook):
             _check_save_best(runner, names)
 
 
-def _predict_some(runner: Runner, metrics: list[BaseMetric]) -> None:
+def _predict_faces(runner: Runner, metrics: list[BaseMetric]) -> None:
     loader = runner.val_dataloader
     faces = range(min(NUM_FACES, len(loader.dataset)))
     batch = loader.collate_fn([loader.dataset[index] for index in faces])

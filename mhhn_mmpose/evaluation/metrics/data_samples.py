@@ -86,8 +86,8 @@ def sort_and_dedupe(results: list[dict]) -> list[dict]:
 def _subsets(annotation: dict) -> list[str]:
     """Return the face's own subsets, refusing names that mean something else here."""
     names = annotation.get('subsets', [])
-    if taken := set(names) & set(LANDMARK_GROUPS):
-        raise ValueError(f'a subset cannot be called {taken.pop()!r}; rename it in ann_file')
+    if reserved := set(names) & set(LANDMARK_GROUPS):
+        raise ValueError(f'a subset cannot be called {reserved.pop()!r}; rename it in ann_file')
     return [name for name in names if name != WHOLE_SET]
 
 
