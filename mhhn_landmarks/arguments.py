@@ -75,16 +75,17 @@ class _ModelWords(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
         """See `argparse.Action`."""
         if getattr(namespace, self.dest) is not parser.get_default(self.dest):
-            parser.error(f'two models: {namespace.model} and {values}')
+            parser.error(f'two models, {namespace.model[0]} and {values[0]}; give one of them')
         # Of a name and a checkpoint, the second one may be a photo that belongs before --model.
         named = option_string and values[1:] and values[0] in MODELS
         if not self.several and (len(values) > 2 or named):
-            parser.error(f'a model is a name, a config, or CONFIG CHECKPOINT, got {values}')
+            got = f'got {" ".join(values)}; other arguments come before it'
+            parser.error(f'--model takes NAME, CONFIG or CONFIG CHECKPOINT, {got}')
         setattr(namespace, self.dest, values)
 
 
 class _ConfigOptions(argparse.Action):
-    """MMEngine's `DictAction`, imported when it is used, that names an option without a value."""
+    """MMEngine's `DictAction`, imported only when it is used; names a word without a value."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         """See `argparse.Action`."""
@@ -93,8 +94,12 @@ class _ConfigOptions(argparse.Action):
                 parser.error(f'{option_string} {value}: expected key=value')
         try:
             kind = importlib.import_module('mmengine.config').DictAction
-        except ImportError as error:
-            parser.error(f'{option_string} needs PyTorch: {error}')
+        except ImportError:
+            try:
+                importlib.import_module('mhhn_mmpose')  # its error names the command that installs
+            except ImportError as error:
+                parser.error(f'{option_string} needs PyTorch: {error}')
+            raise
         kind(self.option_strings, self.dest, nargs='+')(parser, namespace, values, option_string)
 
 

@@ -114,7 +114,7 @@ onload = async () => {
     const {left, top, width} = one('photo').getBoundingClientRect(), scale = width / 960;
     one('photo').dispatchEvent(new page.MouseEvent('click',
       {clientX: left + 140 * scale, clientY: top + 50 * scale}));
-    note('numbers');
+    note('numbers'); said.push(page.document.activeElement.id, page.scrollY);
     one('landmark').value = 2; one('landmark').oninput(); note('numbers');
     one('labels').click();
     said.push(one('faces').children.length, one('csv').download, one('json').download);
@@ -151,7 +151,7 @@ def test_the_page_in_a_browser_of_a_phones_width(server, tmp_path, monkeypatch):
     assert answer.split('|') == [
         '2 faces found; click one to enlarge it.',
         'Face 0, landmark 0: x 20.0, y 30.0, score 0.00',
-        'Face 1, landmark 0: x 120.0, y 30.0, score 0.00',
+        'Face 1, landmark 0: x 120.0, y 30.0, score 0.00', 'landmark', '0',
         'Face 1, landmark 2: x 140.0, y 75.5, score 1.00',
         '2', 'example.csv', 'example.json', 'true',
         'a.png: this is a web page or SVG, not a photo; download the photo itself',
