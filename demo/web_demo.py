@@ -143,13 +143,14 @@ def serve(find: Find, host: str, port: int) -> Server:
     """Return the server of the page, which is to be run by its `serve_forever`.
 
     Raises:
-        InputError: If the port is taken.
+        InputError: If there is no such port, or it is taken.
     """
     page = type('Page', (Page,), dict(find=staticmethod(find), turn=threading.Lock()))
     try:
         return Server((host, port), page)
-    except OSError as error:
-        raise InputError(f'{host}:{port}: {error.strerror}; try another --port') from error
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, 'strerror', 'ports are 0 to 65535')
+        raise InputError(f'{host}:{port}: {reason}; try another --port') from error
 
 
 def main(argv: Sequence[str] | None = None) -> None:

