@@ -98,7 +98,7 @@ class Page(BaseHTTPRequestHandler):
         length = int(self.headers.get('Content-Length') or 0)
         if address.path != '/find' or not 0 < length <= LARGEST_FILE:
             self.close_connection = True
-            reason = f'a photo of at most {LARGEST_FILE >> 20} MB is taken'
+            reason = f'a photo has 1 byte to {LARGEST_FILE >> 20} MB, this file {length} bytes'
             self._send_json(413 if length > LARGEST_FILE else 400, dict(error=reason))
             return
         content = self.rfile.read(length)

@@ -19,7 +19,7 @@ It then mends:
 * Config names like `mhhn_mmpose::300w/...`, and the names of the models that ship, `mhhn_best` and
   `mhhn_tiny`, for MMPose's inferencers.
 * Notices that no user can act on, which are silenced: MMEngine's on `pkg_resources`, and MMPose's
-  that annotations have the box's centre and scale.
+  that annotations have the box's centre and scale, or that its own `_base_/datasets/` are taken.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def prepare() -> None:
     _check_missing()
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
     warnings.filterwarnings('ignore', message='Use the existing "bbox_center"')
+    warnings.filterwarnings('ignore', message='The metainfo config file "configs/_base_/datasets/')
     _check_versions()
     _check_opencv()
     _check_xtcocotools()

@@ -81,7 +81,7 @@ def test_what_is_no_photo_is_said(server):
     assert status == 400 and json.loads(reply)['error'].startswith('a.pdf: this is a PDF')
     for content, length, expected in ((b'', 0, 400), (b'a', 10**12, 413)):
         status, reply = ask(server, 'find', content, **{'Content-Length': str(length)})
-        assert status == expected and b'at most 100 MB' in reply
+        assert status == expected and b'1 byte to 100 MB' in reply
     assert ask(server, '../README.md')[0] == 404 and ask(server, 'other', b'a')[0] == 400
     with pytest.raises(InputError, match='try another --port'):
         WEB['serve'](find, '127.0.0.1', server.server_port)
