@@ -109,8 +109,7 @@ onload = async () => {
   const page = frames[0], one = id => page.document.getElementById(id), said = [];
   const note = id => said.push(one(id).textContent);
   try {
-    await one('example').onclick();
-    note('said'); note('numbers');
+    await one('example').onclick(); note('said'); note('numbers');
     const {left, top, width} = one('photo').getBoundingClientRect(), scale = width / 960;
     one('photo').dispatchEvent(new page.MouseEvent('click',
       {clientX: left + 140 * scale, clientY: top + 50 * scale}));
