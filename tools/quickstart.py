@@ -10,26 +10,28 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from analysis.paper_tables import parse_stem
+from analysis.run_table import ROOT, TableRun, check, command_environment, note
 from dataset_converters import convert_300w
 from dataset_converters.conversion import report
 from generated_faces import write_archive
-from steps import Step, command_environment, run_side_by_side
 
 from mhhn_landmarks.errors import InputError, exit_on_input_error
-from mhhn_landmarks.fileio import write_bytes, write_json_files
+from mhhn_landmarks.fileio import write_bytes
 
-ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {
     'HGs': 'configs/300w/td-hm_hgs-tiny_2xb8-30e_300w-128x128.py',
     'MHHN': 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py',
 }
-# A step of MHHN takes more than twice as long, so MHHN gets two processes, HGs one.
+# A step of MHHN takes more than twice as long.
 PROCESSES = {'HGs': 1, 'MHHN': 2}
 # Half the configs' batch makes 600 steps of so few faces. Half as many have errors a third larger.
 GENERATED_FACES, GENERATED_EPOCHS, GENERATED_BATCH = 480, 10, 8
@@ -54,48 +56,40 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--data {args.data} is no folder')
     if not args.data and args.faces < 24:
         parser.error(f'--faces must be 24 or more, got {args.faces}')
-    name = 'quickstart'
+    args.label = f'generated-{args.faces}'
     if args.data:
         args.data = args.data.resolve()
-        name += '-' + re.sub(r'[^\w.-]', '_', args.data.name)
-    args.out = (args.out or ROOT / 'work_dirs' / name).absolute()
+        args.label = re.sub(r'[^\w.-]', '_', args.data.name)
+    args.out = (args.out or ROOT / 'work_dirs' / f'quickstart-{args.label}').absolute()
     if bad := re.search(r'[\s,()[\]"\']', str(args.out)):
         # MMEngine's --cfg-options drops or splits at these.
         parser.error(f'--out must not contain {bad[0]!r}, got {args.out}')
     return args
 
 
-def check_folder(args: argparse.Namespace) -> None:
-    """Refuse a folder that other faces, options or configs were used for."""
-    configs = sorted([*map(Path, CONFIGS.values()), *Path('configs/_base_').rglob('*.py')])
-    used = [str(args.data), args.faces, args.epochs, *(path.read_text() for path in configs)]
-    state = args.out / 'state.json'
-    if state.is_file() and json.loads(state.read_text()) != used:
-        raise InputError(f'{args.out} was made with other faces, options or configs; remove it')
-    write_json_files({state: used})
-
-
-def prepare_data(data: Path | None, out: Path, faces: int) -> Path:
+def prepare_data(args: argparse.Namespace) -> Path:
     """Write or find the faces and convert them; return the data root."""
-    source, root = data or out / 'data' / 'generated', out / 'data' / '300w'
-    if data is None and not source.exists():
-        print(f'draw {faces} training faces', flush=True)
-        write_archive('300w', source, train=faces, common=faces // 5, challenge=faces // 10)
+    root = args.out / 'data' / args.label
+    source = args.data or root.with_name(f'{args.label}-archive')
+    if not source.exists():
+        print(f'draw {args.faces} training faces', flush=True)
+        counts = dict(train=args.faces, common=args.faces // 5, challenge=args.faces // 10)
+        write_archive('300w', source, **counts)
     if not all((root / part).is_file() for part in (TRAIN, VALID)):
         written, problems = convert_300w(source, root)
-        problems.warnings[:] = problems.warnings if data else []  # of sizes that are not official
+        problems.warnings[:] = problems.warnings if args.data else []  # of unofficial sizes
         if report(written, problems, False):
             raise InputError(f'{source}: its faces could not be converted')
     return root
 
 
-def training(name: str, root: Path, args: argparse.Namespace) -> Step:
-    """Return the command that trains a model."""
-    generated, processes, folder = args.data is None, PROCESSES[name], args.out / name.lower()
+def trainings(root: Path, args: argparse.Namespace) -> dict[str, TableRun]:
+    """Return how each model is trained."""
+    generated, runs = args.data is None, {}
     epochs = args.epochs or (GENERATED_EPOCHS if generated else EPOCHS)
     options = {
-        'train_dataloader.batch_size': (GENERATED_BATCH if generated else BATCH) // processes,
         'train_dataloader.dataset.data_root': f'{root}/',
+        'test_dataloader.dataset.data_root': f'{root}/',
         'default_hooks.logger.interval': 5,
         'default_hooks.checkpoint.interval': 1,  # so that an interrupted training can go on
         'train_cfg.max_epochs': epochs,
@@ -103,13 +97,36 @@ def training(name: str, root: Path, args: argparse.Namespace) -> Step:
     }
     if args.epochs or generated:
         options['param_scheduler.0.end'] = 4 * epochs  # the warm-up, in steps
-    launch = ['tools/dist_train.sh', CONFIGS[name], processes]
-    if processes == 1:
-        launch = [sys.executable, 'tools/train.py', CONFIGS[name]]
-    words = ['--work-dir', folder, '--resume', '--no-validate', '--cfg-options']
-    command = (*launch, *words, *(f'{key}={value}' for key, value in options.items()))
-    log = args.out / 'logs' / f'{name.lower()}.log'
-    return Step(f'train {name}', command, folder / f'epoch_{epochs}.pth', log)
+    for name, processes in PROCESSES.items():
+        config, folder = ROOT / CONFIGS[name], args.out / name.lower()
+        batch = (GENERATED_BATCH if generated else BATCH) // processes
+        more, flags = {'train_dataloader.batch_size': batch}, ('--no-validate',)
+        stem = parse_stem(config.stem)
+        runs[name] = TableRun(config, stem, folder, processes, options | more, flags=flags)
+    return runs
+
+
+def train(runs: Mapping[str, TableRun], out: Path) -> None:
+    """Train side by side what is not finished; if one fails, the others are stopped."""
+    # Two processes cannot share one GPU, and models this small do not need it.
+    changes = dict(CUDA_VISIBLE_DEVICES='', PYTHONWARNINGS='ignore')
+    processes = {}
+    try:
+        for name, run in runs.items():
+            if not run.checkpoint.is_file():
+                note(run)
+                with open(out / f'{name.lower()}.log', 'a', encoding='utf-8') as log:
+                    print(f'train {name}: progress in {log.name}', flush=True)
+                    environment = command_environment(**changes)
+                    command = run.train_command
+                    processes[name] = subprocess.Popen(command, stdout=log, env=environment)
+        for name, process in processes.items():
+            if code := process.wait():
+                raise InputError(f'train {name}: exit status {code}')
+    finally:
+        for process in processes.values():
+            process.terminate()
+            process.wait()
 
 
 def header(args: argparse.Namespace, root: Path, checkpoints: dict[str, Path]) -> str:
@@ -131,15 +148,14 @@ def main() -> int:
     os.chdir(ROOT)
     results = args.out / 'results.md'
     try:
-        check_folder(args)
+        root = prepare_data(args)
+        runs = trainings(root, args)
+        check([*runs.values()])
         if not results.is_file():
-            root = prepare_data(args.data, args.out, args.faces)
-            steps = {name: training(name, root, args) for name in CONFIGS}
-            # Two processes cannot share one GPU, and models this small do not need it.
-            run_side_by_side([*steps.values()], command_environment(CUDA_VISIBLE_DEVICES=''))
+            train(runs, args.out)
             from analysis.compare import compare  # torch and MMPose: seconds, not needed above
 
-            checkpoints = {name: step.output for name, step in steps.items()}
+            checkpoints = {name: run.checkpoint for name, run in runs.items()}
             text = compare(CONFIGS, checkpoints, root, args.out, header(args, root, checkpoints))
             write_bytes(results, text.encode())
     except KeyboardInterrupt:

@@ -6,8 +6,8 @@ import os
 import pytest
 import torch
 import torch.multiprocessing as mp
+from analysis.run_table import command_environment
 from conftest import TINY, cfg_options, run_tool
-from steps import command_environment
 
 NAMES = {  # what each launcher tells its processes
     'pytorch': ('RANK', 'LOCAL_RANK', 'WORLD_SIZE'),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from analysis.run_table import command_environment
 from conftest import ROOT, SMALL, cfg_options
-from steps import command_environment
 
 from mhhn_mmpose.apis.loading import load_checkpoint
 

@@ -11,18 +11,19 @@ import argparse
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.errors_file import METRICS
 from analysis.paper_tables import TABLES, Stem, parse_stem
 from analysis.report import read_run, write_report
-from steps import command_environment
 
 from mhhn_landmarks.arguments import new_parser
 from mhhn_landmarks.errors import InputError, exit_on_input_error
@@ -40,8 +41,9 @@ class TableRun:
     stem: Stem  # what its name says
     folder: Path  # of the run
     processes: int
-    options: dict[str, str]  # of --cfg-options
+    options: dict[str, Any]  # of --cfg-options
     weights: TableRun | None = None  # the run whose checkpoint is tested, if another's
+    flags: tuple[str, ...] = ()  # of the training
 
     @property
     def checkpoint(self) -> Path:
@@ -56,7 +58,7 @@ class TableRun:
         batch = max(self.stem.processes * self.stem.batch // self.processes, 1)
         # What a stopped training loses at most: 5 epochs.
         own = {'train_dataloader.batch_size': batch, 'default_hooks.checkpoint.interval': 5}
-        words = ('tools/dist_train.sh', self.config, self.processes, '--resume')
+        words = ('tools/dist_train.sh', self.config, self.processes, '--resume', *self.flags)
         return self._command(*words, **own)
 
     @property
@@ -117,14 +119,14 @@ def check(runs: Sequence[TableRun]) -> None:
         made = record.read_text() if record.is_file() else None
         if run.folder.exists() and made != shlex.join(run.train_command):
             raise InputError(
-                f'{run.folder} was made with other options; choose another --work-dir, or remove it'
+                f'{run.folder} was made with other options; choose another folder, or remove it'
             )
 
 
 def execute(runs: Sequence[TableRun]) -> None:
     """Train and test what is not finished; `InputError` if a command fails."""
     for run in with_weights(runs):
-        write_bytes(run.folder / RECORD, shlex.join(run.train_command).encode())
+        note(run)
         commands = []
         if run.weights is None and not run.checkpoint.is_file():
             commands.append(run.train_command)
@@ -134,6 +136,20 @@ def execute(runs: Sequence[TableRun]) -> None:
             print(f'$ {shlex.join(command)}', flush=True)
             if code := subprocess.call(command, env=command_environment()):
                 raise InputError(f'{shlex.join(command[:2])}: exit status {code}')
+
+
+def note(run: TableRun) -> None:
+    """Write into a run's folder how it is made, for `check`."""
+    write_bytes(run.folder / RECORD, shlex.join(run.train_command).encode())
+
+
+def command_environment(**changes: str) -> dict[str, str]:
+    """Return the environment of the commands: this Python, a free port, one thread a process."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')])
+    return os.environ | dict(PATH=path, PORT=str(port), OMP_NUM_THREADS='1') | changes
 
 
 def parse_args() -> argparse.Namespace:
