@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -14,7 +13,7 @@ from generated_faces import write_archive
 from mhhn_landmarks.errors import exit_on_input_error
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Parse, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out', type=Path, help='folder to make, for instance data/300w_generated')
@@ -24,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--challenge', type=int, default=48, help="300W's challenging test faces")
     parser.add_argument('--test', type=int, help="other datasets' test faces; default: 96")
     parser.add_argument('--seed', type=int, default=0, help='chooses another set')
-    args = parser.parse_args(argv)
+    args = parser.parse_args()
     test = dict(test=96 if args.test is None else args.test)
     if args.dataset == '300w':
         if args.test is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from mhhn_landmarks.annotations import read_annotation_file
@@ -22,13 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dataset_converters.groups import group_of, hold_out
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Parse, split, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('ann_file', type=Path, help='annotations of the training set')
     parser.add_argument('--parts', type=int, default=6, help='hold out one part in so many')
     parser.add_argument('--by-photo', action='store_true', help='whatever the names tell')
-    args = parser.parse_args(argv)
+    args = parser.parse_args()
     if args.parts < 2:
         parser.error(f'--parts must be 2 or more, got {args.parts}')
     content = read_annotation_file(args.ann_file)
