@@ -25,7 +25,7 @@ from analysis.errors_file import METRICS
 from analysis.paper_tables import TABLES, Stem, parse_stem
 from analysis.report import read_run, write_report
 
-from mhhn_landmarks.arguments import new_parser
+from mhhn_landmarks.arguments import add_config_options, new_parser
 from mhhn_landmarks.errors import InputError, exit_on_input_error
 from mhhn_landmarks.fileio import write_bytes
 
@@ -159,9 +159,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--rows', nargs='+', default=[], help='models, such as mhhn hgs-hsr')
     parser.add_argument('--processes', type=int, help="default: the configs'; the batch stays")
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'tables')
-    parser.add_argument('--cfg-options', nargs='+', default=[], help='key=value, for each row')
+    add_config_options(parser)  # for each row
     args = parser.parse_args()
-    args.cfg_options = dict(word.split('=', 1) for word in args.cfg_options)
+    args.cfg_options = args.cfg_options or {}
     args.work_dir = args.work_dir.absolute()
     return args
 
