@@ -6,9 +6,12 @@ Axis letters: N faces, B batch, K landmarks, (S, S) stored photo, (h, w) input; 
 from __future__ import annotations
 
 import math
+import random
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -16,6 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
 from mhhn_landmarks.annotations import read_annotation_file
 from mhhn_landmarks.photos import read_bgr
@@ -84,6 +88,11 @@ def load_faces(
     )
 
 
+def join_faces(parts: Sequence[Faces]) -> Faces:
+    """One set of several; their photos have one size."""
+    return Faces(*(torch.cat(x) for x in zip(*(vars(p).values() for p in parts), strict=True)))
+
+
 @dataclass
 class Augmentation:
     """What happens to a training face; the defaults are those of the configs."""
@@ -94,7 +103,7 @@ class Augmentation:
     shift: float = 0.0  # the same, of the box
     colour: float = 0.3
     occlude: float = 0.0  # share of faces that something covers a part of
-    spoil: float = 0.0  # share of faces that are blurred, shrunk, noisy, grey
+    spoil: float = 0.0  # share of faces that are shrunk, blurred and compressed, dim, noisy, grey
 
 
 class Cropper:
@@ -105,6 +114,7 @@ class Cropper:
         device = faces.photos.device
         self.flip_pairs = torch.tensor(flip_pairs, device=device)
         self.generator = torch.Generator(device).manual_seed(seed)
+        self.random = random.Random(seed)
         self.mean, self.std = (torch.tensor(x, device=device).view(3, 1, 1) for x in (MEAN, STD))
         self.steps = torch.arange(input_size, device=device, dtype=torch.float32)
 
@@ -166,17 +176,22 @@ class Cropper:
         return images, points
 
     def _spoil(self, images: Tensor, fraction: float) -> Tensor:
-        """Lower resolution, noise and grey, each on its own fraction of the batch."""
+        """Grey, dim, noisy, and of low resolution, blurred and compressed, each on a fraction."""
         count = len(images)
         grey = images.mean(1, keepdim=True).expand_as(images)
         images = torch.where(self._uniform(count, 1, 1, 1) < fraction / 2, grey, images)
-        for divisor in (2, 4):
-            low = F.avg_pool2d(images, divisor)
-            low = F.interpolate(low, size=images.shape[-2:], mode='bilinear', align_corners=False)
-            images = torch.where(self._uniform(count, 1, 1, 1) < fraction / 3, low, images)
+        light = 1 - 0.7 * self._uniform(count, 1, 1, 1)
+        images = torch.where(self._uniform(count, 1, 1, 1) < fraction, images * light, images)
         noise = torch.randn(images.shape, device=images.device, generator=self.generator)
         noisy = images + 12 * self._uniform(count, 1, 1, 1) * noise
-        return torch.where(self._uniform(count, 1, 1, 1) < fraction / 2, noisy, images)
+        images = torch.where(self._uniform(count, 1, 1, 1) < fraction / 2, noisy, images)
+        side = 8 * self.random.randint(4, self.size // 16)  # one for all faces of a batch
+        resize = dict(size=(side, side), mode='bilinear', align_corners=False)
+        low = F.interpolate(images, **resize, antialias=True)
+        low = gaussian_blur(low, 7, self.random.uniform(0.3, 1.2))
+        low = compress(low, self.random.uniform(10, 60))
+        low = F.interpolate(low, size=images.shape[-2:], mode='bilinear', align_corners=False)
+        return torch.where(self._uniform(count, 1, 1, 1) < fraction, low, images)
 
     def _occlude(self, images: Tensor, points: Tensor, fraction: float) -> Tensor:
         """Cover an ellipse or a box round some landmark: one colour, or another face."""
@@ -195,12 +210,38 @@ class Cropper:
         return torch.where(inside, cover, images)
 
 
+@cache
+def _jpeg_tables(device: torch.device) -> tuple[Tensor, ...]:
+    """RGB to YCbCr and back (3, 3), the cosine transform (8, 8), and steps (3, 1, 1, 8, 8) of it.
+
+    The steps are roughly libjpeg's at quality 50. Made once: a copy to a GPU waits for its queue.
+    """
+    colours = torch.tensor([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]])
+    n = torch.arange(8)
+    cosine = torch.cos((2 * n + 1) * n[:, None] * (math.pi / 16)) / 2
+    cosine[0] /= math.sqrt(2)
+    light, colour = 12 + 6.5 * (n + n[:, None]), (17 + 15 * (n + n[:, None])).clamp(max=99)
+    steps = torch.stack([light, colour, colour])[:, None, None]
+    return tuple(x.to(device) for x in (colours, colours.inverse(), cosine, steps))
+
+
+def compress(images: Tensor, quality: float) -> Tensor:
+    """Roughly what JPEG leaves of RGB images (B, 3, h, w) in 0 to 255; 8 divides h and w."""
+    to_ycc, to_rgb, cosine, steps = _jpeg_tables(images.device)
+    steps = (steps * (50 / quality if quality < 50 else 2 - quality / 50)).clamp_min(1)
+    blocks = (to_ycc @ (images - 128).flatten(2)).view_as(images)
+    blocks = blocks.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
+    kept = (cosine @ blocks @ cosine.T / steps).round() * steps
+    blocks = (cosine.T @ kept @ cosine).transpose(3, 4).reshape(images.shape)
+    return (to_rgb @ blocks.flatten(2)).view_as(images) + 128
+
+
 def random_faces(count: int) -> Faces:
     """Noise with 68 landmarks, to time and compare with."""
-    random = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     return Faces(
-        torch.randint(0, 256, (count, 3, 200, 200), dtype=torch.uint8, generator=random),
-        torch.rand(count, 68, 2, generator=random) * 100 + 50,
+        torch.randint(0, 256, (count, 3, 200, 200), dtype=torch.uint8, generator=generator),
+        torch.rand(count, 68, 2, generator=generator) * 100 + 50,
         torch.full((count, 2), 100.0),
         torch.full((count,), 125.0),
     )

@@ -1,9 +1,10 @@
 """Train models of one series side by side in a GPU's memory, and write their run files.
 
-    python tools/benchmarks/train_series.py OUT ship --minutes 5 --data data/300w
+    python tools/benchmarks/train_series.py OUT peers --seeds 0 1 2 --data data/300w
+    python tools/benchmarks/train_series.py OUT ship --minutes 8 --data data/300w --drawn data/drawn
 
-A run file is what tools/analysis/results_tables.py reads in docs/results/. The weights lie beside
-it in half precision.
+series.py says what there is to train. A run file is what tools/analysis/results_tables.py reads in
+docs/results/. The weights lie beside it in half precision.
 """
 
 from __future__ import annotations
@@ -16,49 +17,15 @@ import re
 from pathlib import Path
 
 import torch
-from memory_faces import Faces, load_faces
-from memory_scores import score
+from memory_faces import Faces, join_faces, load_faces
+from memory_scores import heatmap_shape, score
 from memory_training import Job, Trainee, train_jobs
 from mmengine.logging import MMLogger
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from model_table import find_config
+from series import SERIES
 
 from mhhn_landmarks.errors import exit_on_input_error
-
-PAPER = dict(batch=16, lr=1e-3, schedule='paper', augmentation=dict(shift=0.03))
-STRONG = dict(rotate=55.0, scale=0.25, shift=0.05, colour=0.35, occlude=0.3, spoil=0.3)
-LONG = dict(batch=32, ema=0.998, augmentation=STRONG)
-KLD = {'model.head.loss.divergence': 'kld', 'model.head.loss.fdl_weight': 4.0}
-# By series: steps, and each model's name, config and own settings.
-SERIES = {
-    # The paper's four models and the literal SDL.
-    'paper-size': (
-        math.inf,
-        [
-            ('HGs', 'hgs', PAPER),
-            ('HGs+HSR', 'hgs-hsr', PAPER),
-            ('HGs+MCG', 'hgs-mcg', PAPER),
-            ('MHHN', 'mhhn', PAPER),
-            ('HGs+HSR literal', 'hgs-hsr-literal', PAPER),
-        ],
-    ),
-    # The models in mhhn_mmpose/weights.
-    'ship': (
-        3778,
-        [
-            ('tiny', 'hgs-hsr-tiny', dict(LONG, lr=4e-3, options=KLD)),
-            ('best', 'hgs-hsr-small', dict(LONG, lr=2.5e-3)),
-        ],
-    ),
-    # The larger of them beside MMPose's, trained alike.
-    'peers': (
-        2000,
-        [
-            ('best', 'hgs-hsr-small', dict(LONG, lr=2e-3)),
-            ('HRNetV2-W18 + DARK', 'hrnetv2-w18-dark', dict(LONG, lr=2e-3)),
-        ],
-    ),
-}
 
 
 def make_job(name: str, model: str, own: dict, tiny: bool, seed: int) -> Job:
@@ -76,7 +43,7 @@ def describe(trainee: Trainee, series: str) -> dict:
         name=job.name,
         series=series,
         config=f'300w/{Path(job.config).name}',
-        overrides=job.options | dict(augmentation=job.augmentation, ema=job.ema),
+        overrides=job.options | dict(augmentation=job.augmentation, ema=job.ema, drawn=job.drawn),
         train=dict(
             faces=faces,
             epochs=round(trainee.step_number * job.batch / faces, 1),
@@ -112,9 +79,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, help='folder for run files and weights')
     parser.add_argument('series', choices=SERIES)
-    parser.add_argument('--minutes', type=float, required=True, help='for the training, at most')
+    parser.add_argument('--minutes', type=float, default=math.inf, help='of training, at most')
     parser.add_argument('--data', type=Path, default=Path('data/300w'), help='converted 300W')
-    parser.add_argument('--seed', type=int, default=0, help='of weights, order and augmentation')
+    parser.add_argument('--drawn', type=Path, nargs='+', help='converted folders of drawn faces')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='each is a training')
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--tiny', action='store_true', help='4 steps of tiny models, as a trial')
     args = parser.parse_args()
@@ -123,17 +91,28 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = True
     args.out.mkdir(parents=True, exist_ok=True)
-    limit = 8 if args.tiny else None
-    kinds = dict(helen_test=None, occluded='occluded', rotated='rotated', poor='poor')
-    test = 'face_landmarks_300w_valid.json'
-    tests = {name: load_faces(args.data, test, kind, limit) for name, kind in kinds.items()}
-    faces = load_faces(args.data, 'face_landmarks_300w_train.json', limit=limit).to(args.device)
-    steps, models = SERIES[args.series]
-    jobs = [make_job(*model, args.tiny, args.seed) for model in models]
+    series, limit = SERIES[args.series], 8 if args.tiny else None
+    jobs = [make_job(*model, args.tiny, seed) for model in series.models for seed in args.seeds]
+    name = 'face_landmarks_300w_{}.json'.format
+    train, test, plain = name('train'), name('valid'), 'helen_test'
+    if series.held_out:
+        train, test, plain = name('train_fit'), name('train_dev'), 'dev'
+    faces = load_faces(args.data, train, limit=limit).to(args.device)
+    drawn = None
+    if any(job.drawn for job in jobs):
+        if not args.drawn:
+            parser.error(f'{args.series} begins on drawn faces; name their folders by --drawn')
+        folders = [load_faces(folder, name('train'), limit=limit) for folder in args.drawn]
+        drawn = join_faces(folders).to(args.device)
+    kinds = {plain: None, 'occluded': 'occluded', 'rotated': 'rotated', 'poor': 'poor'}
+    tests = {key: load_faces(args.data, test, kind, limit) for key, kind in kinds.items()}
     pairs = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
-    steps = 4 if args.tiny else steps
-    for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes):
-        save(trainee, describe(trainee, args.series), tests, args.out)
+    steps = 4 if args.tiny else series.steps
+    for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes, drawn=drawn):
+        run = describe(trainee, args.series)
+        if series.shapes:
+            run['heatmaps'] = heatmap_shape(trainee, tests[plain].to(args.device))
+        save(trainee, run, tests, args.out)
 
 
 if __name__ == '__main__':
