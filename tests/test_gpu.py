@@ -106,7 +106,7 @@ def test_codec(activation, record_property):
             torch.cuda.set_sync_debug_mode('warn')
             codec.batch_decode(on_device)
             torch.cuda.set_sync_debug_mode('default')
-        assert len([w for w in noticed if 'synchroniz' in str(w.message)]) == 1
+        assert len([w for w in noticed if 'called a synchronizing' in str(w.message)]) == 1
 
 
 def test_metric():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -86,11 +85,6 @@ def load_faces(
         boxes[:, :2],
         boxes[:, 2],
     )
-
-
-def join_faces(parts: Sequence[Faces]) -> Faces:
-    """One set of several; their photos have one size."""
-    return Faces(*(torch.cat(x) for x in zip(*(vars(p).values() for p in parts), strict=True)))
 
 
 @dataclass

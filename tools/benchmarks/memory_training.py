@@ -13,6 +13,7 @@ import itertools
 import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Job:
         ema: Decay of the mean of the weights that is evaluated; 0 for the last weights.
         seed: Of weights, order and augmentation.
         augmentation: Arguments of `Augmentation`.
-        drawn: The share of the training, its beginning, that is on drawn faces.
+        init: Weights to begin with.
         schedule: 'cosine', or 'paper': divided by 2, 5, 10, 10 at 1/10, 1/4, 1/2, 3/4 of the steps.
     """
 
@@ -53,21 +54,14 @@ class Job:
     ema: float = 0.0
     seed: int = 0
     augmentation: dict[str, float] = field(default_factory=dict)
-    drawn: float = 0.0
+    init: Path | None = None
     schedule: str = 'cosine'
 
 
 class Trainee:
     """A model, its optimizer and the step that trains it."""
 
-    def __init__(
-        self,
-        job: Job,
-        faces: Faces,
-        flip_pairs: list[int],
-        graph: bool = True,
-        drawn: Faces | None = None,
-    ) -> None:
+    def __init__(self, job: Job, faces: Faces, flip_pairs: list[int], graph: bool = True) -> None:
         self.job, self.faces, self.device = job, faces, faces.photos.device
         self.on_gpu = self.device.type == 'cuda'
         cfg = load_config(job.config, job.options)
@@ -75,11 +69,11 @@ class Trainee:
         self.codec = KEYPOINT_CODECS.build(cfg.codec)
         model = MODELS.build(cfg.model)
         model.init_weights()
+        if job.init:
+            model.load_state_dict(torch.load(job.init, weights_only=True)['state_dict'])
         self.model = model.to(self.device, memory_format=torch.channels_last).train()
         self.mean_model = copy.deepcopy(self.model).eval() if job.ema else self.model
-        size, seed = self.codec.input_size[0], job.seed + 1
-        self.cropper = Cropper(faces, size, flip_pairs, seed)
-        self.drawn_cropper = Cropper(drawn, size, flip_pairs, seed) if drawn else None
+        self.cropper = Cropper(faces, self.codec.input_size[0], flip_pairs, job.seed + 1)
         self.make_targets = TargetMaker(self.codec, self.device)
         self.optimizer, self.factors = self._make_optimizer(cfg)
         self.order = torch.empty(0)
@@ -116,16 +110,14 @@ class Trainee:
             return (1, 1 / 2, 1 / 10, 1 / 100, 1 / 1000)[passed]
         return 0.5 * (1 + math.cos(math.pi * done)) * 0.9975 + 0.0025
 
-    def make_batch(self, done: float = 1.0) -> Batch:
+    def make_batch(self) -> Batch:
         """The next faces, augmented; every epoch has its own order."""
-        cropper = self.drawn_cropper if done < self.job.drawn else self.cropper
         with torch.cuda.stream(self.stream):
-            if len(self.order) < self.job.batch or cropper is not self.last_cropper:
-                count, random = len(cropper.faces), cropper.generator
-                self.order = torch.randperm(count, device=self.device, generator=random)
-                self.last_cropper = cropper
+            if len(self.order) < self.job.batch:
+                random = self.cropper.generator
+                self.order = torch.randperm(len(self.faces), device=self.device, generator=random)
             index, self.order = self.order[: self.job.batch], self.order[self.job.batch :]
-            images, points = cropper.augmented(index, Augmentation(**self.job.augmentation))
+            images, points = self.cropper.augmented(index, Augmentation(**self.job.augmentation))
             images = images.contiguous(memory_format=torch.channels_last)
             return images, *self.make_targets(points)
 
@@ -227,21 +219,19 @@ def train_jobs(
     steps: float,
     seconds: float = math.inf,
     graph: bool = True,
-    drawn: Faces | None = None,
 ) -> list[Trainee]:
     """Train the jobs side by side until all have done `steps`, or the time is up.
 
-    Schedules follow whichever is nearer, so that each comes to its end. `drawn` are for a job's
-    share of drawn faces.
+    Schedules follow whichever is nearer, so that each comes to its end.
     """
-    trainees = [Trainee(job, faces, flip_pairs, graph, drawn) for job in jobs]
+    trainees = [Trainee(job, faces, flip_pairs, graph) for job in jobs]
     start = time.perf_counter()
     for step in itertools.count():
         done = max(step / steps, (time.perf_counter() - start) / seconds)
         if done >= 1:
             break
         for trainee in trainees:
-            trainee.step(trainee.make_batch(done), done)
+            trainee.step(trainee.make_batch(), done)
         if step % LOG_EVERY == 0:
             for trainee in trainees:
                 trainee.note_loss()

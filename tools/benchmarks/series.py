@@ -19,12 +19,14 @@ class Series:
         held_out: Whether to train on the faces that are not held out and score on those that are,
             instead of 300W's training set and HELEN test.
         shapes: Whether to measure the heatmaps too.
+        after: The series that its models begin with, trained before into the same folder.
     """
 
     models: list[tuple[str, str, dict[str, Any]]]
     steps: float = math.inf
     held_out: bool = False
     shapes: bool = False
+    after: str = ''
 
 
 def small(side: int) -> dict[str, Any]:
@@ -56,7 +58,9 @@ HRNET_SDL = {
 }
 ONE_STACK = {'model.backbone.num_stacks': 1, 'model.head.num_stages': 1}
 PAPER = dict(batch=16, lr=1e-3, schedule='paper', augmentation=dict(shift=0.03))
-LONG = dict(ema=0.999, drawn=0.3, augmentation=STRONG | dict(spoil=0.4))
+BEST, SHIPPED_TINY = dict(ema=0.999, options=RESIDUAL), dict(ema=0.999, options=KLD | RESIDUAL)
+HEAVY = dict(augmentation=STRONG | dict(spoil=0.4))
+LIGHT = dict(augmentation=STRONG | dict(occlude=0.15, spoil=0.15))
 PEER = dict(lr=2e-3, ema=0.99, augmentation=STRONG)  # MMPose's rate for HRNet
 TINY = dict(lr=4e-3, options=KLD)
 ALL = TINY | dict(ema=0.99, augmentation=STRONG)
@@ -78,12 +82,19 @@ SERIES = {
             ('HGs+HSR literal', 'hgs-hsr-literal', PAPER),
         ]
     ),
-    # The models in mhhn_mmpose/weights.
+    # The models in mhhn_mmpose/weights, and how they end.
     'ship': Series(
         [
-            ("'tiny'", 'hgs-hsr-tiny', LONG | TINY),
-            ("'best'", 'hgs-hsr-small', LONG | dict(lr=2.5e-3)),
+            ("'tiny'", 'hgs-hsr-tiny', SHIPPED_TINY | HEAVY | dict(lr=4e-3)),
+            ("'best'", 'hgs-hsr-small', BEST | HEAVY | dict(lr=2.5e-3)),
         ]
+    ),
+    'ship-2': Series(
+        [
+            ("'tiny'", 'hgs-hsr-tiny', SHIPPED_TINY | LIGHT | dict(lr=2.5e-3)),
+            ("'best'", 'hgs-hsr-small', BEST | LIGHT | dict(lr=1.5e-3)),
+        ],
+        after='ship',
     ),
     # MMPose's models beside ours, for 10 epochs.
     'peers': Series(
@@ -118,16 +129,6 @@ SERIES = {
             ('all of these', 'hgs-hsr-tiny', ALL),
         ],
         steps=310,
-        held_out=True,
-    ),
-    # Drawn faces in place of some of the steps.
-    'drawn': Series(
-        [
-            ('868 steps', 'hgs-hsr-tiny', ALL),
-            ('the first 30% of them on drawn faces', 'hgs-hsr-tiny', ALL | dict(drawn=0.3)),
-            ('the first 64% of them on drawn faces', 'hgs-hsr-tiny', ALL | dict(drawn=0.64)),
-        ],
-        steps=868,
         held_out=True,
     ),
     # MSE and SDL, 22 epochs.

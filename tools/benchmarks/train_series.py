@@ -1,7 +1,7 @@
 """Train models of one series side by side in a GPU's memory, and write their run files.
 
     python tools/benchmarks/train_series.py OUT peers --seeds 0 1 2 --data data/300w
-    python tools/benchmarks/train_series.py OUT ship --minutes 8 --data data/300w --drawn data/drawn
+    python tools/benchmarks/train_series.py OUT ship --minutes 8 --data data/300w
 
 series.py says what there is to train. A run file is what tools/analysis/results_tables.py reads in
 docs/results/. The weights lie beside it in half precision.
@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 
 import torch
-from memory_faces import Faces, join_faces, load_faces
+from memory_faces import Faces, load_faces
 from memory_scores import heatmap_shape, score
 from memory_training import Job, Trainee, train_jobs
 from mmengine.logging import MMLogger
@@ -36,6 +36,11 @@ def make_job(name: str, model: str, own: dict, tiny: bool, seed: int) -> Job:
     return job
 
 
+def find_run(out: Path, series: str, job: Job) -> Path:
+    """A training's files, without suffix."""
+    return out / re.sub('[^a-z0-9.]+', '-', f'{series}-{job.name}-seed{job.seed}'.lower())
+
+
 def describe(trainee: Trainee, series: str) -> dict:
     """Return a run file without scores."""
     job, faces = trainee.job, len(trainee.faces)
@@ -43,7 +48,7 @@ def describe(trainee: Trainee, series: str) -> dict:
         name=job.name,
         series=series,
         config=f'300w/{Path(job.config).name}',
-        overrides=job.options | dict(augmentation=job.augmentation, ema=job.ema, drawn=job.drawn),
+        overrides=job.options | dict(augmentation=job.augmentation, ema=job.ema),
         train=dict(
             faces=faces,
             epochs=round(trainee.step_number * job.batch / faces, 1),
@@ -62,8 +67,7 @@ def describe(trainee: Trainee, series: str) -> dict:
 
 def save(trainee: Trainee, run: dict, tests: dict[str, Faces], out: Path) -> None:
     """Write a model's weights, then its scores on each set of faces as soon as they are there."""
-    stem = f'{run["series"]}-{run["name"]}-seed{trainee.job.seed}'.lower()
-    path = out / re.sub('[^a-z0-9.]+', '-', stem)
+    path = find_run(out, run['series'], trainee.job)
     state = trainee.mean_model.state_dict().items()
     half = {name: (x.half() if x.is_floating_point() else x).cpu() for name, x in state}
     torch.save(dict(state_dict=half), f'{path}.pth')
@@ -81,7 +85,6 @@ def main() -> None:
     parser.add_argument('series', choices=SERIES)
     parser.add_argument('--minutes', type=float, default=math.inf, help='of training, at most')
     parser.add_argument('--data', type=Path, default=Path('data/300w'), help='converted 300W')
-    parser.add_argument('--drawn', type=Path, nargs='+', help='converted folders of drawn faces')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='each is a training')
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--tiny', action='store_true', help='4 steps of tiny models, as a trial')
@@ -93,22 +96,18 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     series, limit = SERIES[args.series], 8 if args.tiny else None
     jobs = [make_job(*model, args.tiny, seed) for model in series.models for seed in args.seeds]
+    for job in jobs if series.after else ():
+        job.init = find_run(args.out, series.after, job).with_suffix('.pth')
     name = 'face_landmarks_300w_{}.json'.format
     train, test, plain = name('train'), name('valid'), 'helen_test'
     if series.held_out:
         train, test, plain = name('train_fit'), name('train_dev'), 'dev'
     faces = load_faces(args.data, train, limit=limit).to(args.device)
-    drawn = None
-    if any(job.drawn for job in jobs):
-        if not args.drawn:
-            parser.error(f'{args.series} begins on drawn faces; name their folders by --drawn')
-        folders = [load_faces(folder, name('train'), limit=limit) for folder in args.drawn]
-        drawn = join_faces(folders).to(args.device)
     kinds = {plain: None, 'occluded': 'occluded', 'rotated': 'rotated', 'poor': 'poor'}
     tests = {key: load_faces(args.data, test, kind, limit) for key, kind in kinds.items()}
     pairs = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
     steps = 4 if args.tiny else series.steps
-    for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes, drawn=drawn):
+    for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes):
         run = describe(trainee, args.series)
         if series.shapes:
             run['heatmaps'] = heatmap_shape(trainee, tests[plain].to(args.device))
