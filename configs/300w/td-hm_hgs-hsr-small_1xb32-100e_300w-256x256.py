@@ -12,7 +12,7 @@ model = dict(
         in_channels=128,
         # Measured with 32x32 maps: KLD + 4 FDL. A pixel of these maps is half as long on a face.
         loss=dict(
-            divergence='kld', fdl_weight=2.0, fdl_distance='euclidean',
+            divergence='kld', fdl_weight=2.0, fdl_distance='euclidean', residual_weight=1.0,
             patch_size=codec['patch_size']),
         decoder=codec))
 optim_wrapper = dict(optimizer=dict(lr=2.5e-3))

@@ -5,7 +5,6 @@ Axis letters: N faces, B batch, K landmarks, (H, W) heatmap; points are (x, y).
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from torch import Tensor
 from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.evaluation.functional import resolve, summarize
 from mhhn_mmpose.ops import fit_gaussian
-from mhhn_mmpose.ops.heatmap_patch import find_maximum, gather_patch
+from mhhn_mmpose.ops.heatmap_patch import find_maximum
 
 Scores = dict[str, dict[str, dict[str, float]]]
 
@@ -74,17 +73,16 @@ def decode(codec: Any, maps: Tensor) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def heatmap_shape(trainee: Trainee, faces: Faces) -> dict[str, float]:
-    """Means over the landmarks, of the maps without the flip test.
+    """Return means over the landmarks, of the maps without the flip test.
 
-    `above_half` counts pixels above half the peak, `jsd` is to the target in nats, `width_x` and
-    `width_y` are those of a Gaussian fitted to 9 x 9 pixels over the target's, `peak` is in its
-    units, `moved` the share that SDT moves by a pixel or more.
+    `above_half` counts pixels above half the peak, `jsd` is to the target in nats, `peak` in the
+    target's units, `moved` the share that SDT moves by a pixel or more.
     """
     codec, found = trainee.codec, {}
     cropper = Cropper(faces, codec.input_size[0], trainee.cropper.flip_pairs.tolist())
     for index in torch.arange(len(faces), device=trainee.device).split(64):
         images, points = cropper.crop(index)
-        maps = trainee.outputs(images, trainee.mean_model.eval())[-1].double()
+        maps = trainee.outputs(images, trainee.mean_model.eval())[-1]
         is_softmax = codec.activation == 'softmax'
         mass = maps.flatten(2).softmax(-1) if is_softmax else maps.flatten(2).clamp_min(0)
         target = trainee.make_targets(points)[0].flatten(2)
@@ -92,24 +90,12 @@ def heatmap_shape(trainee: Trainee, faces: Faces) -> dict[str, float]:
         half = ((p + q) / 2).clamp_min(1e-30)
         relative = (p / p.amax(-1, keepdim=True)).view_as(maps)
         fit = fit_gaussian(relative, codec.sigma, 9)
-        pixels = fit.argmax.flatten(0, 1).long()
-        values, known = gather_patch(relative.flatten(0, 1), pixels, 4)
-        steps = torch.arange(-4.0, 5.0, dtype=maps.dtype, device=maps.device)
-        y, x = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing='ij'))
-        phi = torch.stack([torch.ones_like(x), x, y, x * x, y * y], -1)  # Eq. 13
-        weights = torch.where(known, values, 0.0).square()[..., None]
-        gram = phi.mT @ (weights * phi) + 1e-6 * torch.eye(5, dtype=maps.dtype, device=maps.device)
-        right = phi.mT @ (weights * values.clamp_min(1e-12).log()[..., None])
-        curvature = torch.linalg.solve(gram, right)[:, 3:, 0]
-        widths = torch.where(curvature < 0, -0.5 / curvature, math.nan).sqrt() / codec.sigma
         shape = dict(
             above_half=(relative > 0.5).flatten(2).sum(-1).float(),
             jsd=(torch.xlogy(p, p / half) + torch.xlogy(q, q / half)).sum(-1) / 2,
-            width_x=widths[:, 0],
-            width_y=widths[:, 1],
             peak=(relative if is_softmax else maps).amax((-2, -1)),
             moved=((fit.centers - fit.argmax).norm(dim=-1) >= 1).float(),
         )
         for name, value in shape.items():
             found.setdefault(name, []).append(value.flatten())
-    return {name: round(torch.cat(x).nanmean().item(), 4) for name, x in found.items()}
+    return {name: round(torch.cat(x).mean().item(), 4) for name, x in found.items()}

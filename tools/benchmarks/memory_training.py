@@ -111,7 +111,7 @@ class Trainee:
         return 0.5 * (1 + math.cos(math.pi * done)) * 0.9975 + 0.0025
 
     def make_batch(self) -> Batch:
-        """The next faces, augmented; every epoch has its own order."""
+        """Return the next faces, augmented; every epoch has its own order."""
         with torch.cuda.stream(self.stream):
             if len(self.order) < self.job.batch:
                 random = self.cropper.generator

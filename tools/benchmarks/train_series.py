@@ -3,7 +3,7 @@
     python tools/benchmarks/train_series.py OUT peers --seeds 0 1 2 --data data/300w
     python tools/benchmarks/train_series.py OUT ship --minutes 8 --data data/300w
 
-series.py says what there is to train. A run file is what tools/analysis/results_tables.py reads in
+series.yml says what there is to train. A run file is what tools/analysis/results_tables.py reads in
 docs/results/. The weights lie beside it in half precision.
 """
 
@@ -17,15 +17,17 @@ import re
 from pathlib import Path
 
 import torch
+import yaml
 from memory_faces import Faces, load_faces
 from memory_scores import heatmap_shape, score
 from memory_training import Job, Trainee, train_jobs
 from mmengine.logging import MMLogger
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from model_table import find_config
-from series import SERIES
 
 from mhhn_landmarks.errors import exit_on_input_error
+
+SERIES = yaml.safe_load(Path(__file__).with_name('series.yml').read_text())
 
 
 def make_job(name: str, model: str, own: dict, tiny: bool, seed: int) -> Job:
@@ -37,7 +39,7 @@ def make_job(name: str, model: str, own: dict, tiny: bool, seed: int) -> Job:
 
 
 def find_run(out: Path, series: str, job: Job) -> Path:
-    """A training's files, without suffix."""
+    """Return the path of a training's files, without suffix."""
     return out / re.sub('[^a-z0-9.]+', '-', f'{series}-{job.name}-seed{job.seed}'.lower())
 
 
@@ -82,7 +84,7 @@ def main() -> None:
     """Parse, train, score."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('out', type=Path, help='folder for run files and weights')
-    parser.add_argument('series', choices=SERIES)
+    parser.add_argument('series', choices=[name for name in SERIES if 'models' in SERIES[name]])
     parser.add_argument('--minutes', type=float, default=math.inf, help='of training, at most')
     parser.add_argument('--data', type=Path, default=Path('data/300w'), help='converted 300W')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], help='each is a training')
@@ -95,21 +97,25 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     args.out.mkdir(parents=True, exist_ok=True)
     series, limit = SERIES[args.series], 8 if args.tiny else None
-    jobs = [make_job(*model, args.tiny, seed) for model in series.models for seed in args.seeds]
-    for job in jobs if series.after else ():
-        job.init = find_run(args.out, series.after, job).with_suffix('.pth')
+    jobs = [
+        make_job(name, model, series.get('job', {}) | dict(*own), args.tiny, seed)
+        for name, model, *own in series['models']
+        for seed in args.seeds
+    ]
+    for job in jobs if 'after' in series else ():
+        job.init = find_run(args.out, series['after'], job).with_suffix('.pth')
     name = 'face_landmarks_300w_{}.json'.format
     train, test, plain = name('train'), name('valid'), 'helen_test'
-    if series.held_out:
+    if series.get('held_out'):
         train, test, plain = name('train_fit'), name('train_dev'), 'dev'
     faces = load_faces(args.data, train, limit=limit).to(args.device)
     kinds = {plain: None, 'occluded': 'occluded', 'rotated': 'rotated', 'poor': 'poor'}
     tests = {key: load_faces(args.data, test, kind, limit) for key, kind in kinds.items()}
     pairs = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
-    steps = 4 if args.tiny else series.steps
+    steps = 4 if args.tiny else series.get('steps', math.inf)
     for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes):
         run = describe(trainee, args.series)
-        if series.shapes:
+        if series.get('shapes'):
             run['heatmaps'] = heatmap_shape(trainee, tests[plain].to(args.device))
         save(trainee, run, tests, args.out)
 
