@@ -93,3 +93,19 @@ def test_gate():
     assert fdl(near, target) == pytest.approx(16, abs=1e-4)
     for gate in (False, True):  # a target without a centre adds nothing
         assert fdl(far, torch.zeros_like(target), gate_fdl=gate) == 0
+
+
+@pytest.mark.parametrize('distribution', ['softmax', 'sigmoid'])
+def test_the_residual_is_that_of_another_width(distribution):
+    """Nothing for a Gaussian of width sigma, at the border too; another width has its own."""
+    loss = SubpixelDetectionLoss(SIGMA, distribution=distribution)
+    places = maps_at([[[15.2, 17.9], [1.2, 30.6], [36.4, 0.0]]])
+    assert loss.gaussian_residual(logits(places, distribution)).abs().max() < 1e-6
+    square = ((torch.arange(9) - 4.0) ** 2 / 2).double()  # r^2 / 2 is the sum of both axes'
+    weights = torch.exp(-square / SIGMA**2)
+    mean = (weights * square).sum() / weights.sum()
+    variance = 2 * ((weights * square**2).sum() / weights.sum() - mean**2)
+    found = loss.gaussian_residual(logits(maps_at([[[15.0, 17.0]]], sigma=2.5), distribution))
+    assert found.item() == pytest.approx((2.5**-2 - SIGMA**-2) ** 2 * variance.item(), rel=1e-4)
+    output = torch.randn(1, 3, *SIZE[::-1], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: loss.gaussian_residual(x).sum(), output)
