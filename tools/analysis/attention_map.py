@@ -16,11 +16,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from analysis.figure import new_figure, save_figure
 from analysis.markdown import markdown
 
 from mhhn_landmarks.aligner import Face
@@ -43,6 +41,8 @@ def parse_args() -> argparse.Namespace:
 ARGS = parse_args() if __name__ == '__main__' else None  # before imports that take seconds
 
 import torch
+from analysis.figure import new_figure, save_figure
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from mhhn_mmpose import FaceAligner

@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.lines import Line2D
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from analysis.errors_file import read_errors
-from analysis.figure import new_figure, save_figure
 
 from mhhn_landmarks.arguments import add_config_options, add_model, new_parser, split_models
 from mhhn_landmarks.crop import Crop
@@ -51,6 +47,10 @@ def parse_args() -> argparse.Namespace:
 ARGS = parse_args() if __name__ == '__main__' else None  # before imports that take seconds
 
 import torch
+from analysis.figure import new_figure, save_figure
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset, pseudo_collate
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
