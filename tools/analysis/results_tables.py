@@ -158,9 +158,10 @@ def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
     for color, (label, points) in zip(COLORS, series.items(), strict=False):
         times, errors, _ = zip(*points, strict=True)
         axes.plot(times, errors, 'o', color=color, label=label)
-        for time, nme, name in points:
-            offset = 4, 5 - 8 * sum(t == time and e > nme for t, e, _ in points)  # names apart
-            axes.annotate(name, (time, nme), offset, textcoords='offset points', fontsize=8)
+        for place in sorted(set(times)):  # the names of one time stand above its highest point
+            there = sorted((nme, name) for time, nme, name in points if time == place)
+            names, top = '\n'.join(name for _, name in there[::-1]), there[-1][0]
+            axes.annotate(names, (place, top), (4, 3), textcoords='offset points', fontsize=8)
     axes.set(xscale='log', yscale='log', ylabel='NME on HELEN test, %')
     axes.set_xlabel('ms a face, one thread, flip test')
     axes.yaxis.set_major_formatter('{x:g}')
