@@ -108,21 +108,24 @@ def trainings(root: Path, args: argparse.Namespace) -> dict[str, TableRun]:
 
 def train(runs: Mapping[str, TableRun], out: Path) -> None:
     """Train side by side what is not finished; if one fails, the others are stopped."""
-    # Two processes cannot share one GPU, and models this small do not need it.
-    changes = dict(CUDA_VISIBLE_DEVICES='', PYTHONWARNINGS='ignore')
     processes = {}
     try:
         for name, run in runs.items():
             if not run.checkpoint.is_file():
                 note(run)
-                with open(out / f'{name.lower()}.log', 'a', encoding='utf-8') as log:
-                    print(f'train {name}: progress in {log.name}', flush=True)
-                    environment = command_environment(**changes)
-                    command = run.train_command
-                    processes[name] = subprocess.Popen(command, stdout=log, env=environment)
-        for name, process in processes.items():
+                path = out / f'{name.lower()}.log'
+                print(f'train {name}: progress in {path}', flush=True)
+                # Two processes cannot share one GPU, and models this small do not need it.
+                environment = command_environment(CUDA_VISIBLE_DEVICES='')
+                with open(path, 'w', encoding='utf-8') as log:
+                    how = dict(stdout=log, stderr=subprocess.STDOUT, env=environment)
+                    processes[name, path] = subprocess.Popen(run.train_command, **how)
+        for (name, path), process in processes.items():
             if code := process.wait():
-                raise InputError(f'train {name}: exit status {code}')
+                # Before torch's launcher says at length that a process failed.
+                said = re.split('.*torch/distributed/elastic', path.read_text(errors='replace'))[0]
+                last = '\n'.join(said.splitlines()[-20:])
+                raise InputError(f'\n{last}\ntrain {name}: exit status {code}; see {path}')
     finally:
         for process in processes.values():
             process.terminate()
