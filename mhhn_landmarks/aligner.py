@@ -20,10 +20,10 @@ from .models import DEFAULT, onnx_file
 from .photos import read_bgr
 from .sessions import open_session
 
-MIN_SCORE = 0.5  # of a detected face, see docs/demo.md
+MIN_SCORE = 0.6  # of a detected face, see docs/demo.md
 # Mean scores of landmarks, see docs/demo.md: upright faces have at least UPRIGHT, upside-down ones
 # less than SURE.
-SURE, UPRIGHT = 0.9, 0.78
+SURE, UPRIGHT = 0.93, 0.78
 NEEDED = ('input_size', 'crop_span', 'padding', 'num_landmarks')  # in an ONNX file's metadata
 
 
