@@ -1,4 +1,4 @@
-"""Test a model: `tools/test.py CONFIG [CHECKPOINT]`, or `tools/dist_test.sh` with processes.
+"""Test a model: `tools/test.py tiny` or `CONFIG [CHECKPOINT]`; `dist_test.sh` with processes.
 
 Writes metrics.json, and errors.json with every image's errors, to the work dir, where
 tools/analysis/ looks for them.

@@ -94,7 +94,7 @@ def main(args: argparse.Namespace) -> None:
         raise InputError(f'--landmark {args.landmark}: from 0 to {aligner.num_landmarks - 1}')
     stacks = [m for m in aligner.model.modules() if isinstance(m, MultiOrderAttention)]
     if not stacks:
-        raise InputError("the model has no attention; take one whose backbone has 'all'")
+        raise InputError('the model has no attention; give --model CONFIG, one with attention')
     inputs: dict[MultiOrderAttention, tuple[Tensor, Tensor]] = {}
 
     def keep(module: MultiOrderAttention, arguments: tuple[Tensor, Tensor], _: Tensor) -> None:

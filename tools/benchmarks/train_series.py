@@ -1,7 +1,7 @@
 """Train models of one series side by side in a GPU's memory, and write their run files.
 
-    python tools/benchmarks/train_series.py OUT peers --seeds 0 1 2 --data data/300w
-    python tools/benchmarks/train_series.py OUT ship --minutes 8 --data data/300w
+    python tools/benchmarks/train_series.py OUT levers --seeds 0 1 2 --data data/300w
+    python tools/benchmarks/train_series.py OUT ship-1 --minutes 7 --data data/300w
 
 series.yml says what there is to train. A run file is what tools/analysis/results_tables.py reads in
 docs/results/. The weights lie beside it in half precision.
@@ -22,6 +22,7 @@ from memory_faces import Faces, load_faces
 from memory_scores import heatmap_shape, score
 from memory_training import Job, Trainee, train_jobs
 from mmengine.logging import MMLogger
+from mmengine.utils import get_git_hash
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from model_table import find_config
 
@@ -51,12 +52,15 @@ def describe(trainee: Trainee, series: str) -> dict:
         series=series,
         config=f'300w/{Path(job.config).name}',
         overrides=job.options | dict(augmentation=job.augmentation, ema=job.ema),
+        init=job.init and job.init.stem,
+        commit=get_git_hash(digits=7),
         train=dict(
             faces=faces,
             epochs=round(trainee.step_number * job.batch / faces, 1),
             steps=trainee.step_number,
             batch=job.batch,
             lr=job.lr,
+            schedule=job.schedule,
             minutes=None,  # of several models side by side
             device=torch.cuda.get_device_name() if trainee.on_gpu else 'CPU',
             seed=job.seed,
@@ -97,6 +101,9 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     args.out.mkdir(parents=True, exist_ok=True)
     series, limit = SERIES[args.series], 8 if args.tiny else None
+    steps = 4 if args.tiny else series.get('steps', math.inf)
+    if math.isinf(min(steps, args.minutes)):
+        parser.error(f'{args.series} ends after --minutes; give them')
     jobs = [
         make_job(name, model, series.get('job', {}) | dict(*own), args.tiny, seed)
         for name, model, *own in series['models']
@@ -104,19 +111,18 @@ def main() -> None:
     ]
     for job in jobs if 'after' in series else ():
         job.init = find_run(args.out, series['after'], job).with_suffix('.pth')
-    name = 'face_landmarks_300w_{}.json'.format
-    train, test, plain = name('train'), name('valid'), 'helen_test'
+    ann_file = 'face_landmarks_300w_{}.json'.format
+    train, test, clean = ann_file('train'), ann_file('valid'), 'helen_test'
     if series.get('held_out'):
-        train, test, plain = name('train_fit'), name('train_dev'), 'dev'
+        train, test, clean = ann_file('train_fit'), ann_file('train_dev'), 'dev'
     faces = load_faces(args.data, train, limit=limit).to(args.device)
-    kinds = {plain: None, 'occluded': 'occluded', 'rotated': 'rotated', 'poor': 'poor'}
+    kinds = {clean: None, 'occluded': 'occluded', 'rotated': 'rotated', 'poor': 'poor'}
     tests = {key: load_faces(args.data, test, kind, limit) for key, kind in kinds.items()}
     pairs = parse_pose_metainfo(dict(from_file='configs/_base_/datasets/300w.py'))['flip_indices']
-    steps = 4 if args.tiny else series.get('steps', math.inf)
     for trainee in train_jobs(jobs, faces, pairs, steps, 60 * args.minutes):
         run = describe(trainee, args.series)
         if series.get('shapes'):
-            run['heatmaps'] = heatmap_shape(trainee, tests[plain].to(args.device))
+            run['heatmaps'] = heatmap_shape(trainee, tests[clean].to(args.device))
         save(trainee, run, tests, args.out)
 
 

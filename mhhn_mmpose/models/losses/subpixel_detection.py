@@ -20,7 +20,7 @@ FDL_DISTANCES = ('squared', 'euclidean')
 
 @MODELS.register_module()
 class SubpixelDetectionLoss(DivergenceLoss):
-    """JSDL + lambda FDL, FDL = `|(u, v) - (u*, v*)|^2` between centres (SDL, Eq. 6 and 10).
+    """Divergence + lambda FDL, FDL = `|(u, v) - (u*, v*)|^2` between centres (SDL, Eq. 6 and 10).
 
     (u, v) is fitted to the output by `constraint`, (u*, v*) to the target by `known_sigma`, which
     finds a Gaussian's centre to 1e-5 pixels. Gradients reach the output through the fit; the choice
@@ -94,7 +94,7 @@ class SubpixelDetectionLoss(DivergenceLoss):
         self.residual_weight = residual_weight
 
     def landmark_losses(self, output: Tensor, target: Tensor) -> Tensor:
-        """(B, K) values of JSDL + lambda FDL, and of the penalty if it has a weight."""
+        """(B, K) values of the divergence + lambda FDL, and of the penalty if it has a weight."""
         losses = super().landmark_losses(output, target)
         losses = losses + self.fdl_weight * self.fine_detection(output, target)
         if self.residual_weight:
@@ -128,26 +128,26 @@ class SubpixelDetectionLoss(DivergenceLoss):
         return torch.where(counted, distances, 0.0)
 
     def gaussian_residual(self, output: Tensor) -> Tensor:
-        """(B, K) mean squares of ln f less the nearest Gaussian of width `sigma`, on the patch.
+        """Return (B, K) mean squares of ln f less the nearest Gaussian of width `sigma`.
 
-        The mean is weighted by that Gaussian round the argmax, so it counts the patch as a whole,
-        where the fit of FDL counts the few brightest pixels.
+        The mean is over the patch, weighted by that Gaussian round the argmax; it counts the patch
+        as a whole, where the fit of FDL counts the few brightest pixels. A difference beyond 3 nats
+        counts as 3, so that a pixel that is far off does not rule the mean.
         """
         logits = output if self.distribution == 'softmax' else logsigmoid(output)
         maps, radius = logits.flatten(0, 1), self.patch_size // 2
-        pixel, top = find_maximum(maps)
-        values, known = gather_patch(maps, pixel, radius)
+        values, inside = gather_patch(maps, find_maximum(maps)[0], radius)
         steps = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
         y, x = (axis.flatten() for axis in torch.meshgrid(steps, steps, indexing='ij'))
         exponent = (x * x + y * y) / (2 * self.sigma**2)
-        weights = torch.where(known, (-exponent).exp(), 0.0)
+        weights = torch.where(inside, (-exponent).exp(), 0.0)
         weights = weights / weights.sum(-1, keepdim=True)
-        rest = torch.where(known, values - top[:, None], 0.0) + exponent
-        # A plane is a shift of the centre and another peak. Its columns are orthogonal: the map's
-        # border cuts whole rows and columns.
-        rest = rest - (weights * rest).sum(-1, keepdim=True)
+        residual = torch.where(inside, values, 0.0) + exponent
+        # Another centre or peak adds a plane to ln f: its weighted least-squares fit is taken off.
+        # x and y can go in turn; on a patch that the border cuts they stay uncorrelated.
+        residual = residual - (weights * residual).sum(-1, keepdim=True)
         for axis in (x, y):
-            axis = axis - (weights * axis).sum(-1, keepdim=True)
-            slope = (weights * axis * rest).sum(-1, keepdim=True)
-            rest = rest - axis * slope / (weights * axis * axis).sum(-1, keepdim=True)
-        return (weights * rest.clamp(-3, 3) ** 2).sum(-1).unflatten(0, output.shape[:2])
+            offset = axis - (weights * axis).sum(-1, keepdim=True)
+            slope = (weights * offset * residual).sum(-1, keepdim=True)
+            residual = residual - offset * slope / (weights * offset**2).sum(-1, keepdim=True)
+        return (weights * residual.clamp(-3, 3) ** 2).sum(-1).unflatten(0, output.shape[:2])
