@@ -170,7 +170,7 @@ class OnnxAligner(Aligner):
 
     >>> faces = OnnxAligner('tiny')('docs/images/astronaut.jpg')
     >>> len(faces), faces[0].points.shape, round(faces[0].angle)
-    (1, (68, 2), 4)
+    (1, (68, 2), 5)
     """
 
     def __init__(
