@@ -166,7 +166,7 @@ def draw_times(runs: Sequence[Run], out_file: str | Path) -> None:
     axes.set_xlabel('ms a face, one thread, flip test')
     axes.yaxis.set_major_formatter('{x:g}')
     axes.yaxis.set_minor_formatter('{x:g}')
-    axes.margins(x=0.4, y=0.1)
+    axes.margins(x=0.6, y=0.1)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     save_figure(figure, out_file, 100)
