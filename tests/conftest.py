@@ -180,7 +180,7 @@ TINY = ROOT / 'configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py'
 @pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory) -> str:
     """Weights for TINY that are random, but larger than at the start, so that maps differ."""
-    from mhhn_mmpose.apis.loading import load_model
+    from mhhn_mmpose.apis.model_loading import load_model
 
     torch.manual_seed(0)
     model = load_model(TINY)

@@ -12,7 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from mmpose.registry import DATASETS, MODELS
 from test_configs import load
 
-from mhhn_mmpose.apis.loading import load_model
+from mhhn_mmpose.apis.model_loading import load_model
 from mhhn_mmpose.datasets.landmark_mappings import COFW_TO_300W
 
 PROJECTS = sorted(path.parent for path in (ROOT / 'projects').glob('*/README.md'))

@@ -13,7 +13,7 @@ from generated_faces import write_archive
 from mmengine.config import Config
 
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.loading import load_model
+from mhhn_mmpose.apis.model_loading import load_model
 from mhhn_mmpose.engine.resuming import check_resumable
 
 from mmpose.apis import init_model  # isort: skip  (after mhhn_mmpose, on mmcv-lite)

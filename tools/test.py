@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
 
 def build_config(args: argparse.Namespace) -> Config:
     """Return the config with the command line merged into it."""
-    from mhhn_mmpose.apis.loading import check_landmarks, load_config
+    from mhhn_mmpose.apis.model_loading import check_landmarks, load_config
     from mhhn_mmpose.engine.launching import drop_persistent_workers
 
     config, checkpoint = config_and_checkpoint(*args.model)
@@ -69,7 +69,7 @@ def main() -> None:
     import mmengine
     from mmengine.runner import Runner
 
-    from mhhn_mmpose.apis.loading import load_weights
+    from mhhn_mmpose.apis.model_loading import load_weights
     from mhhn_mmpose.compat import prepare_cpu_launcher
     from mhhn_mmpose.engine.launching import end_with_launcher, flush_denormals, make_work_dir
 

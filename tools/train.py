@@ -46,7 +46,7 @@ def build_config(args: argparse.Namespace) -> Config:
     """Return the config with the command line merged into it."""
     from mmengine.device import get_device
 
-    from mhhn_mmpose.apis.loading import check_landmarks, load_config
+    from mhhn_mmpose.apis.model_loading import check_landmarks, load_config
     from mhhn_mmpose.engine.launching import drop_persistent_workers
     from mhhn_mmpose.engine.resuming import check_weights_to_start_from, checkpoint_to_resume
 

@@ -20,7 +20,7 @@ from mhhn_landmarks.detector import DETECTORS
 from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.models import DEFAULT, config_and_checkpoint
 
-from .loading import load_config, load_model
+from .model_loading import load_config, load_model
 
 
 class FaceAligner(Aligner):

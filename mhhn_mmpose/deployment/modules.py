@@ -57,7 +57,7 @@ class CropsToLandmarks(nn.Module):
     Raises:
         InputError: If the model does something else than this module would.
 
-    >>> from mhhn_mmpose.apis.loading import load_model
+    >>> from mhhn_mmpose.apis.model_loading import load_model
     >>> model = load_model('configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
     >>> [tuple(x.shape) for x in CropsToLandmarks(model)(torch.zeros(2, 3, 128, 128))]
     [(2, 68, 2), (2, 68)]

@@ -11,7 +11,7 @@ from torch import nn
 
 from mhhn_landmarks.errors import InputError
 
-from ..apis.loading import ADDRESS, load_weights
+from ..apis.model_loading import ADDRESS, load_weights
 from .loops.time_budget_loop import SPENT
 
 PARTS = ('optimizer', 'message_hub', 'meta')  # that a checkpoint to resume from has
@@ -67,7 +67,7 @@ def check_resumable(
     Raises:
         InputError: If it is of another model, has no state of a training, or would run code.
 
-    >>> from mhhn_mmpose.apis.loading import load_model
+    >>> from mhhn_mmpose.apis.model_loading import load_model
     >>> model = load_model('configs/300w/td-hm_hgs-hsr-tiny_2xb8-30e_300w-128x128.py')
     >>> check_resumable(model, 'mhhn_mmpose/weights/tiny.pth', 'own.py')  # doctest: +ELLIPSIS
     Traceback (most recent call last):

@@ -12,7 +12,7 @@ from analysis.panels import absolute_heatmaps
 from conftest import ROOT, cfg_options, run_tool
 from mmpose.registry import KEYPOINT_CODECS
 
-from mhhn_mmpose.apis.loading import load_config, load_model
+from mhhn_mmpose.apis.model_loading import load_config, load_model
 from mhhn_mmpose.visualization.local_visualizer import displayable
 
 CONFIGS = [

@@ -14,7 +14,7 @@ import torch
 from analysis.run_table import command_environment
 from conftest import ROOT, SMALL, cfg_options
 
-from mhhn_mmpose.apis.loading import load_checkpoint
+from mhhn_mmpose.apis.model_loading import load_checkpoint
 
 CONFIG = ROOT / 'configs/300w/td-hm_mhhn-tiny_2xb8-30e_300w-128x128.py'
 

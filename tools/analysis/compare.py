@@ -14,7 +14,7 @@ from analysis.paper_tables import NORMALIZERS
 from analysis.plot_ced import plot_ced
 from mmengine.logging import MMLogger
 
-from mhhn_mmpose.apis.loading import load_config
+from mhhn_mmpose.apis.model_loading import load_config
 
 NUM_FACES = 6
 LEGEND = (

@@ -47,7 +47,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
 from torch import nn
 
-from mhhn_mmpose.apis.loading import load_config, load_model
+from mhhn_mmpose.apis.model_loading import load_config, load_model
 from mhhn_mmpose.deployment import as_sdt
 
 OURS = {'argmax': 'ArgmaxHeatmap', 'SDT': 'SDTHeatmap'}

@@ -57,7 +57,7 @@ from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
 from mmpose.structures import PoseDataSample
 from torch import nn
 
-from mhhn_mmpose.apis.loading import load_config, load_model
+from mhhn_mmpose.apis.model_loading import load_config, load_model
 from mhhn_mmpose.visualization.local_visualizer import displayable
 
 # Of Okabe and Ito's palette the pair that stands off skin, hair and each other.

@@ -65,7 +65,7 @@ def find_runs(folders: Sequence[str | Path]) -> list[Run]:
 
 def read_run(folder: Path) -> Run | None:
     """Read one test's folder; None if its metric is another than `FaceAlignmentMetric`."""
-    from mhhn_mmpose.apis.loading import load_config
+    from mhhn_mmpose.apis.model_loading import load_config
 
     scores = {k: v for k, v in read_json(folder / METRICS).items() if k.count('/') == 2}
     config_file = max(folder.glob('*.py'), key=lambda file: file.stat().st_mtime, default=None)

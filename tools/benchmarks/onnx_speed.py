@@ -16,7 +16,7 @@ from mhhn_landmarks.arguments import add_model
 from mhhn_landmarks.errors import exit_on_input_error
 from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_landmarks.sessions import open_session
-from mhhn_mmpose.apis.loading import load_model
+from mhhn_mmpose.apis.model_loading import load_model
 from mhhn_mmpose.deployment import CropsToLandmarks
 
 

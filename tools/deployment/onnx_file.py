@@ -25,7 +25,7 @@ from mhhn_landmarks.errors import InputError
 from mhhn_landmarks.fileio import write_bytes
 from mhhn_landmarks.models import config_and_checkpoint
 from mhhn_landmarks.sessions import open_session
-from mhhn_mmpose.apis.loading import load_config, load_model
+from mhhn_mmpose.apis.model_loading import load_config, load_model
 from mhhn_mmpose.deployment import CropsToLandmarks, as_sdt
 
 if TYPE_CHECKING:

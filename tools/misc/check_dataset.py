@@ -37,7 +37,7 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from mhhn_mmpose.apis.loading import load_config
+from mhhn_mmpose.apis.model_loading import load_config
 from mhhn_mmpose.datasets import LoadFaceImage
 from mhhn_mmpose.datasets.datasets.face import CheckedFaces, photo_record
 

@@ -51,7 +51,7 @@ def main() -> None:
         parser.error(f'OUT must end in .pth, got {args.out}')
     import torch
 
-    from mhhn_mmpose.apis.loading import load_checkpoint
+    from mhhn_mmpose.apis.model_loading import load_checkpoint
 
     # In memory, because torch.save puts a file's name into its content and so into the hash.
     buffer = io.BytesIO()

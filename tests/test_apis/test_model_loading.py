@@ -7,7 +7,7 @@ from mmengine.config import Config
 
 import mhhn_mmpose  # noqa: F401  (lets mmpose.models import on mmcv-lite)
 from mhhn_landmarks.errors import InputError
-from mhhn_mmpose.apis.loading import check_landmarks, load_config, load_model
+from mhhn_mmpose.apis.model_loading import check_landmarks, load_config, load_model
 
 HGS, MHHN = (
     ROOT / f'configs/300w/td-hm_{n}-tiny_2xb8-30e_300w-128x128.py' for n in ('hgs', 'mhhn')
