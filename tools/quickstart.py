@@ -118,8 +118,8 @@ def train(runs: Mapping[str, TableRun], out: Path) -> None:
                 # Two processes cannot share one GPU, and models this small do not need it.
                 environment = command_environment(CUDA_VISIBLE_DEVICES='')
                 with open(path, 'w', encoding='utf-8') as log:
-                    how = dict(stdout=log, stderr=subprocess.STDOUT, env=environment)
-                    processes[name, path] = subprocess.Popen(run.train_command, **how)
+                    options = dict(stdout=log, stderr=subprocess.STDOUT, env=environment)
+                    processes[name, path] = subprocess.Popen(run.train_command, **options)
         while any(process.poll() is None for process in processes.values()):
             if any(process.poll() for process in processes.values()):
                 break
@@ -127,8 +127,8 @@ def train(runs: Mapping[str, TableRun], out: Path) -> None:
         for (name, path), process in processes.items():
             if code := process.poll():
                 # Before torch's launcher says at length that a process failed.
-                said = re.split('.*torch/distributed/elastic', path.read_text(errors='replace'))[0]
-                last = '\n'.join(said.splitlines()[-20:])
+                text = re.split('.*torch/distributed/elastic', path.read_text(errors='replace'))[0]
+                last = '\n'.join(text.splitlines()[-20:])
                 raise InputError(f'\n{last}\ntrain {name}: exit status {code}; see {path}')
     finally:
         for process in processes.values():

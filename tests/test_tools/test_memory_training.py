@@ -16,8 +16,9 @@ from mmpose.registry import DATASETS
 sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
 
 from memory_faces import Augmentation, Cropper, load_faces  # noqa: E402
-from memory_scores import score  # noqa: E402
+from memory_scores import heatmap_shape, score  # noqa: E402
 from memory_training import Job, Trainee, train_jobs  # noqa: E402
+from train_series import SERIES, make_job  # noqa: E402
 
 CONFIG = ROOT / 'configs' / '300w' / 'td-hm_hgs-tiny_2xb8-30e_300w-128x128.py'
 HRNETS = [f'hrnetv2-w18-{kind}_8xb4-200e_300w-256x256' for kind in ('dark', 'msra')]
@@ -66,8 +67,8 @@ def test_an_augmented_landmark_stays_on_its_pixel(faces, flip_pairs):
 def test_models_learn_side_by_side(faces, flip_pairs):
     jobs = [Job(f'seed {seed}', str(CONFIG), batch=4, seed=seed, ema=0.5) for seed in (0, 1)]
     trainees = train_jobs(jobs, faces, flip_pairs, steps=12)
-    first, second = (trainee.model.state_dict() for trainee in trainees)
-    assert any((first[key] != second[key]).any() for key in first)
+    states = [trainee.model.state_dict().values() for trainee in trainees]
+    assert any((first != second).any() for first, second in zip(*states, strict=True))
     for trainee in trainees:
         assert trainee.step_number == 12 and trainee.losses[-1] < trainee.losses[0]
         assert 0 < score(trainee, faces)['sdt']['inter_ocular']['nme'] < 300
@@ -88,3 +89,18 @@ def test_scores_are_those_of_the_decoded_targets(model, faces, flip_pairs):
     nme = {name: scores['inter_ocular']['nme'] for name, scores in found.items()}
     assert nme['sdt'] < {'hgs-tiny': 0.05, 'hrnetv2-w18-dark': 0.6}.get(model.split('_')[0], 2)
     assert nme['sdt'] < nme['argmax'] < 4
+
+
+def test_the_shape_of_the_targets_themselves(faces, flip_pairs):
+    trainee = Trainee(Job('', str(CONFIG)), faces, flip_pairs)
+    crops = trainee.cropper.crop(torch.arange(len(faces)))
+    trainee.outputs = lambda *_: [trainee.make_targets(crops[1])[0]]
+    shape = heatmap_shape(trainee, faces)
+    assert shape['jsd'] < 1e-4 and shape['moved'] == 0 and abs(shape['above_half'] - 9.8) < 1
+
+
+@pytest.mark.parametrize('name', [name for name in SERIES if 'models' in SERIES[name]])
+def test_a_series_builds_its_models(name, faces, flip_pairs):
+    for title, model, *own in SERIES[name]['models']:
+        job = make_job(title, model, SERIES[name].get('job', {}) | dict(*own), tiny=True, seed=0)
+        assert len(Trainee(job, faces, flip_pairs).make_batch()[0]) == 4, title

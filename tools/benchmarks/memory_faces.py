@@ -170,7 +170,7 @@ class Cropper:
         return images, points
 
     def _spoil(self, images: Tensor, fraction: float) -> Tensor:
-        """Grey, dim, noisy, and of low resolution, blurred and compressed, each on a fraction."""
+        """Make some faces grey, dim, noisy, or small, blurred and compressed."""
         count = len(images)
         grey = images.mean(1, keepdim=True).expand_as(images)
         images = torch.where(self._uniform(count, 1, 1, 1) < fraction / 2, grey, images)
@@ -206,7 +206,7 @@ class Cropper:
 
 @cache
 def _jpeg_tables(device: torch.device) -> tuple[Tensor, ...]:
-    """RGB to YCbCr and back (3, 3), the cosine transform (8, 8), and steps (3, 1, 1, 8, 8) of it.
+    """Return RGB to YCbCr and back (3, 3), the cosine transform (8, 8), its steps (3, 1, 1, 8, 8).
 
     The steps are roughly libjpeg's at quality 50. Made once: a copy to a GPU waits for its queue.
     """
@@ -220,7 +220,7 @@ def _jpeg_tables(device: torch.device) -> tuple[Tensor, ...]:
 
 
 def compress(images: Tensor, quality: float) -> Tensor:
-    """Roughly what JPEG leaves of RGB images (B, 3, h, w) in 0 to 255; 8 divides h and w."""
+    """Return roughly what JPEG leaves of RGB images (B, 3, h, w) in 0 to 255; 8 divides h and w."""
     to_ycc, to_rgb, cosine, steps = _jpeg_tables(images.device)
     steps = (steps * (50 / quality if quality < 50 else 2 - quality / 50)).clamp_min(1)
     blocks = (to_ycc @ (images - 128).flatten(2)).view_as(images)

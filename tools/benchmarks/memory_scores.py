@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mhhn_mmpose.codecs import SDTHeatmap
 from mhhn_mmpose.evaluation.functional import resolve, summarize
+from mhhn_mmpose.models.losses.divergence import jensen_shannon_divergence
 from mhhn_mmpose.ops import fit_gaussian
 from mhhn_mmpose.ops.heatmap_patch import find_maximum
 
@@ -87,12 +88,11 @@ def heatmap_shape(trainee: Trainee, faces: Faces) -> dict[str, float]:
         mass = maps.flatten(2).softmax(-1) if is_softmax else maps.flatten(2).clamp_min(0)
         target = trainee.make_targets(points)[0].flatten(2)
         p, q = (x / x.sum(-1, keepdim=True).clamp_min(1e-9) for x in (mass, target))
-        half = ((p + q) / 2).clamp_min(1e-30)
         relative = (p / p.amax(-1, keepdim=True)).view_as(maps)
         fit = fit_gaussian(relative, codec.sigma, 9)
         shape = dict(
             above_half=(relative > 0.5).flatten(2).sum(-1).float(),
-            jsd=(torch.xlogy(p, p / half) + torch.xlogy(q, q / half)).sum(-1) / 2,
+            jsd=jensen_shannon_divergence(p, q),
             peak=(relative if is_softmax else maps).amax((-2, -1)),
             moved=((fit.centers - fit.argmax).norm(dim=-1) >= 1).float(),
         )
